@@ -1,0 +1,40 @@
+/**
+ * Byte strings: UTF-8 bytes carried in one-byte JavaScript strings, one character a byte (DESIGN.md section 4).
+ * XML travels as `Octets` from socket to socket and is decoded only where a handler reads text.
+ */
+declare const octets: unique symbol
+
+/** A string whose characters are bytes (0 to 255) of UTF-8. Only `encode`, `ascii` and `decode` cross to `string`. */
+export type Octets = string & { readonly [octets]: true }
+
+const utf8 = new TextDecoder('utf-8')
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
+
+/** Text to its UTF-8 bytes. Lone surrogates become U+FFFD, as TextEncoder does. */
+export function encode(text: string): Octets {
+  if (isAscii(text)) return text as Octets
+  return Buffer.from(text, 'utf8').latin1Slice() as Octets
+}
+
+/** UTF-8 bytes to text. The bytes were checked by the scanner; a bad sequence from elsewhere becomes U+FFFD. */
+export function decode(bytes: Octets): string {
+  if (isAscii(bytes)) return bytes
+  return utf8.decode(Buffer.from(bytes, 'latin1'))
+}
+
+/** A literal that is known to be ASCII; free of cost. */
+export function ascii(literal: string): Octets {
+  return literal as Octets
+}
+
+/**
+ * A flat copy that shares no memory with the chunk it was sliced from. A slice keeps its whole parent alive, so
+ * whatever outlives its stanza (queues, caches, tables) is copied by `own` first.
+ */
+export function own(bytes: Octets): Octets {
+  return Buffer.from(bytes, 'latin1').latin1Slice() as Octets
+}
