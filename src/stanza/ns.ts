@@ -1,0 +1,12 @@
+/** Namespaces of RFC 6120 and 6121 themselves. Every other namespace lives with the module or payload that defines it. */
+export const NS_CLIENT = 'jabber:client'
+export const NS_SERVER = 'jabber:server'
+export const NS_STREAM = 'http://etherx.jabber.org/streams'
+export const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
+export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
+export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
+export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
+export const NS_ROSTER = 'jabber:iq:roster'
+export const NS_XML = 'http://www.w3.org/XML/1998/namespace'

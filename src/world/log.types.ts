@@ -1,0 +1,15 @@
+/** Structured log. Secrets are redacted by the implementation (keys named password, secret, token, authorization …). */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export type LogFields = Readonly<Record<string, unknown>>
+
+export interface Log {
+  /** True when a line of this level would be written; asked before fields are gathered on warm paths. */
+  enabled(level: LogLevel): boolean
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  /** A log that adds these fields to each line. */
+  with(fields: LogFields): Log
+}

@@ -1,0 +1,134 @@
+/**
+ * The doors to the network (DESIGN.md sections 4, 5 and 10). A `Transport` is one byte stream: TCP, Unix socket, TLS over
+ * either, or a simulated link. It reads into one buffer shared by all transports and writes once a tick.
+ */
+import type { Octets } from '../xml/octets.ts'
+
+/** Where to listen or connect. */
+export type Place =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** One end of a connection, as reported. For a Unix socket `host` is '' and `port` 0. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+export type ChannelBindingType = 'tls-exporter' | 'tls-server-end-point'
+
+/** What is known of an established TLS layer. */
+export interface TlsInfo {
+  readonly protocol: string
+  readonly cipher: string
+  /** '' when none was negotiated. */
+  readonly alpn: string
+  /** SNI that the client asked for, '' for none. */
+  readonly servername: string
+  /** RFC 9266 / RFC 5929 data, undefined when the type is not to be had on this connection. */
+  channelBinding(type: ChannelBindingType): Uint8Array | undefined
+  /** DER of the peer's certificate and whether its chain verified; undefined when it presented none. */
+  readonly peerCertificate: { readonly der: Uint8Array; readonly verified: boolean; readonly error: string } | undefined
+}
+
+/** A key pair with its chain, PEM. */
+export interface Certificate {
+  readonly certPem: string
+  readonly keyPem: string
+}
+
+/** Server side: which certificate for which SNI name. Asked at each handshake, so certificates are swapped while running. */
+export interface TlsServerContext {
+  readonly alpn: readonly string[]
+  /** True: a client that offers ALPN without one of ours is refused (RFC 7301 section 3.2). */
+  readonly strictAlpn: boolean
+  readonly requestPeerCertificate: boolean
+  certificateFor(servername: string): TlsCertificate | undefined
+}
+
+/** An opaque, prepared certificate: made once by `Tls.prepare`, shared by all connections. */
+export interface TlsCertificate {
+  readonly fingerprint: string
+  readonly notAfter: Date
+}
+
+export interface TlsClientOptions {
+  readonly servername: string
+  readonly alpn: readonly string[]
+  /** PEM of trusted roots; undefined: the system's. */
+  readonly ca: string | undefined
+  /** False only where another proof follows (dialback, pinning). */
+  readonly verify: boolean
+  readonly certificate?: TlsCertificate
+}
+
+/** The TLS engine (DESIGN.md section 10): an interface so that a leaner record layer may come later. */
+export interface Tls {
+  /** Throws `WorldError` 'RTK_TLS_BAD_CERTIFICATE' when key and certificate cannot be used together. */
+  prepare(certificate: Certificate): TlsCertificate
+}
+
+export type CloseCause =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'peer' }
+  | { readonly kind: 'error'; readonly code: string; readonly text: string }
+  | { readonly kind: 'tls'; readonly code: string; readonly text: string }
+
+export interface TransportHandler {
+  /** Bytes arrived, valid only during the call: the buffer is shared by all transports. */
+  data(bytes: Uint8Array, start: number, end: number): void
+  /** All written bytes were taken by the kernel after `write` had left some queued. */
+  drained(): void
+  /** A handshake begun by `startTlsServer` or `startTlsClient` is complete. */
+  secured(tls: TlsInfo): void
+  /** The peer closed its direction (FIN or close_notify); ours is still open. */
+  ended(): void
+  /** The last call, exactly once, whoever closed. */
+  closed(cause: CloseCause): void
+}
+
+export interface Transport {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  readonly tls: TlsInfo | undefined
+  /** Bytes accepted by `write` that the kernel has not taken yet, those of the present tick included. */
+  readonly queuedBytes: number
+  /** Replaces the handler: a listener hands a connection on this way. */
+  handler: TransportHandler
+  /** Joins what is written in a tick; it leaves in one write at the tick's end. Ignored after `close`. */
+  write(bytes: Octets): void
+  /** Stops reading, so that back-pressure reaches the peer. */
+  pause(): void
+  resume(): void
+  /** STARTTLS on the live socket, server role. What was written before leaves in the clear first. */
+  startTlsServer(context: TlsServerContext): void
+  startTlsClient(options: TlsClientOptions): void
+  /** Sends what is queued, then FIN (close_notify before it under TLS). `closed` follows; at the latest after `lingerMs`. */
+  close(lingerMs?: number): void
+  /** Drops the connection at once. */
+  destroy(): void
+}
+
+export interface ListenOptions {
+  readonly backlog: number
+  /** Octal mode of a Unix socket's file. */
+  readonly mode?: number
+}
+
+export interface Listening {
+  /** The real place: the port chosen when 0 was asked for. */
+  readonly place: Place
+  /** Stops and resumes accepting; the kernel queues up to the backlog meanwhile. */
+  pauseAccepting(): void
+  resumeAccepting(): void
+  /** Stops listening; accepted connections live on. */
+  close(): Promise<void>
+}
+
+export interface Net {
+  readonly tls: Tls
+  /** Rejects with `WorldError` (RTK_NET_ADDRESS_IN_USE, RTK_NET_ADDRESS_NOT_AVAILABLE, RTK_NET_PERMISSION …). */
+  listen(place: Place, options: ListenOptions, accept: (transport: Transport) => TransportHandler): Promise<Listening>
+  /** Resolves when connected. Rejects with `WorldError` (RTK_NET_REFUSED, RTK_NET_TIMEOUT, RTK_NET_UNREACHABLE …). */
+  connect(place: Place, handler: TransportHandler, timeoutMs: number): Promise<Transport>
+}
