@@ -60,6 +60,11 @@ const usualType: Readonly<Record<StanzaCondition, StanzaErrorType>> = {
   'unexpected-request': 'wait',
 }
 
+/** The condition with this element name, undefined for a name that RFC 6120 does not know. */
+export function stanzaCondition(name: string): StanzaCondition | undefined {
+  return Object.hasOwn(usualType, name) ? (name as StanzaCondition) : undefined
+}
+
 export interface StanzaErrorDetail {
   /** Defaults to what RFC 6120 recommends for the condition. */
   readonly type?: StanzaErrorType

@@ -1,0 +1,127 @@
+/**
+ * Hooks (DESIGN.md section 6). Three kinds and no fourth: a notice is told, a filter may object, a fold adds to a
+ * result. Every hook of the core is named here; a module adds its own by declaration merging. Whether a handler may
+ * wait (return a promise) is in the hook's type.
+ */
+import type { Element } from '../xml/element.types.ts'
+import type { Host } from './host.ts'
+import type { Packet, Verdict } from './packet.ts'
+import type { Session, SessionEnd } from './session.ts'
+
+declare const kind: unique symbol
+
+export interface Notice<Event> {
+  readonly [kind]: 'notice'
+  readonly event: Event
+}
+/** A notice whose handlers may wait; whoever tells it waits for all. */
+export interface WaitingNotice<Event> {
+  readonly [kind]: 'waiting-notice'
+  readonly event: Event
+}
+/** A filter over packets, at a place: the session or host where the packet passes. */
+export interface Filter<At> {
+  readonly [kind]: 'filter'
+  readonly at: At
+}
+export interface WaitingFilter<At> {
+  readonly [kind]: 'waiting-filter'
+  readonly at: At
+}
+export interface Fold<Value, Event> {
+  readonly [kind]: 'fold'
+  readonly value: Value
+  readonly event: Event
+}
+export interface WaitingFold<Value, Event> {
+  readonly [kind]: 'waiting-fold'
+  readonly value: Value
+  readonly event: Event
+}
+
+/** How a message to a local account ended; told once for each, after routing. */
+export interface MessageOutcome {
+  readonly packet: Packet
+  readonly host: Host
+  /** Sessions that took it. */
+  readonly sessions: readonly Session[]
+  /** True when it waits in the offline store. */
+  readonly offline: boolean
+  /** The error's code when it was refused. */
+  readonly refused: string | undefined
+}
+
+/** An account, by host and local part. */
+export interface AccountRef {
+  readonly host: Host
+  readonly local: string
+}
+
+/** One store's rows of an account, for export and import. */
+export interface AccountData {
+  readonly store: string
+  readonly rows: readonly Readonly<Record<string, string | number | boolean | null>>[]
+}
+
+export interface Hooks {
+  /** A client's stanza, validated and stamped, before it is routed. May wait: the session's order is kept. */
+  'stanza:sent': WaitingFilter<Session>
+  /** Every routed stanza, once, before its owner is called. `at` is undefined when neither end is a local host. */
+  'stanza:route': Filter<Host | undefined>
+  /** A stanza for a local account, before its resources are chosen. May wait. */
+  'stanza:inbound': WaitingFilter<Host>
+  /** A stanza for a local host itself (its domain), iq requests with a handler excepted. */
+  'stanza:host': WaitingFilter<Host>
+  /** A stanza about to be handed to one session. */
+  'session:deliver': Filter<Session>
+  /** A message to a local account that no session may take and that is not refused yet: the offline store's. */
+  'message:undelivered': WaitingFilter<Host>
+  'message:outcome': Notice<MessageOutcome>
+  /** A client's presence without `to` (RFC 6121 sections 4.2, 4.4, 4.5). Unhandled, it only sets the session's own. */
+  'presence:self': WaitingFilter<Session>
+  /** A session became available with a non-negative priority, or became so from a negative one. */
+  'presence:ready': Notice<Session>
+  'session:bound': Notice<Session>
+  /** A session has left the table. Its presence is still readable. */
+  'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
+  /** Stream features after sign-in. */
+  'stream:features': Fold<readonly Element[], Host>
+  'account:created': Notice<AccountRef>
+  'account:export': WaitingFold<readonly AccountData[], AccountRef>
+  'account:import': WaitingNotice<AccountRef & { readonly data: readonly AccountData[] }>
+  'account:delete': WaitingNotice<AccountRef>
+}
+
+type MaybePromise<T> = T | Promise<T>
+
+/** The function that may be registered for a hook. */
+export type Handler<H> =
+  H extends Notice<infer E>
+    ? (event: E) => void
+    : H extends WaitingNotice<infer E>
+      ? (event: E) => MaybePromise<void>
+      : H extends Filter<infer At>
+        ? (packet: Packet, at: At) => Verdict | undefined
+        : H extends WaitingFilter<infer At>
+          ? (packet: Packet, at: At) => MaybePromise<Verdict | undefined>
+          : H extends Fold<infer V, infer E>
+            ? (value: V, event: E) => V
+            : H extends WaitingFold<infer V, infer E>
+              ? (value: V, event: E) => MaybePromise<V>
+              : never
+
+/** Names of the hooks of one kind. */
+export type HookNames<K> = {
+  [Name in keyof Hooks]: Hooks[Name] extends K ? Name : never
+}[keyof Hooks]
+
+export type NoticeName = HookNames<{ readonly [kind]: 'notice' }>
+export type WaitingNoticeName = HookNames<{ readonly [kind]: 'waiting-notice' }>
+export type FilterName = HookNames<{ readonly [kind]: 'filter' }>
+export type WaitingFilterName = HookNames<{ readonly [kind]: 'waiting-filter' }>
+export type FoldName = HookNames<{ readonly [kind]: 'fold' }>
+export type WaitingFoldName = HookNames<{ readonly [kind]: 'waiting-fold' }>
+
+export type EventOf<H> = H extends { readonly event: infer E } ? E : never
+export type AtOf<H> = H extends { readonly at: infer At } ? At : never
+export type ValueOf<H> = H extends { readonly value: infer V } ? V : never

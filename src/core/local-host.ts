@@ -1,0 +1,313 @@
+/**
+ * The owner of a local host's domain: the delivery rules of RFC 6121 section 8 (and RFC 6120 section 10.5) for the host
+ * itself, its accounts and their resources. What is a policy of a XEP comes in through hooks.
+ */
+import { type MessageType, messageType, presenceType } from '../stanza/stanza.ts'
+import { StanzaError } from '../stanza/error.ts'
+import { iqResult } from '../stanza/reply.ts'
+import type { Element } from '../xml/element.types.ts'
+import type { AccountDirectory } from './accounts.ts'
+import type { Host } from './host.ts'
+import type { HostType } from './host-type.ts'
+import type { IqAnswer, IqEntry, IqTarget } from './iq.ts'
+import { Packet, type Verdict } from './packet.ts'
+import type { RouteOwner, Router } from './router.ts'
+import type { Session } from './session.ts'
+import type { SessionTable } from './session-table.ts'
+
+const errorUnavailable = new StanzaError('RTK_DELIVERY_UNAVAILABLE', 'service-unavailable')
+const errorNoAccount = new StanzaError('RTK_DELIVERY_NO_ACCOUNT', 'service-unavailable')
+const errorNoHandler = new StanzaError('RTK_IQ_NO_HANDLER', 'service-unavailable')
+const errorIqShape = new StanzaError('RTK_IQ_PAYLOAD', 'bad-request')
+const errorIqFailed = new StanzaError('RTK_IQ_HANDLER_FAILED', 'internal-server-error')
+
+export interface LocalHostNeeds {
+  readonly router: Router
+  readonly sessions: SessionTable
+  readonly accounts: AccountDirectory
+  /** Waits for a handler's promise for at most `hook_timeout`, then rejects with a `StanzaError`. */
+  timed<T>(promise: Promise<T>): Promise<T>
+  /** A handler threw what is no `StanzaError`. */
+  fault(place: string, module: string, error: unknown): void
+  /** Answers to requests that the server itself sent. True when it was awaited. */
+  answered(packet: Packet): boolean
+}
+
+export class LocalHost implements RouteOwner {
+  readonly host: Host
+  readonly type: HostType
+  readonly #needs: LocalHostNeeds
+
+  constructor(host: Host, type: HostType, needs: LocalHostNeeds) {
+    this.host = host
+    this.type = type
+    this.#needs = needs
+  }
+
+  get name(): string {
+    return this.host.domain
+  }
+
+  receive(packet: Packet): Promise<void> | undefined {
+    if (packet.to.local === '') return this.#toHost(packet)
+    if (this.type.inbound[packet.kind].length > 0) {
+      const verdict = this.type.hooks.filter<'stanza:inbound'>(this.type.inbound, packet, this.host)
+      if (verdict !== undefined) return this.#continue(packet, verdict, () => this.#toAccount(packet))
+    }
+    return this.#toAccount(packet)
+  }
+
+  /** Goes on after a filter: at once for a plain verdict, later for a promised one. */
+  #continue(
+    packet: Packet,
+    verdict: Verdict | Promise<Verdict | undefined>,
+    next: () => Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    if (!(verdict instanceof Promise)) {
+      this.#needs.router.conclude(packet, verdict)
+      return undefined
+    }
+    return this.#needs.timed(verdict).then((late) => {
+      if (late === undefined) return next()
+      this.#needs.router.conclude(packet, late)
+      return undefined
+    })
+  }
+
+  // The host itself: RFC 6120 section 10.5.1 and 10.5.2.
+  #toHost(packet: Packet): Promise<void> | undefined {
+    if (packet.kind === 'iq') {
+      const type = packet.el.attr('type')
+      if (type === 'get' || type === 'set') {
+        const found = packet.to.resource === '' ? this.#findHandler(packet, type, 'host') : undefined
+        if (found !== undefined) return this.#ask(packet, found, '')
+      } else if (this.#needs.answered(packet)) {
+        return undefined
+      }
+    }
+    const verdict = this.type.hooks.filter<'stanza:host'>(this.type.toHost, packet, this.host)
+    if (verdict !== undefined) return this.#continue(packet, verdict, () => this.#unhandledByHost(packet))
+    return this.#unhandledByHost(packet)
+  }
+
+  #unhandledByHost(packet: Packet): undefined {
+    const router = this.#needs.router
+    // Presence to the server itself is nobody's (RFC 6120 section 10.5.1 leaves it to the implementation).
+    if (packet.kind === 'presence') router.conclude(packet, { kind: 'drop', reason: 'RTK_HOST_PRESENCE' })
+    else router.bounce(packet, packet.kind === 'iq' ? errorNoHandler : errorUnavailable)
+  }
+
+  #toAccount(packet: Packet): Promise<void> | undefined {
+    switch (packet.kind) {
+      case 'message':
+        return this.#message(packet)
+      case 'presence':
+        return this.#presence(packet)
+      case 'iq':
+        return this.#iq(packet)
+    }
+  }
+
+  // RFC 6121 sections 8.5.2.1.1, 8.5.2.2.1, 8.5.3.1 and 8.5.3.2.1.
+  #message(packet: Packet): Promise<void> | undefined {
+    const to = packet.to
+    if (to.resource !== '') {
+      const session = this.#needs.sessions.find(to)
+      if (session !== undefined) {
+        if (this.#deliver(session, packet)) {
+          this.#took(packet, session)
+          return undefined
+        }
+        if (packet.isSettledByFilter) return undefined
+      }
+      const type = messageType(packet.el)
+      if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
+      // Only a chat message goes on as if it were to the bare JID; the client chose a resource for the others.
+      if (type !== 'chat' && session === undefined) return this.#refuseMessage(packet)
+      return this.#messageToAccount(packet, type)
+    }
+    return this.#messageToAccount(packet, messageType(packet.el))
+  }
+
+  #messageToAccount(packet: Packet, type: MessageType): Promise<void> | undefined {
+    if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
+    if (type === 'groupchat') return this.#refuseMessage(packet)
+    const all = type === 'headline'
+    const takers = mostAvailable(this.#needs.sessions.ofAccount(packet.to.domain, packet.to.local), all)
+    const took: Session[] = []
+    for (const session of takers) if (this.#deliver(session, packet)) took.push(session)
+    if (took.length > 0) {
+      packet.settle('handed')
+      this.#outcome(packet, took, false, undefined)
+      return undefined
+    }
+    if (packet.isSettledByFilter) return undefined
+    if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
+    return this.#undelivered(packet)
+  }
+
+  /** No session may take it: the offline store's, or refused. */
+  #undelivered(packet: Packet): Promise<void> | undefined {
+    const { domain, local } = packet.to
+    if (this.#needs.sessions.isOnline(domain, local)) return this.#keep(packet)
+    const exists = this.#needs.accounts.exists(this.host, local)
+    if (exists === true) return this.#keep(packet)
+    if (exists === false) return this.#refuseMessage(packet, errorNoAccount)
+    return exists.then((found) => (found ? this.#keep(packet) : this.#refuseMessage(packet, errorNoAccount)))
+  }
+
+  #keep(packet: Packet): Promise<void> | undefined {
+    const verdict = this.type.hooks.filter<'message:undelivered'>(this.type.undelivered, packet, this.host)
+    if (verdict === undefined) return this.#refuseMessage(packet)
+    if (verdict instanceof Promise) return this.#needs.timed(verdict).then((late) => this.#kept(packet, late))
+    this.#kept(packet, verdict)
+    return undefined
+  }
+
+  #kept(packet: Packet, verdict: Verdict | undefined): void {
+    if (verdict === undefined) {
+      this.#refuseMessage(packet)
+      return
+    }
+    this.#needs.router.conclude(packet, verdict)
+    const isKept = verdict.kind === 'done' && verdict.how === 'kept'
+    this.#outcome(packet, [], isKept, verdict.kind === 'error' ? verdict.error.code : undefined)
+  }
+
+  #refuseMessage(packet: Packet, error: StanzaError = errorUnavailable): undefined {
+    this.#needs.router.bounce(packet, error)
+    this.#outcome(packet, [], false, error.code)
+  }
+
+  #took(packet: Packet, session: Session): void {
+    packet.settle('handed')
+    if (this.type.outcome.all.length > 0) this.#outcome(packet, [session], false, undefined)
+  }
+
+  #outcome(packet: Packet, sessions: readonly Session[], offline: boolean, refused: string | undefined): void {
+    if (this.type.outcome.all.length === 0) return
+    this.type.hooks.notice('message:outcome', { packet, host: this.host, sessions, offline, refused })
+  }
+
+  #drop(packet: Packet, reason: string): undefined {
+    this.#needs.router.conclude(packet, { kind: 'drop', reason })
+  }
+
+  // RFC 6121 sections 8.5.2.1.2, 8.5.2.2.2, 8.5.3.1 and 8.5.3.2.2; subscriptions and probes were the inbound filter's.
+  #presence(packet: Packet): undefined {
+    const type = presenceType(packet.el)
+    if (type !== '' && type !== 'unavailable' && type !== 'error') return this.#drop(packet, 'RTK_PRESENCE_UNHANDLED')
+    const to = packet.to
+    if (to.resource !== '') {
+      const session = this.#needs.sessions.find(to)
+      if (session === undefined || !this.#deliver(session, packet)) return this.#drop(packet, 'RTK_PRESENCE_TO_NOBODY')
+      packet.settle('handed')
+      return undefined
+    }
+    let taken = false
+    for (const session of this.#needs.sessions.ofAccount(to.domain, to.local)) {
+      if (session.isAvailable && this.#deliver(session, packet)) taken = true
+    }
+    packet.settle(taken ? 'handed' : 'dropped')
+    return undefined
+  }
+
+  // RFC 6121 sections 8.5.2.1.3, 8.5.2.2.3, 8.5.3.1 and 8.5.3.2.3.
+  #iq(packet: Packet): Promise<void> | undefined {
+    const to = packet.to
+    if (to.resource !== '') {
+      const session = this.#needs.sessions.find(to)
+      if (session === undefined || !this.#deliver(session, packet)) {
+        if (!packet.isSettledByFilter) this.#needs.router.bounce(packet, errorUnavailable)
+        return undefined
+      }
+      packet.settle('handed')
+      return undefined
+    }
+    const type = packet.el.attr('type')
+    if (type === 'get' || type === 'set') {
+      const found = this.#findHandler(packet, type, 'account')
+      if (found !== undefined) return this.#ask(packet, found, to.local)
+      this.#needs.router.bounce(packet, errorNoHandler)
+      return undefined
+    }
+    if (!this.#needs.answered(packet)) this.#drop(packet, 'RTK_IQ_ANSWER_UNASKED')
+    return undefined
+  }
+
+  #findHandler(packet: Packet, type: 'get' | 'set', target: IqTarget): IqEntry | undefined {
+    const names = packet.el.childNames
+    const name = names[0]
+    return name === undefined ? undefined : this.type.iq.find(type, name.name, name.ns, target)
+  }
+
+  /** Calls a handler and sends its answer. The answer keeps the order of the asker unless declared concurrent. */
+  #ask(packet: Packet, entry: IqEntry, account: string): Promise<void> | undefined {
+    const payload = packet.el.elements[0]
+    if (payload === undefined) {
+      this.#needs.router.bounce(packet, errorIqShape)
+      return undefined
+    }
+    let answer: IqAnswer | Promise<IqAnswer>
+    try {
+      answer = entry.handler({ packet, payload, host: this.host, account })
+    } catch (error) {
+      answer = this.#handlerFailed(entry, error)
+    }
+    if (!(answer instanceof Promise)) {
+      this.#answer(packet, answer)
+      return undefined
+    }
+    const done = this.#needs.timed(answer).then(
+      (value) => this.#answer(packet, value),
+      (error) => this.#answer(packet, this.#handlerFailed(entry, error)),
+    )
+    return entry.concurrent ? undefined : done
+  }
+
+  #handlerFailed(entry: IqEntry, error: unknown): StanzaError {
+    if (error instanceof StanzaError) return error
+    this.#needs.fault('iq', entry.module, error)
+    return errorIqFailed
+  }
+
+  #answer(packet: Packet, answer: IqAnswer): void {
+    if (answer instanceof StanzaError) {
+      this.#needs.router.bounce(packet, answer)
+      return
+    }
+    const reply = iqResult(packet.el, answer as Element | undefined)
+    packet.settle('handed')
+    this.#needs.router.submit(new Packet('iq', reply, packet.to, packet.from, this.#needs.router.serverOrigin))
+  }
+
+  /** Hands a packet to one session, past the delivery filters. False when it was not taken. */
+  #deliver(session: Session, packet: Packet): boolean {
+    const point = this.type.deliver
+    if (point[packet.kind].length > 0) {
+      const verdict = this.type.hooks.filter<'session:deliver'>(point, packet, session)
+      if (verdict !== undefined) {
+        if (verdict instanceof Promise) throw new Error('a session:deliver handler returned a promise')
+        packet.isSettledByFilter = true
+        this.#needs.router.conclude(packet, verdict)
+        return false
+      }
+    }
+    return session.deliver(packet)
+  }
+}
+
+/**
+ * The sessions that a message to a bare JID goes to: those of the highest non-negative priority ("most available"), or
+ * for headlines all with a non-negative priority (RFC 6121 section 8.5.2.1.1).
+ */
+export function mostAvailable(sessions: readonly Session[], all: boolean): readonly Session[] {
+  if (sessions.length === 1) {
+    const only = sessions[0] as Session
+    return only.isAvailable && only.priority >= 0 ? sessions : []
+  }
+  let highest = 0
+  for (const session of sessions) if (session.isAvailable && session.priority > highest) highest = session.priority
+  const least = all ? 0 : highest
+  return sessions.filter((session) => session.isAvailable && session.priority >= least)
+}

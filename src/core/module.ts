@@ -1,0 +1,122 @@
+/**
+ * Modules (DESIGN.md section 6). `setup` is the only entrance; all that is registered through its context is undone by
+ * the framework, so that unload and reload are free. A third-party plugin gets exactly this context.
+ */
+import type { Jid } from '../jid/jid.ts'
+import type { Store, StoreDefinition } from '../store/define.ts'
+import type { Clock } from '../world/clock.types.ts'
+import type { Log } from '../world/log.types.ts'
+import type { Random } from '../world/random.types.ts'
+import type { Element } from '../xml/element.types.ts'
+import type { AccountDirectory } from './accounts.ts'
+import type { CommandDefinition } from './commands.ts'
+import type { OptionSchema, OptionsOf } from './config/opt.ts'
+import type { FanOutGroup } from './fan-out.ts'
+import type { Identity } from './features.ts'
+import type { FilterOptions } from './hook-table.ts'
+import type { Handler, Hooks } from './hooks.ts'
+import type { Host } from './host.ts'
+import type { HttpRoute } from './http-routes.ts'
+import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
+import type { Counter } from './metrics.ts'
+import type { RouteOptions, RouteOwner } from './router.ts'
+import type { ServiceName, Services } from './services.ts'
+import type { Session } from './session.ts'
+import type { Slot } from './slots.ts'
+
+/** A claim: which XEP a module implements, in which version, how far. Disco, DOAP and the docs are generated from it. */
+export interface XepClaim {
+  readonly xep: number
+  readonly version: string
+  readonly status: 'complete' | 'partial'
+  readonly note?: string
+}
+
+/** Services a module uses: `hard` ones must be there, `soft` ones may be missing. */
+export type Needs = { readonly [Name in ServiceName]?: 'hard' | 'soft' }
+
+export type NeededServices<N extends Needs> = {
+  readonly [Name in keyof N & ServiceName]: N[Name] extends 'hard' ? Services[Name] : Services[Name] | undefined
+}
+
+export interface ModuleDefinition<O extends OptionSchema = OptionSchema, N extends Needs = Needs> {
+  /** One lower-case word: the key in the configuration. */
+  readonly name: string
+  readonly xeps?: readonly XepClaim[]
+  readonly options?: O
+  readonly needs?: N
+  /** Services that `setup` provides, so that those who need them are set up later. */
+  readonly provides?: readonly ServiceName[]
+  setup(context: ModuleContext<O, N>): void | Promise<void>
+}
+
+/** Read-only view of the session table. */
+export interface Sessions {
+  find(jid: Jid): Session | undefined
+  ofAccount(domain: string, local: string): readonly Session[]
+  isOnline(domain: string, local: string): boolean
+  each(domain: string | undefined, fn: (session: Session) => void): void
+  count(host?: Host): number
+}
+
+export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends Needs = Needs> {
+  readonly name: string
+  /** Options of this host type, checked and complete. */
+  readonly options: OptionsOf<O>
+  /** Exactly the services asked for in `needs`. */
+  readonly services: NeededServices<N>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly sessions: Sessions
+  readonly accounts: AccountDirectory
+
+  /** Registers a handler of a hook. A misspelt hook or a wrong return type does not compile. */
+  on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void
+  readonly iq: {
+    get(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
+    set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
+    /** Asks somebody; rejects with a `StanzaError`, `remote-server-timeout` after `timeoutMs` (default 30 s). */
+    ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs?: number): Promise<Element>
+  }
+  readonly features: {
+    /** A disco#info feature of hosts (default), accounts, or both. */
+    add(feature: string, on?: IqTarget | readonly IqTarget[]): void
+    identity(identity: Identity, on?: IqTarget): void
+    list(target: IqTarget): readonly string[]
+    identities(target: IqTarget): readonly Identity[]
+  }
+  /** Sends a stanza. What a handler sends leaves when the present stanza is done, in order. */
+  send(stanza: Element, from: Jid, to: Jid): void
+  /** Sends each group's stanza to all its recipients, serialised once. `done` gets those who could not be reached. */
+  fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void
+  /** Local hosts of this host type. */
+  hosts(): readonly Host[]
+  host(domain: string): Host | undefined
+  /** Makes a service available to other modules of the host type. */
+  provide<Name extends ServiceName>(name: Name, service: Services[Name]): void
+  /** A service of any module, looked up when it is used. */
+  service<Name extends ServiceName>(name: Name): Services[Name] | undefined
+  /** Opens a store: migrates it and prepares its operations. Rejects with `WorldError`. */
+  store<const D extends StoreDefinition>(definition: D): Promise<Store<D>>
+  /** A typed place in every session. */
+  slot<T>(name: string, initial: () => T, options?: { readonly kept?: boolean }): Slot<T>
+  /** A command of the one registry: CLI now, REST and ad-hoc later. */
+  command(definition: CommandDefinition): void
+  /** A domain of its own, such as a room service. Throws `RouteConflict`. */
+  route(domain: string, owner: RouteOwner, options?: RouteOptions): void
+  http(route: HttpRoute): void
+  /** `ratatosk_<module>_<name>_total`. */
+  counter(name: string, help: string): Counter
+  gauge(name: string, help: string, read: () => number): void
+  /** Called at unload, in reverse order. */
+  onStop(fn: () => void | Promise<void>): void
+}
+
+/** Types a module's options, needs and context; does nothing else. */
+// biome-ignore lint/complexity/noBannedTypes: no options, no needs
+export function defineModule<const O extends OptionSchema = {}, const N extends Needs = {}>(
+  definition: ModuleDefinition<O, N>,
+): ModuleDefinition<O, N> {
+  return definition
+}

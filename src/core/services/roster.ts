@@ -1,0 +1,52 @@
+/**
+ * The roster as other modules see it (RFC 6121 section 2 and 3). Items may come from several sources: the account's own
+ * rows, later shared groups; a version covers their union.
+ */
+import type { Jid } from '../../jid/jid.ts'
+import type { Host } from '../host.ts'
+
+/** RFC 6121 section 2.1.2.5. */
+export type Subscription = 'both' | 'from' | 'none' | 'to'
+
+export interface RosterItem {
+  /** Bare JID of the contact. */
+  readonly jid: Jid
+  /** '' for none. */
+  readonly name: string
+  readonly subscription: Subscription
+  /** `ask="subscribe"`: our request is pending at the contact (appendix A: Pending Out). */
+  readonly pendingOut: boolean
+  /** The contact's request awaits our answer (Pending In); such an item is not shown to clients unless it has more. */
+  readonly pendingIn: boolean
+  /** Pre-approved (RFC 6121 section 3.4). */
+  readonly approved: boolean
+  readonly groups: readonly string[]
+}
+
+/** The items of one account by the contact's bare JID in text, pending-in ones included. */
+export type RosterItems = ReadonlyMap<string, RosterItem>
+
+/** Another source of items: read-only rows that are merged behind the account's own. */
+export interface RosterSource {
+  readonly name: string
+  items(host: Host, local: string): Promise<readonly RosterItem[]>
+}
+
+export interface RosterService {
+  /** All items. A plain value when they are in the cache, so that warm paths need no promise. Rejects with `WorldError`. */
+  items(host: Host, local: string): RosterItems | Promise<RosterItems>
+  /** Stores the item and pushes it to the interested resources (RFC 6121 section 2.1.6). */
+  set(host: Host, local: string, item: RosterItem): Promise<void>
+  /** Removes the item and pushes the removal. */
+  remove(host: Host, local: string, contact: Jid): Promise<void>
+  /** Adds a source; returns its removal. Versions cover the union. */
+  addSource(source: RosterSource): () => void
+  /** Tells that a source's items of an account changed, so that caches and versions follow and pushes go out. */
+  sourceChanged(host: Host, local: string): void
+}
+
+declare module '../services.ts' {
+  interface Services {
+    roster: RosterService
+  }
+}

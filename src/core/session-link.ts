@@ -1,0 +1,30 @@
+/** What a session needs of its transport. A session is not its socket: it attaches to and detaches from links. */
+import type { StreamError } from '../stanza/error.ts'
+import type { Octets } from '../xml/octets.ts'
+
+export interface SessionLink {
+  /** Sends one serialised stanza in the stream's default namespace `jabber:client`. */
+  write(bytes: Octets): void
+  /** Bytes written that the kernel has not taken. */
+  readonly queuedBytes: number
+  /** Stops and resumes the reading of this client: back-pressure. Calls nest. */
+  hold(): void
+  release(): void
+  /** Ends the stream, with a stream error when one is given. */
+  close(error?: StreamError): void
+}
+
+/** What the session table shows of a connection (features.md SM-02). */
+export interface LinkInfo {
+  /** Client address, the true one behind a PROXY header; '' for a Unix socket. */
+  readonly address: string
+  readonly port: number
+  /** tcp, unix, websocket, bosh. */
+  readonly transport: string
+  /** TLS version, '' for none. */
+  readonly tls: string
+  /** SASL mechanism that was used. */
+  readonly auth: string
+  /** Name of the listener. */
+  readonly listener: string
+}

@@ -1,0 +1,176 @@
+/**
+ * One session per resource: what is bound between a client and the server, apart from its socket (DESIGN.md section 7).
+ *
+ *   active ──link lost or closed──▶ closed
+ *
+ * A session keeps the order of its client: stanzas are processed one after the other, and while a handler waits for a
+ * store, those behind it wait here, bounded, with the client's reading on hold.
+ */
+import type { Jid } from '../jid/jid.ts'
+import { StreamError } from '../stanza/error.ts'
+import type { Element } from '../xml/element.types.ts'
+import type { Octets } from '../xml/octets.ts'
+import { writeStanza } from '../xml/serialise.ts'
+import type { Host } from './host.ts'
+import type { Origin, Packet, Settlement } from './packet.ts'
+import type { LinkInfo, SessionLink } from './session-link.ts'
+import { SlotValues } from './slots.ts'
+
+export interface SessionLimits {
+  /** Bytes that may wait for a slow reader before he is cut with `policy-violation`. */
+  readonly queueBytesMax: number
+  /** Stanzas that may wait behind one that waits for a store, before the client's reading is held. */
+  readonly pendingStanzasMax: number
+}
+
+/** What the core does for a session: one object for all of them. */
+export interface SessionOwner {
+  readonly limits: SessionLimits
+  /** Processes one stanza of the client; a promise suspends the session's order. */
+  process(session: Session, el: Element): Promise<void> | undefined
+  /** Told once when a session has ended. */
+  ended(session: Session, cause: SessionEnd): void
+  /** A limit was hit: counted and logged there. */
+  overflow(session: Session, queuedBytes: number): void
+}
+
+/** Why a session ended. */
+export interface SessionEnd {
+  readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error'
+  readonly detail: string
+}
+
+export type SessionState =
+  | { readonly kind: 'active'; readonly link: SessionLink }
+  | { readonly kind: 'closed'; readonly end: SessionEnd }
+
+export class Session implements Origin {
+  readonly kind = 'session'
+  /** Full JID. */
+  readonly jid: Jid
+  readonly host: Host
+  /** Unguessable name of this session. */
+  readonly id: string
+  readonly createdMs: number
+  readonly info: LinkInfo
+  readonly slots = new SlotValues()
+  /** The last available presence that was broadcast; undefined while not available (RFC 6121 section 4). */
+  presence: Element | undefined = undefined
+  /** -128 to 127; meaningful while `presence` is set. */
+  priority = 0
+  state: SessionState
+  /** Stanzas received from and delivered to the client. */
+  received = 0
+  delivered = 0
+  readonly #owner: SessionOwner
+  #pending: Element[] | undefined
+  #waiting = false
+  #held = false
+
+  constructor(owner: SessionOwner, link: SessionLink, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo) {
+    this.#owner = owner
+    this.state = { kind: 'active', link }
+    this.jid = jid
+    this.host = host
+    this.id = id
+    this.createdMs = createdMs
+    this.info = info
+  }
+
+  get label(): string {
+    return this.jid.toString()
+  }
+
+  get isAvailable(): boolean {
+    return this.presence !== undefined
+  }
+
+  get isActive(): boolean {
+    return this.state.kind === 'active'
+  }
+
+  /** A stanza arrived from the client. */
+  receive(el: Element): void {
+    this.received++
+    if (this.#waiting) {
+      this.#pending ??= []
+      this.#pending.push(el)
+      if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
+      return
+    }
+    const wait = this.#owner.process(this, el)
+    if (wait !== undefined) this.suspendUntil(wait)
+  }
+
+  /** Keeps this client's later stanzas waiting until the promise is settled. The promise's failures are its maker's. */
+  suspendUntil(wait: Promise<unknown>): void {
+    this.#waiting = true
+    const resume = () => this.#resume()
+    wait.then(resume, resume)
+  }
+
+  /**
+   * Hands a packet to the client. False when the session cannot take it: the caller sends it the way of the
+   * undeliverable. A recipient never slows a sender: beyond the limit he is cut with `policy-violation`.
+   */
+  deliver(packet: Packet): boolean {
+    return this.deliverBytes(writeStanza(packet.el, packet.from.octets, packet.to.octets))
+  }
+
+  /** As `deliver`, for bytes that were serialised once for many. */
+  deliverBytes(bytes: Octets): boolean {
+    const state = this.state
+    if (state.kind !== 'active') return false
+    const queued = state.link.queuedBytes
+    if (queued > this.#owner.limits.queueBytesMax) {
+      this.#owner.overflow(this, queued)
+      this.close(
+        { reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' },
+        new StreamError('RTK_SESSION_QUEUE_FULL', 'policy-violation', 'too slow in reading'),
+      )
+      return false
+    }
+    this.delivered++
+    state.link.write(bytes)
+    return true
+  }
+
+  /** Ends the session and its stream. Harmless when it has ended. */
+  close(end: SessionEnd, error?: StreamError): void {
+    const state = this.state
+    if (state.kind !== 'active') return
+    this.state = { kind: 'closed', end }
+    this.#pending = undefined
+    state.link.close(error)
+    this.#owner.ended(this, end)
+  }
+
+  /** The link is gone: the client closed its stream, or the connection was lost. */
+  linkEnded(end: SessionEnd): void {
+    if (this.state.kind !== 'active') return
+    this.state = { kind: 'closed', end }
+    this.#owner.ended(this, end)
+  }
+
+  settled(_packet: Packet, _how: Settlement): void {}
+
+  #hold(): void {
+    if (this.#held || this.state.kind !== 'active') return
+    this.#held = true
+    this.state.link.hold()
+  }
+
+  #resume(): void {
+    this.#waiting = false
+    while (!this.#waiting) {
+      const next = this.#pending?.shift()
+      if (next === undefined) break
+      const wait = this.#owner.process(this, next)
+      if (wait !== undefined) this.suspendUntil(wait)
+    }
+    if (!this.#waiting && this.#held && this.state.kind === 'active') {
+      this.#held = false
+      this.state.link.release()
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** Session data of modules: typed slots that a module declares, no bag of fields (DESIGN.md section 6). */
+
+/** A place that one module owns in every session. Made by `SlotRegistry.declare` (through a module's context). */
+export interface Slot<T> {
+  readonly name: string
+  readonly index: number
+  /** True: the value survives a move of the session and is plain data. */
+  readonly kept: boolean
+  readonly initial: () => T
+}
+
+export class SlotRegistry {
+  readonly #slots: Slot<unknown>[] = []
+
+  /** The same name gives the same slot: a reloaded module finds its data again. */
+  declare<T>(name: string, initial: () => T, kept: boolean): Slot<T> {
+    const known = this.#slots.find((slot) => slot.name === name)
+    if (known !== undefined) return known as Slot<T>
+    const slot: Slot<T> = { name, index: this.#slots.length, kept, initial }
+    this.#slots.push(slot as Slot<unknown>)
+    return slot
+  }
+}
+
+/** The values of one session; nothing is allocated until the first slot is written. */
+export class SlotValues {
+  #values: unknown[] | undefined
+
+  /** The value, undefined when it was never set. Costs no allocation. */
+  peek<T>(slot: Slot<T>): T | undefined {
+    return this.#values?.[slot.index] as T | undefined
+  }
+
+  get<T>(slot: Slot<T>): T {
+    const found = this.#values?.[slot.index]
+    if (found !== undefined) return found as T
+    const value = slot.initial()
+    this.set(slot, value)
+    return value
+  }
+
+  set<T>(slot: Slot<T>, value: T | undefined): void {
+    this.#values ??= []
+    this.#values[slot.index] = value
+  }
+}
