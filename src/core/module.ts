@@ -14,7 +14,7 @@ import type { OptionSchema, OptionsOf } from './config/opt.ts'
 import type { FanOutGroup } from './fan-out.ts'
 import type { Identity } from './features.ts'
 import type { FilterOptions } from './hook-table.ts'
-import type { Handler, Hooks } from './hooks.ts'
+import type { EventOf, Handler, Hooks, NoticeName, ValueOf, WaitingFoldName } from './hooks.ts'
 import type { Host } from './host.ts'
 import type { HttpRoute } from './http-routes.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
@@ -73,6 +73,13 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
 
   /** Registers a handler of a hook. A misspelt hook or a wrong return type does not compile. */
   on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void
+  /** Runs a fold or a notice that this module declared. */
+  fold<Name extends WaitingFoldName>(
+    name: Name,
+    value: ValueOf<Hooks[Name]>,
+    event: EventOf<Hooks[Name]>,
+  ): Promise<ValueOf<Hooks[Name]>>
+  tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void
   readonly iq: {
     get(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
     set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void

@@ -1,0 +1,247 @@
+/**
+ * The core of one node: hosts, host types, router, sessions (DESIGN.md section 4). It knows streams, addresses, routes
+ * and sessions; everything with a XEP number is a module.
+ */
+import { JidCache } from '../jid/cache.ts'
+import { type Jid, makeJid } from '../jid/jid.ts'
+import { StanzaError, StreamError } from '../stanza/error.ts'
+import type { StanzaKind } from '../stanza/stanza.ts'
+import type { World } from '../world/world.types.ts'
+import type { Element } from '../xml/element.types.ts'
+import { StanzaTemplate } from '../xml/serialise.ts'
+import type { AccountDirectory } from './accounts.ts'
+import { FanOut } from './fan-out.ts'
+import type { Host } from './host.ts'
+import { HostType } from './host-type.ts'
+import { HttpRoutes } from './http-routes.ts'
+import { Inbound } from './inbound.ts'
+import type { CoreLimits } from './limits.ts'
+import { LocalHost } from './local-host.ts'
+import { Metrics } from './metrics.ts'
+import { Packet, refuse, type Verdict } from './packet.ts'
+import { Requests } from './requests.ts'
+import { Router } from './router.ts'
+import { Session, type SessionEnd, type SessionOwner } from './session.ts'
+import type { LinkInfo, SessionLink } from './session-link.ts'
+import { SessionTable } from './session-table.ts'
+import { SlotRegistry } from './slots.ts'
+import { Timed } from './timed.ts'
+
+/** Whom a broadcast is for (features.md SM-06). */
+export type BroadcastScope =
+  | { readonly kind: 'account'; readonly jid: Jid }
+  | { readonly kind: 'host'; readonly host: Host }
+  | { readonly kind: 'server' }
+
+export class Core implements SessionOwner {
+  readonly world: World
+  readonly metrics = new Metrics()
+  readonly sessions = new SessionTable()
+  readonly slots = new SlotRegistry()
+  readonly http = new HttpRoutes()
+  readonly jids: JidCache
+  readonly router: Router
+  readonly fanOut: FanOut
+  readonly requests: Requests
+  readonly accounts: AccountDirectory
+  limits: CoreLimits
+  readonly #inbound: Inbound
+  readonly #timed: Timed
+  readonly #hosts = new Map<string, LocalHost>()
+  readonly #types = new Map<string, HostType>()
+  readonly #refused = this.metrics.counter('ratatosk_stanzas_refused_total', 'Stanzas answered with an error')
+  readonly #dropped = this.metrics.counter('ratatosk_stanzas_dropped_total', 'Stanzas dropped by a rule or a filter')
+  readonly #faults = this.metrics.counter('ratatosk_handler_faults_total', 'Handlers that threw')
+  readonly #slow = this.metrics.counter('ratatosk_sessions_queue_full_total', 'Sessions cut because they read too slowly')
+
+  constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
+    this.world = world
+    this.accounts = accounts
+    this.limits = limits
+    this.jids = new JidCache(limits.jidCacheMax)
+    this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
+    const routed = this.metrics.counter('ratatosk_stanzas_routed_total', 'Stanzas routed')
+    this.router = new Router(
+      {
+        filter: (packet) => this.#routeFilter(packet),
+        fault: (owner, packet, error) => this.#fault('route', owner, error, packet),
+        refused: (packet, error) => this.#wasRefused(packet, error),
+        dropped: (packet, reason) => this.#wasDropped(packet, reason),
+      },
+      routed,
+    )
+    this.requests = new Requests(this.router, world.clock, world.random)
+    this.fanOut = new FanOut({
+      router: this.router,
+      sessions: this.sessions,
+      clock: world.clock,
+      copies: this.metrics.counter('ratatosk_fan_out_copies_total', 'Copies made by fan-outs'),
+      localHost: (domain) => this.#hosts.get(domain),
+    })
+    this.#inbound = new Inbound({
+      router: this.router,
+      jids: this.jids,
+      typeOf: (session) => this.#hosts.get(session.host.domain)?.type ?? this.#orphanType,
+      timed: (promise) => this.#timed.wait(promise),
+    })
+    this.metrics.gauge('ratatosk_sessions', 'Sessions bound now', () => this.sessions.count())
+    this.metrics.gauge('ratatosk_requests_open', 'Requests of the server that wait for an answer', () => this.requests.openCount)
+  }
+
+  /** Of sessions whose host was removed: no module is interested. */
+  readonly #orphanType = new HostType('', () => undefined)
+
+  // Hosts and host types
+
+  hostType(name: string): HostType {
+    const known = this.#types.get(name)
+    if (known !== undefined) return known
+    const type = new HostType(name, (hook, module, error) => {
+      this.#fault(hook, module, error)
+      return refuse(new StanzaError('RTK_HOOK_FAILED', 'internal-server-error', { cause: error }))
+    })
+    this.#types.set(name, type)
+    return type
+  }
+
+  get hostTypes(): readonly HostType[] {
+    return [...this.#types.values()]
+  }
+
+  /** Adds a host; its domain must be canonical. Throws `RouteConflict` when the domain has an owner. */
+  addHost(domain: string, type: HostType): Host {
+    const jid = makeJid('', domain)
+    if (jid === undefined) throw new Error(`${domain} is not a domain`)
+    const host: Host = { domain: jid.domain, jid, type: type.name }
+    const owner = new LocalHost(host, type, {
+      router: this.router,
+      sessions: this.sessions,
+      accounts: this.accounts,
+      timed: (promise) => this.#timed.wait(promise),
+      fault: (place, module, error) => this.#fault(place, module, error),
+      answered: (packet) => this.requests.answered(packet),
+    })
+    this.router.add(host.domain, owner)
+    this.#hosts.set(host.domain, owner)
+    return host
+  }
+
+  localHost(domain: string): LocalHost | undefined {
+    return this.#hosts.get(domain)
+  }
+
+  host(domain: string): Host | undefined {
+    return this.#hosts.get(domain)?.host
+  }
+
+  hosts(type?: string): readonly Host[] {
+    const hosts = [...this.#hosts.values()].map((local) => local.host)
+    return type === undefined ? hosts : hosts.filter((host) => host.type === type)
+  }
+
+  // Sessions
+
+  process(session: Session, el: Element): Promise<void> | undefined {
+    return this.#inbound.process(session, el)
+  }
+
+  /** Makes a session and enters it into the table. The policies on conflicts and counts were applied before. */
+  bind(link: SessionLink, jid: Jid, host: Host, info: LinkInfo): Session {
+    const session = new Session(this, link, jid, host, this.world.random.id(), this.world.clock.wallMs(), info)
+    this.sessions.add(session)
+    this.#hosts.get(host.domain)?.type.hooks.notice('session:bound', session)
+    return session
+  }
+
+  ended(session: Session, end: SessionEnd): void {
+    if (!this.sessions.remove(session)) return
+    const isOwner = this.router.enter()
+    this.#hosts.get(session.host.domain)?.type.hooks.notice('session:ended', { session, end })
+    session.presence = undefined
+    if (isOwner) this.router.leave(undefined)
+  }
+
+  overflow(session: Session, queuedBytes: number): void {
+    this.#slow.value++
+    this.world.log.warn('a session was cut because its client reads too slowly', {
+      code: 'RTK_SESSION_QUEUE_FULL',
+      jid: session.label,
+      queuedBytes,
+    })
+  }
+
+  // Sending
+
+  /** Sends a stanza that the server or a module made. */
+  send(el: Element, from: Jid, to: Jid): void {
+    this.router.submit(new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin))
+  }
+
+  /**
+   * Sends a stanza to every session in scope, addressed to each full JID; only to available ones when asked.
+   * Returns how many took it.
+   */
+  broadcast(el: Element, from: Jid, scope: BroadcastScope, onlyAvailable = true): number {
+    const template = new StanzaTemplate(el, from.octets)
+    let count = 0
+    const give = (session: Session) => {
+      if (onlyAvailable && !session.isAvailable) return
+      if (session.deliverBytes(template.to(session.jid.octets))) count++
+    }
+    if (scope.kind === 'account') for (const session of this.sessions.ofAccount(scope.jid.domain, scope.jid.local)) give(session)
+    else this.sessions.each(scope.kind === 'host' ? scope.host.domain : undefined, give)
+    return count
+  }
+
+  /** Ends every session with `system-shutdown` (RFC 6120 section 4.9.3.20) and what waits in the core. */
+  close(): void {
+    const error = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
+    this.sessions.each(undefined, (session) => session.close({ reason: 'shutdown', detail: '' }, error))
+    this.requests.close()
+  }
+
+  // Events of the router
+
+  #routeFilter(packet: Packet): Verdict | undefined {
+    const local = this.#hosts.get(packet.to.domain) ?? this.#hosts.get(packet.from.domain)
+    if (local === undefined || local.type.route[packet.kind].length === 0) return undefined
+    const verdict = local.type.hooks.filter<'stanza:route'>(local.type.route, packet, local.host)
+    if (verdict instanceof Promise) throw new Error('a stanza:route handler returned a promise')
+    return verdict
+  }
+
+  #fault(place: string, module: string, error: unknown, packet?: Packet): void {
+    this.#faults.value++
+    this.world.log.error('a handler failed', {
+      code: 'RTK_HANDLER_FAILED',
+      place,
+      module,
+      error,
+      ...(packet === undefined ? {} : { from: packet.from.toString(), to: packet.to.toString() }),
+    })
+  }
+
+  #wasRefused(packet: Packet, error: StanzaError): void {
+    this.#refused.value++
+    if (!this.world.log.enabled('debug')) return
+    this.world.log.debug('stanza refused', {
+      code: error.code,
+      condition: error.condition,
+      kind: packet.kind,
+      from: packet.from.toString(),
+      to: packet.to.toString(),
+      cause: error.detail.cause,
+    })
+  }
+
+  #wasDropped(packet: Packet, reason: string): void {
+    this.#dropped.value++
+    if (!this.world.log.enabled('debug')) return
+    this.world.log.debug('stanza dropped', {
+      code: reason,
+      kind: packet.kind,
+      from: packet.from.toString(),
+      to: packet.to.toString(),
+    })
+  }
+}

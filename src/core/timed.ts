@@ -1,0 +1,40 @@
+/** Waiting for a handler's promise, for a bounded time: a store that never answers costs one stanza, not a session. */
+import { StanzaError } from '../stanza/error.ts'
+import type { Clock } from '../world/clock.types.ts'
+import type { Counter, Metrics } from './metrics.ts'
+
+export class Timed {
+  readonly #clock: Clock
+  readonly #timeoutMs: () => number
+  readonly #expired: Counter
+
+  constructor(clock: Clock, timeoutMs: () => number, metrics: Metrics) {
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#expired = metrics.counter('ratatosk_hook_timeouts_total', 'Handlers that did not answer within hook_timeout')
+  }
+
+  /** Rejects with `internal-server-error` (RTK_HOOK_TIMEOUT) after `hook_timeout`. */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(
+        this.#timeoutMs(),
+        () => {
+          this.#expired.value++
+          reject(new StanzaError('RTK_HOOK_TIMEOUT', 'internal-server-error'))
+        },
+        undefined,
+      )
+      promise.then(
+        (value) => {
+          timer.cancel()
+          resolve(value)
+        },
+        (error) => {
+          timer.cancel()
+          reject(error)
+        },
+      )
+    })
+  }
+}
