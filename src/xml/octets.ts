@@ -14,10 +14,22 @@ function isAscii(text: string): boolean {
   return true
 }
 
+interface Latin1Slicing {
+  latin1Slice(this: Uint8Array, start: number, end: number): string
+}
+
+// Node's own method behind toString('latin1', start, end), without the search for the encoding's name; not in its typings.
+const { latin1Slice } = Buffer.prototype as unknown as Latin1Slicing
+
+/** The bytes from `start` to `end` as one flat string that shares no memory with them. */
+export function fromBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Octets {
+  return latin1Slice.call(bytes, start, end) as Octets
+}
+
 /** Text to its UTF-8 bytes. Lone surrogates become U+FFFD, as TextEncoder does. */
 export function encode(text: string): Octets {
   if (isAscii(text)) return text as Octets
-  return Buffer.from(text, 'utf8').latin1Slice() as Octets
+  return fromBytes(Buffer.from(text, 'utf8'))
 }
 
 /** UTF-8 bytes to text. The bytes were checked by the scanner; a bad sequence from elsewhere becomes U+FFFD. */
@@ -36,5 +48,5 @@ export function ascii(literal: string): Octets {
  * whatever outlives its stanza (queues, caches, tables) is copied by `own` first.
  */
 export function own(bytes: Octets): Octets {
-  return Buffer.from(bytes, 'latin1').latin1Slice() as Octets
+  return fromBytes(Buffer.from(bytes, 'latin1'))
 }

@@ -1,0 +1,569 @@
+/**
+ * The scan: one loop over bytes that checks everything RFC 6120 section 11 and XML demand, and can stop and go on at any byte.
+ * It is one long function on purpose: state lives in local variables, and no call is made for an ordinary byte.
+ */
+import {
+  BAD_CHARACTER,
+  BAD_REFERENCE,
+  BAD_UTF8,
+  CDATA_PLAIN,
+  charLength,
+  FOREIGN_ENTITY,
+  MORE,
+  NAME_PART,
+  NAME_START,
+  nameCharLength,
+  referenceLength,
+  SPACE,
+  TEXT_PLAIN,
+  VALUE_PLAIN,
+} from './chars.ts'
+import type { XmlCode } from './errors.ts'
+import type { ScannerLimits } from './limits.ts'
+import { isQualified, popBindings, resolveTag } from './namespaces.ts'
+import type { Scope } from './tag.ts'
+import {
+  AFTER,
+  ATTR,
+  ATTR_STRIDE,
+  BANG,
+  CDATA,
+  CLOSING,
+  DECLARATION,
+  DONE,
+  EMPTY,
+  END,
+  END_GAP,
+  EQ,
+  FAULT,
+  GAP,
+  grown,
+  HAS_PREFIX,
+  HAS_REFERENCE,
+  HAS_XMLNS,
+  LT,
+  NAME,
+  OPEN,
+  QUOTE,
+  SLASH,
+  TEXT,
+  VALUE,
+  type Work,
+} from './work.ts'
+
+const CDATA_OPEN = [0x5b, 0x43, 0x44, 0x41, 0x54, 0x41, 0x5b]
+
+/** The code for a reader's negative result. */
+function unreadable(result: number): XmlCode {
+  switch (result) {
+    case BAD_UTF8:
+      return 'RTK_XML_BAD_UTF8'
+    case BAD_CHARACTER:
+      return 'RTK_XML_BAD_CHARACTER'
+    case BAD_REFERENCE:
+      return 'RTK_XML_BAD_REFERENCE'
+    case FOREIGN_ENTITY:
+      return 'RTK_XML_ENTITY'
+    default:
+      return 'RTK_XML_REFERENCE_BYTES'
+  }
+}
+
+/** Why a byte cannot stand in text, a value or a CDATA section. */
+function misplaced(byte: number, other: XmlCode): XmlCode {
+  return byte < 0x20 ? 'RTK_XML_BAD_CHARACTER' : other
+}
+
+function sameBytes(b: Uint8Array, one: number, two: number, length: number): boolean {
+  for (let k = 0; k < length; k++) if (b[one + k] !== b[two + k]) return false
+  return true
+}
+
+/** Puts the attributes of the first-level tag where routing finds them. */
+function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
+  w.ownColon = w.nameColon
+  w.ownTag = w.tag
+  w.fromAt = w.toAt = w.idAt = w.typeAt = w.langAt = w.nsAt = -1
+  const last = w.attrs * ATTR_STRIDE
+  const at = w.at
+  for (let k = 0; k < last; k += ATTR_STRIDE) {
+    const start = base + at[k + 1]!
+    switch (at[k + 2]! + base - start) {
+      case 2:
+        if (b[start] === 0x74 && b[start + 1] === 0x6f) {
+          w.toAt = at[k + 3]!
+          w.toEnd = at[k + 4]!
+        } else if (b[start] === 0x69 && b[start + 1] === 0x64) {
+          w.idAt = at[k + 3]!
+          w.idEnd = at[k + 4]!
+        }
+        break
+      case 4:
+        if (b[start] === 0x66 && b[start + 1] === 0x72 && b[start + 2] === 0x6f && b[start + 3] === 0x6d) {
+          w.fromAt = at[k + 3]!
+          w.fromEnd = at[k + 4]!
+        } else if (b[start] === 0x74 && b[start + 1] === 0x79 && b[start + 2] === 0x70 && b[start + 3] === 0x65) {
+          w.typeAt = at[k + 3]!
+          w.typeEnd = at[k + 4]!
+        }
+        break
+      case 5:
+        if ((w.tag & HAS_XMLNS) !== 0 && isText(b, start, 'xmlns')) {
+          w.nsAt = at[k + 3]!
+          w.nsEnd = at[k + 4]!
+        }
+        break
+      case 8:
+        if (at[k + 5]! >= 0 && isText(b, start, 'xml:lang')) {
+          w.langAt = at[k + 3]!
+          w.langEnd = at[k + 4]!
+        }
+        break
+    }
+  }
+}
+
+function isText(b: Uint8Array, start: number, text: string): boolean {
+  for (let k = 0; k < text.length; k++) if (b[start + k] !== text.charCodeAt(k)) return false
+  return true
+}
+
+/**
+ * Scans on from `from` (behind the "<" when `w` has just begun) and returns how far it came. Then `w.state` is DONE, CLOSING,
+ * DECLARATION or FAULT, or the bytes ran out. `base` is where the "<" of the stanza is.
+ */
+export function scan(
+  w: Work,
+  b: Uint8Array,
+  from: number,
+  end: number,
+  base: number,
+  scope: Scope,
+  content: string,
+  limits: ScannerLimits,
+): number {
+  const nameMax = limits.nameBytes
+  let i = from
+  let state = w.state
+  let depth = w.depth
+  let mark = w.mark
+  let colon = w.colon
+  let attrs = w.attrs
+  let tag = w.tag
+  let quote = w.quote
+  let elements = w.elements
+  let open = w.open
+  let at = w.at
+  let code: XmlCode | undefined
+  let c = 0
+  let n = 0
+
+  run: while (i < end) {
+    switch (state) {
+      case TEXT:
+        c = b[i]!
+        while (TEXT_PLAIN[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (c === 0x3c) {
+          i++
+          state = LT
+        } else if (c >= 0x80) {
+          if ((n = charLength(b, i, end)) <= 0) {
+            if (n !== MORE) code = unreadable(n)
+            break run
+          }
+          i += n
+        } else if (c === 0x26) {
+          if ((n = referenceLength(b, i, end)) <= 0) {
+            if (n !== MORE) code = unreadable(n)
+            break run
+          }
+          i += n
+        } else if (c === 0x3e && !(b[i - 1] === 0x5d && b[i - 2] === 0x5d)) i++
+        else {
+          code = misplaced(c, 'RTK_XML_CDATA_END')
+          break run
+        }
+        continue
+
+      case LT:
+        c = b[i]!
+        if (c === 0x2f) {
+          i++
+          if (depth === 0) {
+            state = CLOSING
+            break run
+          }
+          depth--
+          mark = i - base
+          state = END
+        } else if (NAME_START[c] === 1 || c >= 0x80) {
+          mark = i - base
+          colon = -1
+          attrs = 0
+          tag = 0
+          state = NAME
+        } else if (c === 0x3f) {
+          if (depth > 0) {
+            code = 'RTK_XML_INSTRUCTION'
+            break run
+          }
+          i++
+          state = DECLARATION
+          break run
+        } else if (c === 0x21) {
+          i++
+          mark = i - base
+          state = BANG
+        } else {
+          code = c < 0x20 && SPACE[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
+          break run
+        }
+        continue
+
+      case NAME:
+        c = b[i]!
+        while (NAME_PART[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (i - base - mark > nameMax) break run
+        if (c >= 0x80) {
+          if ((n = nameCharLength(b, i, end, i - base === mark)) <= 0) {
+            if (n !== MORE) code = n === BAD_UTF8 ? 'RTK_XML_BAD_UTF8' : 'RTK_XML_BAD_NAME'
+            break run
+          }
+          i += n
+          continue
+        }
+        if (c === 0x3a && colon < 0) {
+          colon = i - base
+          i++
+          continue
+        }
+        if (colon >= 0) {
+          if (!isQualified(b, base + mark, base + colon, i)) {
+            code = 'RTK_XML_BAD_NAME'
+            break run
+          }
+          tag = HAS_PREFIX
+        }
+        w.nameStart = mark
+        w.nameColon = colon
+        open = w.open
+        if (2 * depth === open.length) open = w.open = grown(open)
+        open[2 * depth] = mark
+        open[2 * depth + 1] = i - base
+        if (c === 0x3e) state = OPEN
+        else if (SPACE[c] === 1) {
+          i++
+          state = GAP
+        } else if (c === 0x2f) {
+          i++
+          state = SLASH
+        } else {
+          code = misplaced(c, 'RTK_XML_BAD_NAME')
+          break run
+        }
+        continue
+
+      case GAP:
+        c = b[i]!
+        while (SPACE[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (NAME_START[c] === 1 || c >= 0x80) {
+          if (attrs === limits.attributes) {
+            code = 'RTK_XML_ATTRIBUTES'
+            break run
+          }
+          mark = i - base
+          colon = -1
+          state = ATTR
+        } else if (c === 0x3e) state = OPEN
+        else if (c === 0x2f) {
+          i++
+          state = SLASH
+        } else {
+          code = misplaced(c, 'RTK_XML_BAD_TAG')
+          break run
+        }
+        continue
+
+      case ATTR: {
+        c = b[i]!
+        while (NAME_PART[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (i - base - mark > nameMax) break run
+        if (c >= 0x80) {
+          if ((n = nameCharLength(b, i, end, i - base === mark)) <= 0) {
+            if (n !== MORE) code = n === BAD_UTF8 ? 'RTK_XML_BAD_UTF8' : 'RTK_XML_BAD_NAME'
+            break run
+          }
+          i += n
+          continue
+        }
+        if (c === 0x3a && colon < 0) {
+          colon = i - base
+          i++
+          continue
+        }
+        if (c !== 0x3d && SPACE[c] === 0) {
+          code = misplaced(c, c === 0x3a ? 'RTK_XML_BAD_NAME' : 'RTK_XML_BAD_TAG')
+          break run
+        }
+        const start = base + mark
+        const length = i - start
+        if (colon >= 0) {
+          if (!isQualified(b, start, base + colon, i)) {
+            code = 'RTK_XML_BAD_NAME'
+            break run
+          }
+          // xml:lang alone needs no resolving: its prefix cannot mean anything else.
+          if (length !== 8 || !isText(b, start, 'xml:lang')) tag |= HAS_PREFIX
+          if (colon - mark === 5 && isText(b, start, 'xmlns')) tag |= HAS_XMLNS
+        } else if (length === 5 && b[start] === 0x78 && isText(b, start, 'xmlns')) tag |= HAS_XMLNS
+        const signature = length ^ (b[start]! << 24) ^ (b[i - 1]! << 16) ^ (b[start + (length >> 1)]! << 8)
+        at = w.at
+        const k = attrs * ATTR_STRIDE
+        for (let j = 0; j < k; j += ATTR_STRIDE) {
+          if (
+            at[j] === signature &&
+            at[j + 2]! - at[j + 1]! === length &&
+            sameBytes(b, base + at[j + 1]!, start, length)
+          ) {
+            code = 'RTK_XML_DUPLICATE_ATTRIBUTE'
+            break run
+          }
+        }
+        if (k === at.length) at = w.at = grown(at)
+        at[k] = signature
+        at[k + 1] = mark
+        at[k + 2] = i - base
+        at[k + 5] = colon
+        if (c === 0x3d) {
+          i++
+          state = QUOTE
+        } else state = EQ
+        continue
+      }
+
+      case EQ:
+        c = b[i]!
+        if (SPACE[c] === 1) i++
+        else if (c === 0x3d) {
+          i++
+          state = QUOTE
+        } else {
+          code = misplaced(c, 'RTK_XML_BAD_TAG')
+          break run
+        }
+        continue
+
+      case QUOTE:
+        c = b[i]!
+        if (c === 0x27 || c === 0x22) {
+          quote = c
+          i++
+          at[attrs * ATTR_STRIDE + 3] = i - base
+          state = VALUE
+        } else if (SPACE[c] === 1) i++
+        else {
+          code = misplaced(c, 'RTK_XML_BAD_TAG')
+          break run
+        }
+        continue
+
+      case VALUE:
+        c = b[i]!
+        while (VALUE_PLAIN[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (c === quote) {
+          at[attrs * ATTR_STRIDE + 4] = i - base
+          attrs++
+          i++
+          state = AFTER
+        } else if (c === 0x27 || c === 0x22) i++
+        else if (c >= 0x80) {
+          if ((n = charLength(b, i, end)) <= 0) {
+            if (n !== MORE) code = unreadable(n)
+            break run
+          }
+          i += n
+        } else if (c === 0x26) {
+          if ((n = referenceLength(b, i, end)) <= 0) {
+            if (n !== MORE) code = unreadable(n)
+            break run
+          }
+          tag |= HAS_REFERENCE
+          i += n
+        } else {
+          code = misplaced(c, 'RTK_XML_LT_IN_VALUE')
+          break run
+        }
+        continue
+
+      case AFTER:
+        c = b[i]!
+        if (SPACE[c] === 1) {
+          i++
+          state = GAP
+        } else if (c === 0x3e) state = OPEN
+        else if (c === 0x2f) {
+          i++
+          state = SLASH
+        } else {
+          code = misplaced(c, 'RTK_XML_BAD_TAG')
+          break run
+        }
+        continue
+
+      case SLASH:
+        c = b[i]!
+        if (c !== 0x3e) {
+          code = misplaced(c, 'RTK_XML_BAD_TAG')
+          break run
+        }
+        state = EMPTY
+        continue
+
+      case OPEN:
+      case EMPTY:
+        if (++elements > limits.elements) {
+          code = 'RTK_XML_ELEMENTS'
+          break run
+        }
+        if (depth === limits.depth) {
+          code = 'RTK_XML_DEPTH'
+          break run
+        }
+        if ((tag & (HAS_PREFIX | HAS_XMLNS)) !== 0) {
+          w.depth = depth
+          w.tag = tag
+          w.attrs = attrs
+          if ((code = resolveTag(w, b, base, scope, content, limits)) !== undefined) break run
+        }
+        i++
+        if (depth === 0) {
+          w.tag = tag
+          w.attrs = attrs
+          w.nameEnd = open[1]!
+          w.tagEnd = w.bodyEnd = i - base
+          keepOwnTag(w, b, base)
+          if (w.headerOnly) {
+            w.selfClosed = state === EMPTY
+            state = DONE
+            break run
+          }
+        }
+        if (state === OPEN) depth++
+        else {
+          if (depth === 0) {
+            state = DONE
+            break run
+          }
+          if (depth === w.bindLevel) popBindings(w, depth)
+          if (depth === w.foreign) w.foreign = -1
+        }
+        state = TEXT
+        continue
+
+      case END: {
+        const start = base + open[2 * depth]! - (base + mark)
+        const stop = base + mark + open[2 * depth + 1]! - open[2 * depth]!
+        while (i < stop) {
+          if (i === end) break run
+          if (b[i] !== b[i + start]) {
+            code = 'RTK_XML_TAG_MISMATCH'
+            break run
+          }
+          i++
+        }
+        state = END_GAP
+        continue
+      }
+
+      case END_GAP:
+        c = b[i]!
+        if (c === 0x3e) {
+          i++
+          if (depth === 0) {
+            w.bodyEnd = mark - 2
+            state = DONE
+            break run
+          }
+          if (depth === w.bindLevel) popBindings(w, depth)
+          if (depth === w.foreign) w.foreign = -1
+          state = TEXT
+        } else if (SPACE[c] === 1) i++
+        else {
+          code = 'RTK_XML_TAG_MISMATCH'
+          break run
+        }
+        continue
+
+      case BANG: {
+        c = b[i]!
+        const k = i - base - mark
+        if (c !== CDATA_OPEN[k] || depth === 0) {
+          if (k > 0) code = 'RTK_XML_BAD_TAG'
+          else if (c === 0x2d) code = 'RTK_XML_COMMENT'
+          else code = c === 0x5b ? 'RTK_XML_TEXT_OUTSIDE' : 'RTK_XML_DTD'
+          break run
+        }
+        i++
+        if (k === 6) state = CDATA
+        continue
+      }
+
+      case CDATA:
+        c = b[i]!
+        while (CDATA_PLAIN[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (c === 0x3e) {
+          if (b[i - 1] === 0x5d && b[i - 2] === 0x5d) state = TEXT
+          i++
+        } else if (c >= 0x80) {
+          if ((n = charLength(b, i, end)) <= 0) {
+            if (n !== MORE) code = unreadable(n)
+            break run
+          }
+          i += n
+        } else {
+          code = 'RTK_XML_BAD_CHARACTER'
+          break run
+        }
+        continue
+
+      default:
+        break run
+    }
+  }
+
+  if ((state === NAME || state === ATTR) && i - base - mark > nameMax) {
+    code = 'RTK_XML_NAME_BYTES'
+    i = base + mark + nameMax
+  }
+  if (code !== undefined) {
+    state = FAULT
+    w.fault = code
+  }
+  w.state = state
+  w.depth = depth
+  w.mark = mark
+  w.colon = colon
+  w.attrs = attrs
+  w.tag = tag
+  w.quote = quote
+  w.elements = elements
+  return i
+}
