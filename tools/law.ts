@@ -1,12 +1,13 @@
 /**
  * The laws of the house that a machine can check (CONTRIBUTING.md tells them to people): who may import whom, who may
- * reach the outside, how long a file may be. `tools/law.test.ts` holds the tree to them.
+ * reach the outside, how long a file may be. `tools/law.test.ts` holds the tree to them; `npm run law` tells the faults.
  */
 import { posix } from 'node:path'
 import { circles } from './law/circles.ts'
 import { effects } from './law/effects.ts'
 import type { Fault } from './law/fault.ts'
-import type { Tree } from './law/tree.ts'
+import { Tree } from './law/tree.ts'
+import { root, say } from './lib/repository.ts'
 
 /** Longest first, so that `rooms/core` is found before `rooms`. Files of `src/` itself are the doors. */
 const TIERS: readonly (readonly [folder: string, tier: number])[] = [
@@ -192,4 +193,10 @@ function lengthFaults(tree: Tree, file: string): Fault[] {
   if (isTest(file) || isGenerated(file) || file.startsWith('bench/')) return []
   const lines = tree.source(file).split('\n').length - 1
   return lines > MAX_LINES ? [{ file, line: lines, rule: 'length', text: `${lines} lines, at most ${MAX_LINES}` }] : []
+}
+
+if (import.meta.main) {
+  const faults = judge(new Tree(root))
+  for (const { file, line, rule, text } of faults) say(`${file}:${line} ${rule}: ${text}`)
+  process.exitCode = faults.length > 0 ? 1 : 0
 }

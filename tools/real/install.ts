@@ -23,10 +23,14 @@ export async function install(names: readonly string[]): Promise<boolean> {
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     const update = await run('apt-get', ['update', '-q'], { env })
-    const got = await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], {
-      env,
-      timeout: 900,
-    })
+    const got = await run(
+      'apt-get',
+      ['install', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', ...packages],
+      {
+        env,
+        timeout: 900,
+      },
+    )
     if (got.code !== 0) say(update.output + got.output)
     return got.code === 0
   } finally {
