@@ -3,12 +3,9 @@
  * It is one long function on purpose: state lives in local variables, and no call is made for an ordinary byte.
  */
 import {
-  BAD_CHARACTER,
-  BAD_REFERENCE,
   BAD_UTF8,
   CDATA_PLAIN,
   charLength,
-  FOREIGN_ENTITY,
   MORE,
   NAME_PART,
   NAME_START,
@@ -21,6 +18,7 @@ import {
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
 import { isQualified, popBindings, resolveTag } from './namespaces.ts'
+import { isText, keepOwnTag, misplaced, sameBytes, unreadable } from './own-tag.ts'
 import type { Scope } from './tag.ts'
 import {
   AFTER,
@@ -53,81 +51,6 @@ import {
 
 const CDATA_OPEN = [0x5b, 0x43, 0x44, 0x41, 0x54, 0x41, 0x5b]
 
-/** The code for a reader's negative result. */
-function unreadable(result: number): XmlCode {
-  switch (result) {
-    case BAD_UTF8:
-      return 'RTK_XML_BAD_UTF8'
-    case BAD_CHARACTER:
-      return 'RTK_XML_BAD_CHARACTER'
-    case BAD_REFERENCE:
-      return 'RTK_XML_BAD_REFERENCE'
-    case FOREIGN_ENTITY:
-      return 'RTK_XML_ENTITY'
-    default:
-      return 'RTK_XML_REFERENCE_BYTES'
-  }
-}
-
-/** Why a byte cannot stand in text, a value or a CDATA section. */
-function misplaced(byte: number, other: XmlCode): XmlCode {
-  return byte < 0x20 ? 'RTK_XML_BAD_CHARACTER' : other
-}
-
-function sameBytes(b: Uint8Array, one: number, two: number, length: number): boolean {
-  for (let k = 0; k < length; k++) if (b[one + k] !== b[two + k]) return false
-  return true
-}
-
-/** Puts the attributes of the first-level tag where routing finds them. */
-function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
-  w.ownColon = w.nameColon
-  w.ownTag = w.tag
-  w.fromAt = w.toAt = w.idAt = w.typeAt = w.langAt = w.nsAt = -1
-  const last = w.attrs * ATTR_STRIDE
-  const at = w.at
-  for (let k = 0; k < last; k += ATTR_STRIDE) {
-    const start = base + at[k + 1]!
-    switch (at[k + 2]! + base - start) {
-      case 2:
-        if (b[start] === 0x74 && b[start + 1] === 0x6f) {
-          w.toAt = at[k + 3]!
-          w.toEnd = at[k + 4]!
-        } else if (b[start] === 0x69 && b[start + 1] === 0x64) {
-          w.idAt = at[k + 3]!
-          w.idEnd = at[k + 4]!
-        }
-        break
-      case 4:
-        if (b[start] === 0x66 && b[start + 1] === 0x72 && b[start + 2] === 0x6f && b[start + 3] === 0x6d) {
-          w.fromAt = at[k + 3]!
-          w.fromEnd = at[k + 4]!
-        } else if (b[start] === 0x74 && b[start + 1] === 0x79 && b[start + 2] === 0x70 && b[start + 3] === 0x65) {
-          w.typeAt = at[k + 3]!
-          w.typeEnd = at[k + 4]!
-        }
-        break
-      case 5:
-        if ((w.tag & HAS_XMLNS) !== 0 && isText(b, start, 'xmlns')) {
-          w.nsAt = at[k + 3]!
-          w.nsEnd = at[k + 4]!
-        }
-        break
-      case 8:
-        if (at[k + 5]! >= 0 && isText(b, start, 'xml:lang')) {
-          w.langAt = at[k + 3]!
-          w.langEnd = at[k + 4]!
-        }
-        break
-    }
-  }
-}
-
-function isText(b: Uint8Array, start: number, text: string): boolean {
-  for (let k = 0; k < text.length; k++) if (b[start + k] !== text.charCodeAt(k)) return false
-  return true
-}
-
 /**
  * Scans on from `from` (behind the "<" when `w` has just begun) and returns how far it came. Then `w.state` is DONE, CLOSING,
  * DECLARATION or FAULT, or the bytes ran out. `base` is where the "<" of the stanza is.
@@ -143,6 +66,9 @@ export function scan(
   limits: ScannerLimits,
 ): number {
   const nameMax = limits.nameBytes
+  const textPlain = TEXT_PLAIN
+  const namePart = NAME_PART
+  const valuePlain = VALUE_PLAIN
   let i = from
   let state = w.state
   let depth = w.depth
@@ -162,7 +88,7 @@ export function scan(
     switch (state) {
       case TEXT:
         c = b[i]!
-        while (TEXT_PLAIN[c] === 1) {
+        while (textPlain[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
@@ -225,7 +151,7 @@ export function scan(
 
       case NAME:
         c = b[i]!
-        while (NAME_PART[c] === 1) {
+        while (namePart[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
@@ -295,7 +221,7 @@ export function scan(
 
       case ATTR: {
         c = b[i]!
-        while (NAME_PART[c] === 1) {
+        while (namePart[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
@@ -381,7 +307,7 @@ export function scan(
 
       case VALUE:
         c = b[i]!
-        while (VALUE_PLAIN[c] === 1) {
+        while (valuePlain[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }

@@ -1,0 +1,79 @@
+/** What the scan asks seldom: why something is wrong, and what the first-level tag says. */
+import { BAD_CHARACTER, BAD_REFERENCE, BAD_UTF8, FOREIGN_ENTITY } from './chars.ts'
+import type { XmlCode } from './errors.ts'
+import { ATTR_STRIDE, HAS_XMLNS, type Work } from './work.ts'
+
+/** The code for a reader's negative result. */
+export function unreadable(result: number): XmlCode {
+  switch (result) {
+    case BAD_UTF8:
+      return 'RTK_XML_BAD_UTF8'
+    case BAD_CHARACTER:
+      return 'RTK_XML_BAD_CHARACTER'
+    case BAD_REFERENCE:
+      return 'RTK_XML_BAD_REFERENCE'
+    case FOREIGN_ENTITY:
+      return 'RTK_XML_ENTITY'
+    default:
+      return 'RTK_XML_REFERENCE_BYTES'
+  }
+}
+
+/** Why a byte cannot stand in text, a value or a CDATA section. */
+export function misplaced(byte: number, other: XmlCode): XmlCode {
+  return byte < 0x20 ? 'RTK_XML_BAD_CHARACTER' : other
+}
+
+export function sameBytes(b: Uint8Array, one: number, two: number, length: number): boolean {
+  for (let k = 0; k < length; k++) if (b[one + k] !== b[two + k]) return false
+  return true
+}
+
+/** Puts the attributes of the first-level tag where routing finds them. */
+export function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
+  w.ownColon = w.nameColon
+  w.ownTag = w.tag
+  w.fromAt = w.toAt = w.idAt = w.typeAt = w.langAt = w.nsAt = -1
+  const last = w.attrs * ATTR_STRIDE
+  const at = w.at
+  for (let k = 0; k < last; k += ATTR_STRIDE) {
+    const start = base + at[k + 1]!
+    switch (at[k + 2]! + base - start) {
+      case 2:
+        if (b[start] === 0x74 && b[start + 1] === 0x6f) {
+          w.toAt = at[k + 3]!
+          w.toEnd = at[k + 4]!
+        } else if (b[start] === 0x69 && b[start + 1] === 0x64) {
+          w.idAt = at[k + 3]!
+          w.idEnd = at[k + 4]!
+        }
+        break
+      case 4:
+        if (b[start] === 0x66 && b[start + 1] === 0x72 && b[start + 2] === 0x6f && b[start + 3] === 0x6d) {
+          w.fromAt = at[k + 3]!
+          w.fromEnd = at[k + 4]!
+        } else if (b[start] === 0x74 && b[start + 1] === 0x79 && b[start + 2] === 0x70 && b[start + 3] === 0x65) {
+          w.typeAt = at[k + 3]!
+          w.typeEnd = at[k + 4]!
+        }
+        break
+      case 5:
+        if ((w.tag & HAS_XMLNS) !== 0 && isText(b, start, 'xmlns')) {
+          w.nsAt = at[k + 3]!
+          w.nsEnd = at[k + 4]!
+        }
+        break
+      case 8:
+        if (at[k + 5]! >= 0 && isText(b, start, 'xml:lang')) {
+          w.langAt = at[k + 3]!
+          w.langEnd = at[k + 4]!
+        }
+        break
+    }
+  }
+}
+
+export function isText(b: Uint8Array, start: number, text: string): boolean {
+  for (let k = 0; k < text.length; k++) if (b[start + k] !== text.charCodeAt(k)) return false
+  return true
+}
