@@ -186,7 +186,7 @@ export class Core implements SessionOwner {
     let count = 0
     const give = (session: Session) => {
       if (onlyAvailable && !session.isAvailable) return
-      if (session.deliverBytes(template.to(session.jid.octets))) count++
+      if (session.deliverBytes(template.copy(session.jid.octets))) count++
     }
     if (scope.kind === 'account') for (const session of this.sessions.ofAccount(scope.jid.domain, scope.jid.local)) give(session)
     else this.sessions.each(scope.kind === 'host' ? scope.host.domain : undefined, give)

@@ -119,12 +119,12 @@ class Copier {
     const { sessions, copies } = this.#needs
     if (to.resource !== '') {
       const session = sessions.find(to)
-      if (session === undefined || !session.deliverBytes(this.#template.to(to.octets))) return -1
+      if (session === undefined || !session.deliverBytes(this.#template.copy(to.octets))) return -1
       copies.value++
       return 1
     }
     if (this.#kind !== 'presence') return this.#copyAsPacket(to)
-    const bytes = this.#template.to(to.octets)
+    const bytes = this.#template.copy(to.octets)
     let made = 0
     for (const session of sessions.ofAccount(to.domain, to.local)) {
       if (session.isAvailable && session.deliverBytes(bytes)) made++

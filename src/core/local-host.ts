@@ -227,12 +227,29 @@ export class LocalHost implements RouteOwner {
     const type = packet.el.attr('type')
     if (type === 'get' || type === 'set') {
       const found = this.#findHandler(packet, type, 'account')
-      if (found !== undefined) return this.#ask(packet, found, to.local)
+      if (found !== undefined) return this.#askAccount(packet, found)
       this.#needs.router.bounce(packet, errorNoHandler)
       return undefined
     }
     if (!this.#needs.answered(packet)) this.#drop(packet, 'RTK_IQ_ANSWER_UNASKED')
     return undefined
+  }
+
+  /** RFC 6121 section 8.5.1: nobody answers for an account that does not exist. */
+  #askAccount(packet: Packet, entry: IqEntry): Promise<void> | undefined {
+    const { domain, local } = packet.to
+    const isKnown = packet.implicitTo || this.#needs.sessions.isOnline(domain, local)
+    const exists = isKnown || this.#needs.accounts.exists(this.host, local)
+    if (exists === true) return this.#ask(packet, entry, local)
+    if (exists === false) {
+      this.#needs.router.bounce(packet, errorNoAccount)
+      return undefined
+    }
+    return exists.then((found) => {
+      if (found) return this.#ask(packet, entry, local)
+      this.#needs.router.bounce(packet, errorNoAccount)
+      return undefined
+    })
   }
 
   #findHandler(packet: Packet, type: 'get' | 'set', target: IqTarget): IqEntry | undefined {
@@ -304,10 +321,14 @@ export class LocalHost implements RouteOwner {
 export function mostAvailable(sessions: readonly Session[], all: boolean): readonly Session[] {
   if (sessions.length === 1) {
     const only = sessions[0] as Session
-    return only.isAvailable && only.priority >= 0 ? sessions : []
+    return takes(only, 0) ? sessions : []
   }
   let highest = 0
   for (const session of sessions) if (session.isAvailable && session.priority > highest) highest = session.priority
   const least = all ? 0 : highest
-  return sessions.filter((session) => session.isAvailable && session.priority >= least)
+  return sessions.filter((session) => takes(session, least))
+}
+
+function takes(session: Session, least: number): boolean {
+  return session.isAvailable && session.priority >= least && session.takesMessages
 }

@@ -1,12 +1,13 @@
 /**
  * The modules of one host type: set up in the order of their needs, undone by the framework (DESIGN.md section 6).
  */
-import type { Jid } from '../jid/jid.ts'
+import { type Jid, makeJid } from '../jid/jid.ts'
 import type { StoreDefinition } from '../store/define.ts'
 import type { Stores } from '../store/store.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { CommandRegistry } from './commands.ts'
 import type { Core } from './core.ts'
+import type { Host } from './host.ts'
 import type { HostType } from './host-type.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
 import type { ModuleContext, ModuleDefinition } from './module.ts'
@@ -134,6 +135,7 @@ export class ModuleSet {
       clock: core.world.clock,
       random: core.world.random,
       log: core.world.log.with({ module: name }),
+      epoch: this.#stores.epoch,
       sessions: core.sessions,
       accounts: core.accounts,
       on: (hook, handler, options) => keep(type.hooks.on(hook, name, handler, options)),
@@ -162,6 +164,7 @@ export class ModuleSet {
         const host = core.host(domain)
         return host?.type === type.name ? host : undefined
       },
+      accountJid: (host, local) => accountJid(host, local),
       provide: (service, value) => keep(type.services.provide(service, name, value)),
       service: (service) => type.services.find(service),
       store: <const D extends StoreDefinition>(definition: D) => this.#stores.open(definition),
@@ -174,6 +177,12 @@ export class ModuleSet {
       onStop: keep,
     }
   }
+}
+
+function accountJid(host: Host, local: string): Jid {
+  const jid = makeJid(local, host.domain)
+  if (jid === undefined) throw new Error(`${local}@${host.domain} is no JID`)
+  return jid
 }
 
 /** Those that provide before those that need; otherwise as given. Throws on a circle. */

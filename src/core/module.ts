@@ -68,6 +68,8 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** The store's epoch: every sequence that leaves the server is (epoch, number). */
+  readonly epoch: string
   readonly sessions: Sessions
   readonly accounts: AccountDirectory
 
@@ -100,6 +102,8 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   /** Local hosts of this host type. */
   hosts(): readonly Host[]
   host(domain: string): Host | undefined
+  /** The bare JID of an account; its parts must be prepared. */
+  accountJid(host: Host, local: string): Jid
   /** Makes a service available to other modules of the host type. */
   provide<Name extends ServiceName>(name: Name, service: Services[Name]): void
   /** A service of any module, looked up when it is used. */

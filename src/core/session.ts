@@ -58,6 +58,11 @@ export class Session implements Origin {
   presence: Element | undefined = undefined
   /** -128 to 127; meaningful while `presence` is set. */
   priority = 0
+  /**
+   * False from initial presence until what waited for the account was handed over: messages to the bare JID meanwhile
+   * join the queue in the store, so that none overtakes another.
+   */
+  takesMessages = true
   state: SessionState
   /** Stanzas received from and delivered to the client. */
   received = 0
@@ -115,6 +120,11 @@ export class Session implements Origin {
    */
   deliver(packet: Packet): boolean {
     return this.deliverBytes(writeStanza(packet.el, packet.from.octets, packet.to.octets))
+  }
+
+  /** Hands a stanza from one address to another to the client, as `deliver`. */
+  deliverFrom(el: Element, from: Jid, to: Jid): boolean {
+    return this.deliverBytes(writeStanza(el, from.octets, to.octets))
   }
 
   /** As `deliver`, for bytes that were serialised once for many. */

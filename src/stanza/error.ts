@@ -128,18 +128,28 @@ export type StreamCondition =
   | 'unsupported-stanza-type'
   | 'unsupported-version'
 
+/** What a stream error may carry besides its condition and text. */
+export interface StreamErrorDetail {
+  /** An application-specific condition, RFC 6120 section 4.9.4: name and namespace. */
+  readonly application?: { readonly name: string; readonly ns: string }
+  /** Where to go instead, RFC 6120 section 4.9.3.19: `host` or `host:port`, an IPv6 address in brackets. */
+  readonly otherHost?: string
+}
+
 /** A refusal of a whole stream: it is closed after this. */
 export class StreamError {
   readonly code: Code
   readonly condition: StreamCondition
   readonly text: string | undefined
   readonly cause: unknown
+  readonly detail: StreamErrorDetail | undefined
 
-  constructor(code: Code, condition: StreamCondition, text?: string, cause?: unknown) {
+  constructor(code: Code, condition: StreamCondition, text?: string, cause?: unknown, detail?: StreamErrorDetail) {
     this.code = code
     this.condition = condition
     this.text = text
     this.cause = cause
+    this.detail = detail
   }
 
   toString(): string {

@@ -3,6 +3,8 @@
  * rows, later shared groups; a version covers their union.
  */
 import type { Jid } from '../../jid/jid.ts'
+import type { Element } from '../../xml/element.types.ts'
+import type { Notice } from '../hooks.ts'
 import type { Host } from '../host.ts'
 
 /** RFC 6121 section 2.1.2.5. */
@@ -18,6 +20,8 @@ export interface RosterItem {
   readonly pendingOut: boolean
   /** The contact's request awaits our answer (Pending In); such an item is not shown to clients unless it has more. */
   readonly pendingIn: boolean
+  /** False for a mere Pending In: its record is kept, but it is no item of the roster (RFC 6121 appendix A.1). */
+  readonly listed: boolean
   /** Pre-approved (RFC 6121 section 3.4). */
   readonly approved: boolean
   readonly groups: readonly string[]
@@ -39,10 +43,28 @@ export interface RosterService {
   set(host: Host, local: string, item: RosterItem): Promise<void>
   /** Removes the item and pushes the removal. */
   remove(host: Host, local: string, contact: Jid): Promise<void>
+  /** Requests that await the account's answer, as the stanzas that came (RFC 6121 section 3.1.3). */
+  requests(host: Host, local: string): Promise<readonly Element[]>
   /** Adds a source; returns its removal. Versions cover the union. */
   addSource(source: RosterSource): () => void
   /** Tells that a source's items of an account changed, so that caches and versions follow and pushes go out. */
   sourceChanged(host: Host, local: string): void
+}
+
+/** A contact and the account whose subscription state toward it changed. */
+export interface SubscriptionChange {
+  readonly host: Host
+  readonly local: string
+  readonly contact: Jid
+}
+
+declare module '../hooks.ts' {
+  interface Hooks {
+    /** The contact may see the account's presence from now on; `subscribed` has been sent. */
+    'roster:granted': Notice<SubscriptionChange>
+    /** The contact may no longer see it; told before `unsubscribed` is sent (RFC 6121 section 3.2.2). */
+    'roster:revoked': Notice<SubscriptionChange>
+  }
 }
 
 declare module '../services.ts' {
