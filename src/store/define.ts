@@ -27,7 +27,7 @@ export interface Statement<Otherwise extends string = string> {
   readonly each?: true
   /** When it is not met the whole operation is undone and answers `otherwise`. Only in `guarded`. */
   readonly expect?: Expectation
-  /** The outcome when the expectation is not met; 'conflict' unless said. */
+  /** The outcome when the expectation is not met or a unique key is taken; 'conflict' unless said. */
   readonly otherwise?: Otherwise
 }
 
@@ -232,7 +232,8 @@ export type Store<D extends StoreDefinition> = {
 export function defineStore<const D extends StoreDefinition>(definition: D): D {
   const faults: string[] = []
   const { name } = definition
-  if (!/^[a-z][a-z0-9]{0,30}$/.test(name)) faults.push('the name is not one lower-case word of at most 31 letters')
+  if (!/^[a-z][a-z0-9]{0,30}$/.test(name) || name === 'ratatosk')
+    faults.push('the name is not one lower-case word of at most 31 letters')
   definition.migrations.forEach((migration, index) => {
     if (migration.version !== index + 1) faults.push(`migration ${migration.version} stands where ${index + 1} is due`)
     for (const sql of migration.up.flatMap(dialects)) {

@@ -52,6 +52,8 @@ export interface StoreMetrics {
   commits: number
   engineMs: number
   restarts: number
+  /** Listeners and `changes` functions that threw. */
+  listenerFaults: number
 }
 
 export interface MigrationStep {
