@@ -50,7 +50,7 @@ export interface Decision {
   readonly because: string
 }
 
-/** `*` in a domain stands for one or more characters, dots included: `*.example.org`. Linear in the text's length. */
+/** `*` in a domain stands for one or more characters, dots included: `*.example.org`. */
 export function domainGlob(pattern: string): RegExp {
   const parts = pattern.split(/\*+/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(`^${parts.join('.+')}$`, 'u')

@@ -79,8 +79,11 @@ export interface Hooks {
   'message:outcome': Notice<MessageOutcome>
   /** A client's presence without `to` (RFC 6121 sections 4.2, 4.4, 4.5). Unhandled, it only sets the session's own. */
   'presence:self': WaitingFilter<Session>
-  /** A session became available with a non-negative priority, or became so from a negative one. */
-  'presence:ready': Notice<Session>
+  /**
+   * A session became available with a non-negative priority, or became so from a negative one. What waited for the
+   * account is handed over now; messages to the bare JID wait until all handlers are done.
+   */
+  'presence:ready': WaitingNotice<Session>
   'session:bound': Notice<Session>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>

@@ -140,6 +140,7 @@ export class ModuleSet {
       accounts: core.accounts,
       on: (hook, handler, options) => keep(type.hooks.on(hook, name, handler, options)),
       fold: (hook, value, event) => type.hooks.waitingFold(hook, value, event),
+      tellAll: (hook, event) => type.hooks.waitingNotice(hook, event),
       tell: (hook, event) => type.hooks.notice(hook, event),
       iq: {
         get: iq('get'),

@@ -14,7 +14,7 @@ import type { OptionSchema, OptionsOf } from './config/opt.ts'
 import type { FanOutGroup } from './fan-out.ts'
 import type { Identity } from './features.ts'
 import type { FilterOptions } from './hook-table.ts'
-import type { EventOf, Handler, Hooks, NoticeName, ValueOf, WaitingFoldName } from './hooks.ts'
+import type { EventOf, Handler, Hooks, NoticeName, ValueOf, WaitingFoldName, WaitingNoticeName } from './hooks.ts'
 import type { Host } from './host.ts'
 import type { HttpRoute } from './http-routes.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
@@ -82,6 +82,8 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     event: EventOf<Hooks[Name]>,
   ): Promise<ValueOf<Hooks[Name]>>
   tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void
+  /** Tells all and waits for all; resolves with the number of handlers that failed. */
+  tellAll<Name extends WaitingNoticeName>(name: Name, event: EventOf<Hooks[Name]>): Promise<number>
   readonly iq: {
     get(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
     set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
