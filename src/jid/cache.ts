@@ -15,7 +15,7 @@ export class JidCache {
   #old = new Map<Octets, Jid>()
 
   constructor(max: number) {
-    this.#half = Math.max(1, Math.floor(max / 2))
+    this.#half = Math.max(1, max >>> 1)
   }
 
   get size(): number {
@@ -34,6 +34,7 @@ export class JidCache {
       found = parseJid(unescapeAttr(decode(raw)))
       if (found === undefined || raw.length > MAX_KEY) return found
     }
+    this.#old.delete(raw)
     if (this.#young.size >= this.#half) {
       this.#old = this.#young
       this.#young = new Map()

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { ascii, encode, type Octets } from '../xml/octets.ts'
+import { JidCache, jid, parseJid } from './index.ts'
+
+test('the same bytes give the same object, other spellings an equal one', () => {
+  const cache = new JidCache(100)
+  const first = cache.parse(ascii('romeo@example.net/orchard'))
+  assert.ok(first)
+  assert.equal(cache.parse(ascii('romeo@example.net/orchard')), first)
+  assert.ok(cache.parse(ascii('Romeo@EXAMPLE.net/orchard'))?.equals(first))
+})
+
+test('references and white space of the attribute are resolved', () => {
+  const cache = new JidCache(100)
+  const rows: readonly [string, string | undefined][] = [
+    ['a@b/&lt;&amp;&quot;&gt;&apos;', 'a@b/<&">\''],
+    ['a@b/&#x41;&#66;', 'a@b/AB'],
+    ['a@b/&#x1F98A;', 'a@b/\u{1f98a}'],
+    ['a@b/&amp;lt;', 'a@b/&lt;'],
+    ['a@b/x\ty', 'a@b/x y'],
+    ['a@b/x&#9;y', undefined],
+    ['a&#64;b', 'a@b'],
+    ['a@b/&#xD800;', undefined],
+    ['a@b/&#x110000;', 'a@b/&#x110000;'],
+    ['a b@c', undefined],
+  ]
+  for (const [raw, expected] of rows) assert.equal(cache.parse(encode(raw))?.toString(), expected, raw)
+})
+
+test('property: the octets of a JID lead back to it', () => {
+  const cache = new JidCache(50)
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }), (resource) => {
+      const made = parseJid(`a@b/${resource}`)
+      if (made !== undefined) assert.ok(cache.parse(made.octets)?.equals(made))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('bounded: never more than its size, what is used stays', () => {
+  const cache = new JidCache(100)
+  const hot = cache.parse(ascii('hot@example.org'))
+  for (let i = 0; i < 10_000; i++) {
+    assert.ok(cache.parse(ascii(`user${i}@example.org`)))
+    assert.equal(cache.parse(ascii('hot@example.org')), hot)
+    assert.ok(cache.size <= 100)
+  }
+  assert.ok(cache.size >= 50)
+})
+
+test('values that are no JIDs, and very long ones, are not kept', () => {
+  const cache = new JidCache(100)
+  assert.equal(cache.parse(ascii('a@b@c')), undefined)
+  const long = ascii(`a@b/${'x'.repeat(1000)}`)
+  assert.equal(cache.parse(long)?.resource.length, 1000)
+  assert.equal(cache.size, 0)
+})
+
+test('neither a cached nor a parsed address keeps the chunk alive that it was cut from', () => {
+  process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc')
+  const gc = process.getBuiltinModule('node:vm').runInNewContext('gc') as () => void
+  const cache = new JidCache(10_000)
+  const kept: unknown[] = []
+  gc()
+  const before = process.memoryUsage().heapUsed
+  for (let i = 0; i < 300; i++) {
+    const address = `somebody-number-${i}@some-domain.example/resource-${i}`
+    const chunk = Buffer.from(`${address}${' '.repeat(65_536)}`).toString('latin1')
+    const slice = chunk.slice(0, address.length)
+    kept.push(cache.parse(slice as Octets), jid(slice), jid(slice).bare, cache.parse(slice as Octets)?.bare)
+  }
+  gc()
+  const growth = process.memoryUsage().heapUsed - before
+  assert.ok(growth < 300 * 4096, `${Math.round(growth / 300)} bytes an address, ${kept.length} kept`)
+})
