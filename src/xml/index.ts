@@ -1,5 +1,21 @@
 /** XML of the house: bytes ⇄ elements. Others import from here only. */
 export { type Attributes, type Child, x } from './build.ts'
+export {
+  attr,
+  attrNamed,
+  type Codec,
+  CodecFault,
+  child,
+  children,
+  childText,
+  codec,
+  type Field,
+  flag,
+  type ScalarField,
+  type TypeOf,
+  text,
+  type ValueOf,
+} from './codec.ts'
 export type { Attr, ChildName, Element, Node } from './element.types.ts'
 export { type BuildCode, type XmlCode, type XmlCondition, XmlError, type XmlFault, xmlCodes } from './errors.ts'
 export { escapeAttr, escapeText, unescapeAttr, unescapeText } from './escape.ts'

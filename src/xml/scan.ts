@@ -144,7 +144,8 @@ export function scan(
           mark = i - base
           state = BANG
         } else {
-          code = c < 0x20 && SPACE[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
+          code =
+            c === 0 ? 'RTK_XML_ENCODING' : c < 0x20 && SPACE[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
           break run
         }
         continue
