@@ -40,9 +40,14 @@ export interface Certificate {
 /** Server side: which certificate for which SNI name. Asked at each handshake, so certificates are swapped while running. */
 export interface TlsServerContext {
   readonly alpn: readonly string[]
-  /** True: a client that offers ALPN without one of ours is refused (RFC 7301 section 3.2). */
+  /**
+   * True: a client that offers ALPN without one of ours is refused (RFC 7301 section 3.2); one that offers none is not.
+   * False: ALPN is not answered at all, which is right where the protocol is known (STARTTLS).
+   */
   readonly strictAlpn: boolean
   readonly requestPeerCertificate: boolean
+  /** PEM of the roots a peer's certificate is verified against; undefined: the system's. */
+  readonly peerCa?: string
   certificateFor(servername: string): TlsCertificate | undefined
 }
 

@@ -1,0 +1,106 @@
+/**
+ * Tries the fast socket door over loopback before it is used: bytes both ways, a TLS layer on the live connection, the
+ * end of the stream. It takes a few milliseconds and uses public sockets on the other side.
+ */
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type TLSSocketOptions } from 'node:tls'
+import type { Octets } from '../xml/octets.ts'
+import type { Clock } from './clock.types.ts'
+import type { CloseCause, TransportHandler } from './net.types.ts'
+import type { FastDoor, FastTransport } from './socket.ts'
+
+const LIMIT_MS = 2_000
+
+/** A pre-shared key needs no certificate (RFC 4279); it is worth nothing, the connection is our own. */
+const PSK = {
+  ciphers: 'PSK-AES128-GCM-SHA256',
+  maxVersion: 'TLSv1.2',
+  minVersion: 'TLSv1.2',
+} as const
+const PSK_IDENTITY = 'self-test'
+const PSK_KEY = Buffer.alloc(16, 1)
+
+/** Undefined when the door works, else what went wrong. */
+export async function selfTest(door: FastDoor, clock: Clock): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const server = createServer({ allowHalfOpen: true })
+  const timer = clock.after(LIMIT_MS, resolve, 'the self-test took too long')
+  // The clock does not keep the process alive, but the listening server does.
+  server.once('error', (error) => resolve(error.message))
+  server.listen(0, '127.0.0.1', () => {
+    try {
+      door.watch(server, (connection) => serve(door.transport(connection, silent), resolve), resolve)
+      visit((server.address() as AddressInfo).port, resolve)
+    } catch (error) {
+      resolve(String(error))
+    }
+  })
+  const fault = await promise
+  timer.cancel()
+  server.close()
+  return fault
+}
+
+const silent: TransportHandler = { data() {}, drained() {}, secured() {}, ended() {}, closed() {} }
+
+type Resolve = (fault: string | undefined) => void
+
+/** Our side: answers 'ping' with 'pong' in the clear, then 'secret' with 'echo' under TLS, then awaits the end. */
+function serve(transport: FastTransport, resolve: Resolve): void {
+  let heard = ''
+  let echoed = false
+  transport.handler = {
+    ...silent,
+    data(bytes, start, end) {
+      heard += Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+      if (heard === 'ping') {
+        transport.write('pong' as Octets)
+        transport.flush()
+        const options: TLSSocketOptions & ConnectionOptions = {
+          isServer: true,
+          secureContext: createSecureContext({ ...PSK, ca: [] }),
+          pskCallback: () => PSK_KEY as never,
+        }
+        if (transport.wrap(options) === undefined) resolve('the TLS layer could not be put on')
+      }
+      if (heard === 'pingsecret') {
+        echoed = true
+        transport.write('echo' as Octets)
+      }
+    },
+    ended() {
+      transport.close()
+    },
+    closed(cause: CloseCause) {
+      resolve(echoed && cause.kind === 'peer' ? undefined : `the connection closed early (${JSON.stringify(cause)})`)
+    },
+  }
+  transport.begin()
+}
+
+/** The other side, on public sockets. */
+function visit(port: number, resolve: Resolve): void {
+  const failed = (error: Error): void => resolve(error.message)
+  const socket = connect(port, '127.0.0.1', () => socket.write('ping'))
+  socket.on('error', failed)
+  socket.once('data', (bytes) => {
+    if (bytes.toString('latin1') !== 'pong') {
+      resolve('other bytes came than were sent')
+      return
+    }
+    const secure = connectTls(
+      {
+        ...PSK,
+        socket,
+        checkServerIdentity: () => undefined,
+        pskCallback: () => ({ identity: PSK_IDENTITY, psk: PSK_KEY }),
+      },
+      () => secure.write('secret'),
+    )
+    secure.on('error', failed)
+    secure.once('data', (echo) => {
+      if (echo.toString('latin1') !== 'echo') resolve('other bytes came than were sent under TLS')
+      else secure.end()
+    })
+  })
+}

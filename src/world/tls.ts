@@ -1,0 +1,227 @@
+/**
+ * The TLS engine on Node's own (DESIGN.md section 10): contexts, names, ALPN and what is known of an established layer.
+ * TLS 1.2 at least. How the layer is put on a connection is the socket door's work.
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TLSSocketOptions,
+} from 'node:tls'
+import { WorldError } from './error.ts'
+import type {
+  Certificate,
+  ChannelBindingType,
+  CloseCause,
+  Tls,
+  TlsCertificate,
+  TlsClientOptions,
+  TlsInfo,
+  TlsServerContext,
+} from './net.types.ts'
+import { endPointHash } from './x509.ts'
+
+const OLDEST = 'TLSv1.2'
+
+/** RFC 9266 section 4.2: 32 bytes, and the label; the context is empty. */
+const EXPORTER_LABEL = 'EXPORTER-Channel-Binding'
+const EXPORTER_BYTES = 32
+
+/** Contexts of client connections that are kept, one for each set of roots and own certificate. */
+const CLIENT_CONTEXTS_LIMIT = 64
+
+export type PeerCertificate = NonNullable<TlsInfo['peerCertificate']>
+
+/** A certificate with its contexts, which all its connections share: one that asks peers for nothing, one by set of roots. */
+class PreparedCertificate implements TlsCertificate {
+  readonly fingerprint: string
+  readonly notAfter: Date
+  readonly pem: Certificate
+  readonly #context: SecureContext
+  readonly #asking = new Map<string | undefined, SecureContext>()
+
+  constructor(pem: Certificate) {
+    const certificate = new X509Certificate(pem.certPem)
+    this.fingerprint = createHash('sha256').update(certificate.raw).digest('hex')
+    this.notAfter = new Date(certificate.validTo)
+    this.pem = pem
+    // An empty list of roots: a context that never verifies anybody need not hold the system's.
+    this.#context = this.#create({ ca: [] })
+  }
+
+  context(asks: boolean, ca: string | undefined): SecureContext {
+    if (!asks) return this.#context
+    let context = this.#asking.get(ca)
+    if (context === undefined) {
+      context = this.#create(ca === undefined ? {} : { ca })
+      this.#asking.set(ca, context)
+    }
+    return context
+  }
+
+  #create(options: SecureContextOptions): SecureContext {
+    return createSecureContext({ ...options, cert: this.pem.certPem, key: this.pem.keyPem, minVersion: OLDEST })
+  }
+}
+
+function prepared(certificate: TlsCertificate): PreparedCertificate {
+  if (!(certificate instanceof PreparedCertificate))
+    throw new TypeError('the certificate was not prepared by this engine')
+  return certificate
+}
+
+export class RealTls implements Tls {
+  /** For a handshake without a certificate to show: it fails with an alert that says so. */
+  readonly #bare = createSecureContext({ ca: [], minVersion: OLDEST })
+  readonly #clients = new Map<string, SecureContext>()
+
+  prepare(certificate: Certificate): TlsCertificate {
+    try {
+      return new PreparedCertificate(certificate)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new WorldError('RTK_TLS_BAD_CERTIFICATE', `certificate and key cannot be used together: ${why}`, {
+        temporary: false,
+        cause: error,
+      })
+    }
+  }
+
+  serverOptions(server: TlsServerContext): TLSSocketOptions {
+    const contextFor = (servername: string): SecureContext => {
+      const certificate = server.certificateFor(servername)
+      if (certificate === undefined) return this.#bare
+      return prepared(certificate).context(server.requestPeerCertificate, server.peerCa)
+    }
+    const options: TLSSocketOptions & { secureContext: SecureContext } = {
+      isServer: true,
+      secureContext: contextFor(''),
+      SNICallback: (servername, done) => done(null, contextFor(servername)),
+      requestCert: server.requestPeerCertificate,
+      rejectUnauthorized: false,
+    }
+    // OpenSSL under Node has two ways only: choose or refuse (RFC 7301 section 3.2), or keep out of it altogether.
+    if (server.strictAlpn && server.alpn.length > 0) {
+      options.ALPNCallback = ({ protocols }) => server.alpn.find((name) => protocols.includes(name))
+    }
+    return options
+  }
+
+  clientOptions(client: TlsClientOptions): TLSSocketOptions {
+    const options: TLSSocketOptions & { secureContext: SecureContext } = {
+      isServer: false,
+      secureContext: this.#clientContext(client),
+      requestCert: true,
+      rejectUnauthorized: false,
+    }
+    if (client.alpn.length > 0) options.ALPNProtocols = [...client.alpn]
+    return options
+  }
+
+  /** Asks the server by name; an address is no name (RFC 6066 section 3). */
+  nameServer(socket: TLSSocket, client: TlsClientOptions): void {
+    if (client.servername !== '' && isIP(client.servername) === 0) {
+      ;(socket as unknown as { setServername(name: string): void }).setServername(client.servername)
+    }
+  }
+
+  serverInfo(socket: TLSSocket): TlsInfo {
+    return new NodeTlsInfo(socket, undefined)
+  }
+
+  clientInfo(socket: TLSSocket, client: TlsClientOptions): TlsInfo {
+    return new NodeTlsInfo(socket, client.servername)
+  }
+
+  /** Why a server was not trusted. */
+  unverified(peer: PeerCertificate | undefined): CloseCause {
+    const code = peer === undefined ? 'RTK_TLS_NO_CERTIFICATE' : peer.error
+    return { kind: 'tls', code, text: `the server's certificate was not accepted: ${code}` }
+  }
+
+  #clientContext(client: TlsClientOptions): SecureContext {
+    const certificate = client.certificate === undefined ? undefined : prepared(client.certificate)
+    const key = `${certificate?.fingerprint ?? ''} ${client.ca ?? 'system'}`
+    let context = this.#clients.get(key)
+    if (context !== undefined) return context
+    context =
+      certificate === undefined
+        ? createSecureContext({ ...(client.ca === undefined ? {} : { ca: client.ca }), minVersion: OLDEST })
+        : certificate.context(true, client.ca)
+    if (this.#clients.size >= CLIENT_CONTEXTS_LIMIT) {
+      const eldest = this.#clients.keys().next()
+      if (eldest.done !== true) this.#clients.delete(eldest.value)
+    }
+    this.#clients.set(key, context)
+    return context
+  }
+}
+
+/** Asks the live socket; what outlives it (protocol, cipher, names) is noted at once. */
+class NodeTlsInfo implements TlsInfo {
+  readonly protocol: string
+  readonly cipher: string
+  readonly alpn: string
+  readonly servername: string
+  readonly #socket: TLSSocket
+  /** The name that a client expects of its server; undefined on the server. */
+  readonly #expected: string | undefined
+  #peer: PeerCertificate | null | undefined = undefined
+
+  constructor(socket: TLSSocket, expected: string | undefined) {
+    this.#socket = socket
+    this.#expected = expected
+    this.protocol = socket.getProtocol() ?? ''
+    this.cipher = socket.getCipher().name
+    this.alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : ''
+    const asked = (socket as unknown as { servername: unknown }).servername
+    this.servername = expected ?? (typeof asked === 'string' ? asked : '')
+  }
+
+  get peerCertificate(): PeerCertificate | undefined {
+    if (this.#peer === undefined) this.#peer = this.#readPeer() ?? null
+    return this.#peer ?? undefined
+  }
+
+  channelBinding(type: ChannelBindingType): Uint8Array | undefined {
+    if (this.#socket.destroyed) return undefined
+    if (type === 'tls-exporter') {
+      // On TLS 1.2 it needs the extended master secret (RFC 9266 section 3), and Node does not tell whether that was used.
+      if (this.protocol !== 'TLSv1.3') return undefined
+      return this.#socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, undefined as never)
+    }
+    const own = this.#expected === undefined
+    const certificate = own ? this.#socket.getX509Certificate() : this.#socket.getPeerX509Certificate()
+    if (certificate === undefined) return undefined
+    const hash = endPointHash(certificate.raw)
+    return hash === undefined ? undefined : createHash(hash).update(certificate.raw).digest()
+  }
+
+  #readPeer(): PeerCertificate | undefined {
+    const socket = this.#socket
+    const certificate = socket.getPeerX509Certificate()
+    if (certificate === undefined) return undefined
+    const error = this.#chainError() ?? this.#nameError()
+    return { der: certificate.raw, verified: error === undefined, error: error ?? '' }
+  }
+
+  /** The result of OpenSSL's verification, which Node shows only to its own servers and clients (`ssl` is public by name). */
+  #chainError(): string | undefined {
+    const ssl = (this.#socket as unknown as { ssl: { verifyError?(): Error | null | undefined } | null }).ssl
+    if (typeof ssl?.verifyError !== 'function') return 'RTK_TLS_UNVERIFIABLE'
+    const error = ssl.verifyError()
+    if (error === null || error === undefined) return undefined
+    return 'code' in error && typeof error.code === 'string' ? error.code : error.message
+  }
+
+  #nameError(): string | undefined {
+    if (this.#expected === undefined) return undefined
+    const error = checkServerIdentity(this.#expected, this.#socket.getPeerCertificate())
+    if (error === undefined) return undefined
+    return 'code' in error && typeof error.code === 'string' ? error.code : error.message
+  }
+}

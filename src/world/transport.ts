@@ -1,0 +1,303 @@
+/**
+ * What all real transports share: joining the writes of a tick, the queue behind a slow peer, and the order of closing.
+ * The sockets themselves are `socket.ts` (fast) and `socket-public.ts` (plain); both only send, read and shut.
+ */
+import { type Octets, own } from '../xml/octets.ts'
+import type { Clock, Timer } from './clock.types.ts'
+import type {
+  CloseCause,
+  Endpoint,
+  TlsClientOptions,
+  TlsInfo,
+  TlsServerContext,
+  Transport,
+  TransportHandler,
+} from './net.types.ts'
+import { tlsCause } from './net-error.ts'
+import type { Flushable, Turn } from './turn.ts'
+
+/** How long `close` waits for the peer when its caller names no time, in milliseconds. */
+export const DEFAULT_LINGER_MS = 5_000
+
+/** What a transport needs of its world. One object serves all transports of a world. */
+export interface TransportSurroundings {
+  readonly clock: Clock
+  readonly turn: Turn
+}
+
+const OPEN = 0
+/** `close` was called; what is queued is on its way. */
+const CLOSING = 1
+/** Everything is sent and our FIN is being sent. */
+const SHUTTING = 2
+/** Our FIN was sent; the peer's is awaited. */
+const SHUT = 3
+/** Given up: nothing is read or written any more, `closed` follows. */
+const GONE = 4
+
+const LOCAL: CloseCause = { kind: 'local' }
+const PEER: CloseCause = { kind: 'peer' }
+
+export abstract class BaseTransport implements Transport, Flushable {
+  handler: TransportHandler
+  tls: TlsInfo | undefined = undefined
+  readonly remote: Endpoint
+  protected readonly around: TransportSurroundings
+  protected paused = false
+  /** A handshake is under way: what is written waits for its end. */
+  protected shaking = false
+  #state = OPEN
+  #rope = ''
+  #dirty = false
+  /** A write was handed to the system and is not complete. */
+  #busy = false
+  /** The kernel left bytes behind, so that `drained` is owed. */
+  #owesDrained = false
+  #peerEnded = false
+  /** What was written while a write was under way: one flat string a tick. */
+  #backlog: string[] | undefined = undefined
+  #backlogBytes = 0
+  /** What was written before TLS was started and must leave in the clear first. */
+  #clear = ''
+  #begin: (() => void) | undefined = undefined
+  #linger: Timer | undefined = undefined
+  #cause: CloseCause | undefined = undefined
+
+  constructor(around: TransportSurroundings, handler: TransportHandler, remote: Endpoint) {
+    this.around = around
+    this.handler = handler
+    this.remote = remote
+  }
+
+  abstract get local(): Endpoint
+  /** Hands bytes to the system: true when it took them all at once, else `sent` follows. */
+  protected abstract send(bytes: string): boolean
+  /** Bytes of the write under way that the kernel has not taken; 0 when it has them and only the report is missing. */
+  protected abstract sending(): number
+  protected abstract reading(on: boolean): void
+  /** Shuts our direction; `shutDone` follows. */
+  protected abstract shut(): void
+  /** Lets the socket go, with a reset when `abrupt`; `released` follows, never within this call. */
+  protected abstract release(abrupt: boolean): void
+  protected abstract secureServer(context: TlsServerContext): void
+  protected abstract secureClient(options: TlsClientOptions): void
+
+  /** Called once by the net, when the connection has its handler: the first bytes may come. */
+  begin(): void {
+    if (this.#state < SHUTTING && !this.paused && !this.shaking) this.reading(true)
+  }
+
+  get queuedBytes(): number {
+    return this.#rope.length + this.#backlogBytes + this.#clear.length + (this.#busy ? this.sending() : 0)
+  }
+
+  write(bytes: Octets): void {
+    if (this.#state !== OPEN || bytes.length === 0) return
+    this.#rope += bytes
+    this.#flushLater()
+  }
+
+  flush(): void {
+    this.#dirty = false
+    if (this.#state >= SHUTTING) return
+    const rope = this.#rope
+    if (rope.length > 0) {
+      this.#rope = ''
+      if (this.#busy || this.shaking) this.#keep(rope)
+      else this.#send(rope)
+    }
+    this.#settle()
+  }
+
+  pause(): void {
+    if (this.paused || this.#state !== OPEN) return
+    this.paused = true
+    if (!this.shaking) this.reading(false)
+  }
+
+  resume(): void {
+    if (!this.paused || this.#state !== OPEN) return
+    this.paused = false
+    if (!this.shaking) this.reading(true)
+  }
+
+  startTlsServer(context: TlsServerContext): void {
+    this.#startTls(() => this.secureServer(context))
+  }
+
+  startTlsClient(options: TlsClientOptions): void {
+    this.#startTls(() => this.secureClient(options))
+  }
+
+  close(lingerMs: number = DEFAULT_LINGER_MS): void {
+    if (this.#state !== OPEN) return
+    if (this.shaking) {
+      this.destroy()
+      return
+    }
+    this.#state = CLOSING
+    this.#cause = this.#peerEnded ? PEER : LOCAL
+    this.#linger = this.around.clock.after(lingerMs, lingered, this)
+    // What still comes is dropped, but read: unread bytes would turn our FIN into a reset.
+    if (this.paused) this.reading(true)
+    this.#flushLater()
+  }
+
+  destroy(): void {
+    this.#drop(this.#cause ?? (this.#peerEnded ? PEER : LOCAL), true)
+  }
+
+  protected get open(): boolean {
+    return this.#state === OPEN
+  }
+
+  protected get gone(): boolean {
+    return this.#state === GONE
+  }
+
+  /** The write under way is complete. */
+  protected sent(): void {
+    if (!this.#busy || this.#state === GONE) return
+    this.#busy = false
+    if (this.shaking) this.#beginTls()
+    else this.#settle()
+  }
+
+  /** The peer's FIN or close_notify. */
+  protected peerEnded(): void {
+    if (this.#peerEnded || this.#state === GONE) return
+    if (this.shaking) {
+      this.failed(tlsCause(new Error('the peer closed during the TLS handshake')))
+      return
+    }
+    this.#peerEnded = true
+    if (this.#state === OPEN) this.handler.ended()
+    else if (this.#state === SHUT) this.#drop(LOCAL, false)
+  }
+
+  protected shutDone(): void {
+    if (this.#state !== SHUTTING) return
+    this.#state = SHUT
+    if (this.#peerEnded) this.#drop(LOCAL, false)
+  }
+
+  /** The connection broke, or its TLS layer did. */
+  protected failed(cause: CloseCause, abrupt = true): void {
+    this.#drop(cause, abrupt)
+  }
+
+  /** The handshake is complete. */
+  protected secureDone(info: TlsInfo): void {
+    if (this.#state !== OPEN) return
+    this.tls = info
+    this.shaking = false
+    if (this.paused) this.reading(false)
+    this.handler.secured(info)
+    if (this.#backlog !== undefined || this.#rope.length > 0) this.#flushLater()
+  }
+
+  /** The socket is gone for good. */
+  protected released(cause: CloseCause): void {
+    if (this.#state !== GONE) {
+      this.#state = GONE
+      this.#cause ??= cause
+      this.#forget()
+    }
+    const handler = this.handler
+    handler.closed(this.#cause ?? cause)
+  }
+
+  #flushLater(): void {
+    if (this.#dirty) return
+    this.#dirty = true
+    this.around.turn.flushAtEnd(this)
+  }
+
+  #send(bytes: string): void {
+    this.#busy = true
+    if (this.send(bytes)) this.#busy = false
+    else if (this.sending() > 0) this.#owesDrained = true
+  }
+
+  #keep(rope: string): void {
+    this.#backlog ??= []
+    this.#backlog.push(own(rope as Octets))
+    this.#backlogBytes += rope.length
+    this.#owesDrained = true
+  }
+
+  /** Sends what waited, and when nothing waits any more, does what was to follow. */
+  #settle(): void {
+    if (this.#busy || this.shaking || this.#state >= SHUTTING) return
+    if (this.#backlog !== undefined) {
+      this.#send(this.#takeBacklog())
+      if (this.#busy || this.#state >= SHUTTING) return
+    }
+    if (this.#rope.length > 0) return
+    if (this.#owesDrained) {
+      this.#owesDrained = false
+      if (this.#state === OPEN) this.handler.drained()
+    }
+    // In its call the handler may have written, closed or started TLS; all of that settles in its own turn.
+    if (this.#state === CLOSING && !this.#busy && this.#rope.length === 0) {
+      this.#state = SHUTTING
+      this.shut()
+    }
+  }
+
+  #takeBacklog(): string {
+    const backlog = this.#backlog
+    if (backlog === undefined) return ''
+    this.#backlog = undefined
+    this.#backlogBytes = 0
+    return backlog.length === 1 ? (backlog[0] as string) : backlog.join('')
+  }
+
+  #startTls(begin: () => void): void {
+    if (this.#state !== OPEN) return
+    if (this.shaking || this.tls !== undefined) throw new Error('TLS was started on this connection already')
+    // Nothing may be read as clear text from here on, and what is written from here on waits for the handshake.
+    this.reading(false)
+    this.shaking = true
+    this.#clear = this.#takeBacklog() + this.#rope
+    this.#rope = ''
+    this.#begin = begin
+    if (!this.#busy) this.#beginTls()
+  }
+
+  #beginTls(): void {
+    const clear = this.#clear
+    if (clear.length > 0) {
+      this.#clear = ''
+      this.#send(clear)
+      if (this.#busy) return
+    }
+    const begin = this.#begin
+    if (begin === undefined || this.#state !== OPEN) return
+    this.#begin = undefined
+    begin()
+  }
+
+  #drop(cause: CloseCause, abrupt: boolean): void {
+    if (this.#state === GONE) return
+    this.#state = GONE
+    this.#cause ??= cause
+    this.#forget()
+    this.release(abrupt)
+  }
+
+  #forget(): void {
+    this.#rope = ''
+    this.#clear = ''
+    this.#backlog = undefined
+    this.#backlogBytes = 0
+    this.#busy = false
+    this.#begin = undefined
+    if (this.#linger !== undefined) this.#linger.cancel()
+    this.#linger = undefined
+  }
+}
+
+function lingered(transport: BaseTransport): void {
+  transport.destroy()
+}
