@@ -7,7 +7,8 @@ declare const octets: unique symbol
 /** A string whose characters are bytes (0 to 255) of UTF-8. Only `encode`, `ascii` and `decode` cross to `string`. */
 export type Octets = string & { readonly [octets]: true }
 
-const utf8 = new TextDecoder('utf-8')
+// RFC 6120 section 11.6: U+FEFF is a character like any other, at the beginning too.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
