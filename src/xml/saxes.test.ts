@@ -107,7 +107,7 @@ const stricter = new Set(differences.map(({ ours }) => ours))
 
 /** For the same reason a prefix bound to blanks is unbound for saxes. */
 function isBlankNs(text: string): boolean {
-  return /xmlns:[^=]+=[ \t\r\n]*(?:'[ \t\r\n]+'|"[ \t\r\n]+")/.test(text)
+  return /xmlns:[^=]+=\s*(?:'\s+'|"\s+")/.test(text)
 }
 
 /** Saxes lets a local name begin with any character of a name; Namespaces in XML section 4 does not. */
