@@ -7,16 +7,7 @@ import type { Change, Operation, Statement, WriteOperation } from './define.ts'
 import { type StoreErrorCode, storeError } from './errors.ts'
 import type { Link } from './link.types.ts'
 import type { StoreChange, StoreLimits, StoreMetrics } from './store.types.ts'
-import {
-  Answer,
-  decodeValue,
-  encodeValue,
-  type FieldData,
-  type OperationData,
-  Reply,
-  type StoreData,
-  type WireValue,
-} from './wire.ts'
+import { Answer, decodeValue, encodeValue, type FieldData, type OperationData, Reply, type WireValue } from './wire.ts'
 
 type Row = Readonly<Record<string, Value>>
 
@@ -29,9 +20,18 @@ const OVERHEAD_BYTES = 200
 /** The time-out is looked at no more often than this, milliseconds. */
 const SHORTEST_CHECK_MS = 50
 
+/** An open store, as the queue knows it. */
+export interface Owner {
+  readonly name: string
+  /** Its operations asked for and not settled. */
+  open: number
+  /** It was replaced by another definition: its operations are refused. */
+  retired: boolean
+}
+
 /** One operation of an open store. */
 export interface Callable {
-  readonly store: string
+  readonly owner: Owner
   readonly data: OperationData
   readonly statements: readonly Statement[]
   readonly changes: WriteOperation['changes']
@@ -45,6 +45,8 @@ export interface QueueEvents {
   heard(code: string, text: string, committed: boolean): void
   /** The engine has let an operation that it holds time out. */
   stalled(text: string): void
+  /** The last operation of a retired store is settled. */
+  idle(owner: Owner): void
 }
 
 interface Entry {
@@ -85,7 +87,6 @@ export class BatchQueue {
   readonly #world: Pick<World, 'clock' | 'log'>
   readonly #limits: StoreLimits
   readonly #events: QueueEvents
-  readonly #retired = new Set<number>()
   readonly #sent: Batch[] = []
   readonly #waiting: Batch[] = []
   #link: Link | undefined
@@ -103,10 +104,10 @@ export class BatchQueue {
     this.#events = events
   }
 
-  callable(store: string, operation: Operation, data: OperationData): Callable {
+  callable(owner: Owner, operation: Operation, data: OperationData): Callable {
     const isRead = operation.does === 'read'
     return {
-      store,
+      owner,
       data,
       isRead,
       one: isRead && operation.one,
@@ -115,9 +116,10 @@ export class BatchQueue {
     }
   }
 
-  /** The operations of a definition that was replaced are refused from now on. */
-  retire(data: StoreData): void {
-    for (const { slot } of data.operations) this.#retired.add(slot)
+  /** The operations of a store that was replaced are refused from now on. */
+  retire(owner: Owner): void {
+    owner.retired = true
+    if (owner.open === 0) this.#events.idle(owner)
   }
 
   connect(link: Link): void {
@@ -140,6 +142,7 @@ export class BatchQueue {
       if (typeof encoded !== 'number') return this.#rejected(encoded)
       return this.#rejected(this.#full('store_queue_bytes', this.#limits.queueBytes))
     }
+    call.owner.open++
     this.metrics.queueOperations++
     this.metrics.queueBytes += encoded
     if (call.isRead) this.metrics.reads++
@@ -162,8 +165,8 @@ export class BatchQueue {
 
   #refuse(call: Callable): WorldError | undefined {
     if (this.#refusal !== undefined) return this.#refusal
-    if (this.#retired.size > 0 && this.#retired.has(call.data.slot)) {
-      return storeError('RTK_STORE_CLOSED', `store ${call.store} was opened again with another definition`)
+    if (call.owner.retired) {
+      return storeError('RTK_STORE_CLOSED', `store ${call.owner.name} was opened again with another definition`)
     }
     if (this.metrics.queueOperations >= this.#limits.queueOperations) {
       return this.#full('store_queue_operations', this.#limits.queueOperations)
@@ -226,7 +229,10 @@ export class BatchQueue {
     const { call } = entry
     const kind = reply[at]
     if (kind === Answer.error) {
-      this.#reject(entry, storeError(reply[at + 1] as StoreErrorCode, `store ${call.store}: ${String(reply[at + 2])}`))
+      this.#reject(
+        entry,
+        storeError(reply[at + 1] as StoreErrorCode, `store ${call.owner.name}: ${String(reply[at + 2])}`),
+      )
       return at + 3
     }
     if (kind === Answer.refused) {
@@ -261,11 +267,15 @@ export class BatchQueue {
       const changes = call.changes as (params: Row, items: readonly Row[]) => Change | readonly Change[]
       const answer = changes(entry.params, entry.items ?? [])
       for (const { table, key } of Array.isArray(answer) ? (answer as readonly Change[]) : [answer as Change]) {
-        this.#events.changed({ store: call.store, table, key })
+        this.#events.changed({ store: call.owner.name, table, key })
       }
     } catch (error) {
       this.metrics.listenerFaults++
-      this.#world.log.error('store: telling changes failed', { store: call.store, operation: call.data.name, error })
+      this.#world.log.error('store: telling changes failed', {
+        store: call.owner.name,
+        operation: call.data.name,
+        error,
+      })
     }
   }
 
@@ -284,6 +294,8 @@ export class BatchQueue {
     entry.settled = true
     this.metrics.queueOperations--
     this.metrics.queueBytes -= entry.bytes
+    const { owner } = entry.call
+    if (--owner.open === 0 && owner.retired) this.#events.idle(owner)
     return true
   }
 
@@ -320,7 +332,10 @@ export class BatchQueue {
       const { call } = entry
       this.#reject(
         entry,
-        storeError('RTK_STORE_TIMEOUT', `store ${call.store}, operation ${call.data.name}: no answer in time; ${fate}`),
+        storeError(
+          'RTK_STORE_TIMEOUT',
+          `store ${call.owner.name}, operation ${call.data.name}: no answer in time; ${fate}`,
+        ),
       )
     }
     return expired
@@ -412,7 +427,7 @@ function encode(
 function badParameter(call: Callable, field: FieldData): WorldError {
   return storeError(
     'RTK_STORE_PARAMETER',
-    `store ${call.store}, operation ${call.data.name}: ${field.name} is not ${field.kind}${field.nullable ? ' or null' : ''}`,
+    `store ${call.owner.name}, operation ${call.data.name}: ${field.name} is not ${field.kind}${field.nullable ? ' or null' : ''}`,
   )
 }
 

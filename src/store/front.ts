@@ -4,7 +4,7 @@
  */
 import type { WorldError } from '../world/error.ts'
 import type { World } from '../world/world.types.ts'
-import { BatchQueue } from './batch.ts'
+import { BatchQueue, type Owner } from './batch.ts'
 import type { Value } from './columns.ts'
 import type { Operation, Store, StoreDefinition } from './define.ts'
 import { storeError } from './errors.ts'
@@ -30,6 +30,7 @@ const LONGEST_RESTART_MS = 10_000
 interface OpenStore {
   readonly definition: StoreDefinition
   readonly data: StoreData
+  readonly owner: Owner
   readonly handle: Readonly<Record<string, unknown>>
 }
 
@@ -52,6 +53,7 @@ class StoreFront implements Stores {
   readonly #engine: Engine
   readonly #queue: BatchQueue
   readonly #stores = new Map<string, OpenStore>()
+  readonly #retired = new Map<Owner, StoreData>()
   readonly #changeListeners = new Set<(change: StoreChange) => void>()
   readonly #stateListeners = new Set<(state: StoreState) => void>()
   #link: Link | undefined
@@ -69,6 +71,7 @@ class StoreFront implements Stores {
     this.#queue = new BatchQueue(world, limits, {
       changed: (change) => this.#changed(change),
       heard: (code, text, committed) => this.#heard(code, text, committed),
+      idle: (owner) => this.#release(owner),
       stalled: (text) => {
         if (this.#state.name === 'ready') this.#setState('stalled', 'RTK_STORE_TIMEOUT', text)
       },
@@ -114,17 +117,30 @@ class StoreFront implements Stores {
     const data = storeData(definition, this.#engine.dialect, this.#nextSlot)
     this.#nextSlot += data.operations.length
     await this.#usableLink().define(data)
-    if (known !== undefined) this.#queue.retire(known.data)
-    const handle = this.#handle(definition, data)
-    this.#stores.set(definition.name, { definition, data, handle })
+    const owner: Owner = { name: definition.name, open: 0, retired: false }
+    const handle = this.#handle(definition, data, owner)
+    this.#stores.set(definition.name, { definition, data, owner, handle })
+    if (known !== undefined) this.#retire(known)
     return handle
   }
 
-  #handle(definition: StoreDefinition, data: StoreData): OpenStore['handle'] {
+  #retire(store: OpenStore): void {
+    this.#retired.set(store.owner, store.data)
+    this.#queue.retire(store.owner)
+  }
+
+  /** An operation of it that timed out may still be on its way, but is so before this. */
+  #release(owner: Owner): void {
+    const data = this.#retired.get(owner)
+    this.#retired.delete(owner)
+    if (data !== undefined) this.#link?.release(data.operations.map(({ slot }) => slot))
+  }
+
+  #handle(definition: StoreDefinition, data: StoreData, owner: Owner): OpenStore['handle'] {
     const queue = this.#queue
     const handle: Record<string, unknown> = {}
     for (const operation of data.operations) {
-      const call = queue.callable(data.name, definition.operations[operation.name] as Operation, operation)
+      const call = queue.callable(owner, definition.operations[operation.name] as Operation, operation)
       handle[operation.name] = (params: Readonly<Record<string, Value>>, items?: readonly Record<string, Value>[]) =>
         queue.submit(call, params, items)
     }

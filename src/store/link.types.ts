@@ -12,8 +12,10 @@ export interface Link {
   readonly epoch: string
   /** Takes a batch (wire.ts) as one transaction. Every batch is answered once, in order, unless the link dies. */
   submit(batch: readonly WireValue[]): void
-  /** Migrates and prepares. Rejects with the errors of `Stores.open`. */
+  /** Migrates and prepares; older operations of that store stay until `release`. Rejects with the errors of `Stores.open`. */
   define(store: StoreData): Promise<void>
+  /** These operations of a definition that was replaced will not be asked again. Does not fail. */
+  release(slots: readonly number[]): void
   rehearse(store: StoreData): Promise<readonly MigrationStep[]>
   renewEpoch(epoch: string): Promise<void>
   /** Closes the database in order; when `force`, drops an engine that does not answer. Does not reject. */

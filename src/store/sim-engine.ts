@@ -185,6 +185,10 @@ class SimulatedLink implements Link {
     this.#engine.committed()
   }
 
+  release(slots: readonly number[]): void {
+    this.#database.release(slots)
+  }
+
   async rehearse(store: StoreData): Promise<readonly MigrationStep[]> {
     return this.#do('rehearsing', () => this.#database.rehearse(store))
   }

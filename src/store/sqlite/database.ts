@@ -16,7 +16,6 @@ export class SqliteDatabase {
   readonly #file: SqliteFile
   readonly #nowMs: () => number
   readonly #operations = new Map<number, PreparedOperation>()
-  readonly #slotsOf = new Map<string, readonly number[]>()
   readonly #beginRead
   readonly #begin
   readonly #commit
@@ -48,16 +47,16 @@ export class SqliteDatabase {
     }
   }
 
-  /** Migrates and prepares; operations of an earlier definition of that name are dropped. Throws `WorldError`. */
+  /** Migrates and prepares. Operations of an earlier definition stay until they are released. Throws `WorldError`. */
   define(store: StoreData, wallMs: number): void {
     migrate(this.#database, store, wallMs)
     const prepared = store.operations.map((data) => this.#prepare(store.name, data))
-    for (const slot of this.#slotsOf.get(store.name) ?? []) this.#operations.delete(slot)
     for (const operation of prepared) this.#operations.set(operation.data.slot, operation)
-    this.#slotsOf.set(
-      store.name,
-      prepared.map((operation) => operation.data.slot),
-    )
+  }
+
+  /** Nobody will ask these operations any more. */
+  release(slots: readonly number[]): void {
+    for (const slot of slots) this.#operations.delete(slot)
   }
 
   #prepare(store: string, data: OperationData): PreparedOperation {
@@ -93,16 +92,22 @@ export class SqliteDatabase {
     const reply: WireValue[] = [0, 0, '', '']
     const failure = refuse ?? this.#attempt(batch, reply)
     if (failure !== undefined) {
-      if (this.#database.isTransaction) this.#rollback.run()
-      this.#writing = false
+      this.#end()
       // Reads after a write of the batch have seen what is gone now: all of it is answered anew.
       reply.length = Reply.head
       this.#answerAll(batch, reply, failure)
       reply[Reply.stateCode] = failure.code
       reply[Reply.stateText] = failure.message
+      this.#end()
     }
     reply[Reply.engineMs] = this.#nowMs() - started
     return reply
+  }
+
+  /** Leaves the transaction behind, undone, if there is one. */
+  #end(): void {
+    if (this.#database.isTransaction) this.#rollback.run()
+    this.#writing = false
   }
 
   #attempt(batch: readonly WireValue[], reply: WireValue[]): WorldError | undefined {
@@ -215,8 +220,12 @@ export class SqliteDatabase {
           if (statement.returnsRows) {
             const returned = query(statement, values)
             touched = returned.length
+            if (!statement.isSelect) changed += touched
             rows = rows.length === 0 ? returned : rows.concat(returned)
-          } else touched = Number(statement.statement.run(...picked(statement, values)).changes)
+          } else {
+            touched = Number(statement.statement.run(...picked(statement, values)).changes)
+            changed += touched
+          }
         } catch (error) {
           if (!data.guarded || !isUniqueViolation(error)) throw error
           reply.push(Answer.refused, index)
@@ -226,7 +235,6 @@ export class SqliteDatabase {
           reply.push(Answer.refused, index)
           return false
         }
-        changed += touched
       }
     }
     reply.push(Answer.kept, changed)

@@ -100,6 +100,10 @@ class WorkerLink implements Link {
     await this.#ask({ ask: 'define', store, wallMs: this.#clock.wallMs() })
   }
 
+  release(slots: readonly number[]): void {
+    void this.#ask({ ask: 'release', slots }).catch(() => undefined)
+  }
+
   rehearse(store: StoreData): Promise<readonly MigrationStep[]> {
     return this.#ask({ ask: 'rehearse', store })
   }

@@ -13,6 +13,7 @@ export interface WorkerStart {
 export type Request =
   | { readonly id: number; readonly ask: 'define'; readonly store: StoreData; readonly wallMs: number }
   | { readonly id: number; readonly ask: 'rehearse'; readonly store: StoreData }
+  | { readonly id: number; readonly ask: 'release'; readonly slots: readonly number[] }
   | { readonly id: number; readonly ask: 'renewEpoch'; readonly epoch: string }
   | { readonly id: number; readonly ask: 'close' }
 

@@ -13,6 +13,8 @@ export interface PreparedStatement {
   readonly each: boolean
   readonly expect: Expectation | ''
   readonly returnsRows: boolean
+  /** It only looks: a guard. What it returns is no change. */
+  readonly isSelect: boolean
 }
 
 export interface PreparedOperation {
@@ -55,11 +57,12 @@ function prepareStatement(
 ): PreparedStatement {
   const statement = database.prepare(from.pieces.join('?'))
   const returnsRows = statement.columns().length > 0
+  const isSelect = /^\s*(select|values)\b/i.test(from.pieces[0] ?? '')
   if (returnsRows) statement.setReturnArrays(true)
   if (data.row.some((field) => field.kind === 'bigint')) statement.setReadBigInts(true)
   const width = from.each ? values : data.params.length
   const straight = from.picks.length === width && from.picks.every((pick, index) => pick === index)
-  return { statement, picks: from.picks, straight, each: from.each, expect: from.expect, returnsRows }
+  return { statement, picks: from.picks, straight, each: from.each, expect: from.expect, returnsRows, isSelect }
 }
 
 /**

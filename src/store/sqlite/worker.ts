@@ -19,6 +19,9 @@ function answer(database: SqliteDatabase, request: Request): readonly MigrationS
       return []
     case 'rehearse':
       return database.rehearse(request.store)
+    case 'release':
+      database.release(request.slots)
+      return []
     case 'renewEpoch':
       database.renewEpoch(request.epoch)
       return []

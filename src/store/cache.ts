@@ -1,0 +1,152 @@
+/**
+ * The one cache of the house (DESIGN.md section 9): bounded, loads each key once at a time, remembers what is absent, and
+ * forgets what a committed write has changed.
+ */
+import type { Clock } from '../world/clock.types.ts'
+import type { Stores } from './store.types.ts'
+
+export interface CacheOptions<V> {
+  /** The least recently used goes when there would be more. */
+  readonly maxEntries: number
+  /** Milliseconds that an entry is good for; 0 (default): until it is invalidated. */
+  readonly ttlMs?: number
+  /** Finds the value, or undefined when there is none; both are remembered. What it rejects with is not. */
+  readonly load: (key: string) => Promise<V | undefined>
+}
+
+export interface CacheCounters {
+  hits: number
+  /** Of the hits, those that knew that there is nothing. */
+  absentHits: number
+  misses: number
+  loads: number
+  /** Loads whose result was not kept, because the key was invalidated meanwhile. */
+  staleLoads: number
+  evictions: number
+  invalidations: number
+}
+
+interface Entry<V> {
+  readonly value: V | null
+  /** Monotonic milliseconds. */
+  readonly until: number
+}
+
+interface Flight<V> {
+  readonly promise: Promise<V | null>
+  stale: boolean
+}
+
+export class BoundedCache<V extends object | string | number | bigint | boolean> {
+  readonly counters: CacheCounters = {
+    hits: 0,
+    absentHits: 0,
+    misses: 0,
+    loads: 0,
+    staleLoads: 0,
+    evictions: 0,
+    invalidations: 0,
+  }
+  readonly #clock: Pick<Clock, 'monoMs'>
+  readonly #maxEntries: number
+  readonly #ttlMs: number
+  readonly #load: CacheOptions<V>['load']
+  /** In the order of use, the least recent first. */
+  readonly #entries = new Map<string, Entry<V>>()
+  readonly #flights = new Map<string, Flight<V>>()
+
+  constructor(clock: Pick<Clock, 'monoMs'>, options: CacheOptions<V>) {
+    this.#clock = clock
+    this.#maxEntries = options.maxEntries
+    this.#ttlMs = options.ttlMs ?? 0
+    this.#load = options.load
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** What is known now, without waiting: the value, null when it is known to be absent, undefined when unknown. */
+  get(key: string): V | null | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || (this.#ttlMs > 0 && entry.until <= this.#clock.monoMs())) {
+      this.counters.misses++
+      return undefined
+    }
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    this.counters.hits++
+    if (entry.value === null) this.counters.absentHits++
+    return entry.value
+  }
+
+  /**
+   * The value, or null when there is none. Never older than the call: everything that was committed and told before it
+   * is in it. Rejects with what `load` rejects with.
+   */
+  fetch(key: string): Promise<V | null> {
+    const known = this.get(key)
+    if (known !== undefined) return Promise.resolve(known)
+    const flying = this.#flights.get(key)
+    if (flying !== undefined) return flying.promise
+    this.counters.loads++
+    const flight: Flight<V> = { promise: this.#load(key).then((value) => value ?? null), stale: false }
+    this.#flights.set(key, flight)
+    flight.promise.then(
+      (value) => this.#landed(key, flight, value),
+      () => this.#lost(key, flight),
+    )
+    return flight.promise
+  }
+
+  #landed(key: string, flight: Flight<V>, value: V | null): void {
+    if (flight.stale) {
+      this.counters.staleLoads++
+      return
+    }
+    this.#flights.delete(key)
+    this.#entries.delete(key)
+    this.#entries.set(key, { value, until: this.#ttlMs > 0 ? this.#clock.monoMs() + this.#ttlMs : 0 })
+    if (this.#entries.size <= this.#maxEntries) return
+    const [oldest] = this.#entries.keys()
+    if (oldest !== undefined) this.#entries.delete(oldest)
+    this.counters.evictions++
+  }
+
+  #lost(key: string, flight: Flight<V>): void {
+    if (!flight.stale) this.#flights.delete(key)
+  }
+
+  invalidate(key: string): void {
+    this.counters.invalidations++
+    this.#entries.delete(key)
+    const flight = this.#flights.get(key)
+    if (flight === undefined) return
+    flight.stale = true
+    this.#flights.delete(key)
+  }
+
+  clear(): void {
+    this.counters.invalidations++
+    this.#entries.clear()
+    for (const flight of this.#flights.values()) flight.stale = true
+    this.#flights.clear()
+  }
+
+  /**
+   * Follows the changes of one table; `keyOf` turns a change's key into a key of this cache, by default the same. When the
+   * engine dies, a write whose notice never came may have been kept: everything is forgotten. Returns the way out.
+   */
+  follow(stores: Stores, store: string, table: string, keyOf: (key: string) => string = (key) => key): () => void {
+    const offChange = stores.onChange((change) => {
+      if (change.store === store && change.table === table) this.invalidate(keyOf(change.key))
+    })
+    const offState = stores.onState((state) => {
+      if (state.name === 'failed') this.clear()
+    })
+    return () => {
+      offChange()
+      offState()
+    }
+  }
+}
