@@ -49,7 +49,9 @@ export interface BinderNeeds {
   create(link: SessionLink, jid: Jid, host: Host, info: LinkInfo): Session
 }
 
-const errorResource = new StanzaError('RTK_BIND_RESOURCE', 'bad-request', { text: 'the resource is not allowed in a JID' })
+const errorResource = new StanzaError('RTK_BIND_RESOURCE', 'bad-request', {
+  text: 'the resource is not allowed in a JID',
+})
 const errorConflict = new StanzaError('RTK_BIND_CONFLICT', 'conflict', { text: 'the resource is in use' })
 const errorCount = new StanzaError('RTK_BIND_SESSIONS_MAX', 'resource-constraint', { text: 'too many sessions' })
 
@@ -64,7 +66,10 @@ export class Binder {
   constructor(needs: BinderNeeds) {
     this.#needs = needs
     this.#conflicts = needs.metrics.counter('ratatosk_bind_conflicts_total', 'Binds of a resource that was in use')
-    this.#tooMany = needs.metrics.counter('ratatosk_bind_sessions_max_total', 'Binds beyond the sessions a user may have')
+    this.#tooMany = needs.metrics.counter(
+      'ratatosk_bind_sessions_max_total',
+      'Binds beyond the sessions a user may have',
+    )
   }
 
   /** Binds at once, so that of two binds in one tick exactly one survives. A refusal is returned, never thrown. */

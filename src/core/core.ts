@@ -52,7 +52,10 @@ export class Core implements SessionOwner {
   readonly #refused = this.metrics.counter('ratatosk_stanzas_refused_total', 'Stanzas answered with an error')
   readonly #dropped = this.metrics.counter('ratatosk_stanzas_dropped_total', 'Stanzas dropped by a rule or a filter')
   readonly #faults = this.metrics.counter('ratatosk_handler_faults_total', 'Handlers that threw')
-  readonly #slow = this.metrics.counter('ratatosk_sessions_queue_full_total', 'Sessions cut because they read too slowly')
+  readonly #slow = this.metrics.counter(
+    'ratatosk_sessions_queue_full_total',
+    'Sessions cut because they read too slowly',
+  )
 
   constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
     this.world = world
@@ -85,7 +88,11 @@ export class Core implements SessionOwner {
       timed: (promise) => this.#timed.wait(promise),
     })
     this.metrics.gauge('ratatosk_sessions', 'Sessions bound now', () => this.sessions.count())
-    this.metrics.gauge('ratatosk_requests_open', 'Requests of the server that wait for an answer', () => this.requests.openCount)
+    this.metrics.gauge(
+      'ratatosk_requests_open',
+      'Requests of the server that wait for an answer',
+      () => this.requests.openCount,
+    )
   }
 
   /** Of sessions whose host was removed: no module is interested. */
@@ -188,7 +195,8 @@ export class Core implements SessionOwner {
       if (onlyAvailable && !session.isAvailable) return
       if (session.deliverBytes(template.copy(session.jid.octets))) count++
     }
-    if (scope.kind === 'account') for (const session of this.sessions.ofAccount(scope.jid.domain, scope.jid.local)) give(session)
+    if (scope.kind === 'account')
+      for (const session of this.sessions.ofAccount(scope.jid.domain, scope.jid.local)) give(session)
     else this.sessions.each(scope.kind === 'host' ? scope.host.domain : undefined, give)
     return count
   }

@@ -172,7 +172,11 @@ export class HookTable {
     return failed
   }
 
-  fold<Name extends FoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): ValueOf<Hooks[Name]> {
+  fold<Name extends FoldName>(
+    name: Name,
+    value: ValueOf<Hooks[Name]>,
+    event: EventOf<Hooks[Name]>,
+  ): ValueOf<Hooks[Name]> {
     let result = value
     for (const entry of this.point(name).all) {
       try {

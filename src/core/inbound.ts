@@ -2,8 +2,9 @@
  * What the server does with a client's stanza before it is routed: RFC 6120 section 8.1 (addresses) and 8.2 (shape),
  * then the filters of the modules.
  */
-import type { Jid } from '../jid/jid.ts'
+
 import type { JidCache } from '../jid/cache.ts'
+import type { Jid } from '../jid/jid.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
 import { errorReply } from '../stanza/reply.ts'
 import { iqType, isSubscription, presencePriority, presenceType, type StanzaKind } from '../stanza/stanza.ts'
@@ -15,11 +16,15 @@ import type { Router } from './router.ts'
 import type { Session } from './session.ts'
 
 const errorJid = new StanzaError('RTK_STANZA_TO_MALFORMED', 'jid-malformed')
-const errorIqType = new StanzaError('RTK_IQ_TYPE', 'bad-request', { text: 'an iq needs a type of get, set, result or error' })
+const errorIqType = new StanzaError('RTK_IQ_TYPE', 'bad-request', {
+  text: 'an iq needs a type of get, set, result or error',
+})
 const errorIqId = new StanzaError('RTK_IQ_ID', 'bad-request', { text: 'an iq needs an id' })
 const errorIqShape = new StanzaError('RTK_IQ_PAYLOAD', 'bad-request', { text: 'a request has exactly one payload' })
 const errorPresenceType = new StanzaError('RTK_PRESENCE_TYPE', 'bad-request', { text: 'unknown presence type' })
-const errorPriority = new StanzaError('RTK_PRESENCE_PRIORITY', 'bad-request', { text: 'a priority is from -128 to 127' })
+const errorPriority = new StanzaError('RTK_PRESENCE_PRIORITY', 'bad-request', {
+  text: 'a priority is from -128 to 127',
+})
 
 export interface InboundNeeds {
   readonly router: Router

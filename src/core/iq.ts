@@ -3,10 +3,11 @@
  * payload. A handler returns its answer: an element, nothing for an empty result, a promise of either, or a
  * `StanzaError` (returned or thrown).
  */
+
+import type { StanzaError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet } from './packet.ts'
-import type { StanzaError } from '../stanza/error.ts'
 
 export interface IqRequest {
   readonly packet: Packet
@@ -50,7 +51,9 @@ export class IqTable {
     const key = `${target} ${type} ${payload.ns} ${payload.name}`
     const known = this.#entries.get(key)
     if (known !== undefined) {
-      throw new Error(`iq ${type} ${payload.name} (${payload.ns}) is answered by ${known.module}, so ${entry.module} cannot`)
+      throw new Error(
+        `iq ${type} ${payload.name} (${payload.ns}) is answered by ${known.module}, so ${entry.module} cannot`,
+      )
     }
     this.#entries.set(key, entry)
     return () => {

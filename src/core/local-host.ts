@@ -2,9 +2,10 @@
  * The owner of a local host's domain: the delivery rules of RFC 6121 section 8 (and RFC 6120 section 10.5) for the host
  * itself, its accounts and their resources. What is a policy of a XEP comes in through hooks.
  */
-import { type MessageType, messageType, presenceType } from '../stanza/stanza.ts'
+
 import { StanzaError } from '../stanza/error.ts'
 import { iqResult } from '../stanza/reply.ts'
+import { type MessageType, messageType, presenceType } from '../stanza/stanza.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { AccountDirectory } from './accounts.ts'
 import type { Host } from './host.ts'

@@ -63,7 +63,8 @@ export class ModuleSet {
   /** Sets up all, those that provide before those that need. Throws `ModuleError`; what was set up is undone. */
   async load(entries: readonly ModuleEntry[]): Promise<void> {
     const known = new Set<string>()
-    for (const loaded of this.#loaded.values()) for (const name of loaded.entry.definition.provides ?? []) known.add(name)
+    for (const loaded of this.#loaded.values())
+      for (const name of loaded.entry.definition.provides ?? []) known.add(name)
     for (const entry of inOrderOfNeeds(entries, known)) await this.#setup(entry)
   }
 
@@ -101,13 +102,22 @@ export class ModuleSet {
     const undo: Undo[] = []
     for (const [service, need] of Object.entries(definition.needs ?? {})) {
       if (need !== 'hard' || this.#type.services.find(service as ServiceName) !== undefined) continue
-      throw new ModuleError('RTK_MODULE_NEEDS', definition.name, `module ${definition.name} needs the service ${service}`)
+      throw new ModuleError(
+        'RTK_MODULE_NEEDS',
+        definition.name,
+        `module ${definition.name} needs the service ${service}`,
+      )
     }
     try {
       await definition.setup(this.#context(entry, undo))
     } catch (error) {
       await this.#undo(definition.name, undo)
-      throw new ModuleError('RTK_MODULE_SETUP', definition.name, `module ${definition.name} could not be set up: ${error}`, error)
+      throw new ModuleError(
+        'RTK_MODULE_SETUP',
+        definition.name,
+        `module ${definition.name} could not be set up: ${error}`,
+        error,
+      )
     }
     this.#loaded.set(definition.name, { entry, undo })
   }
@@ -119,14 +129,19 @@ export class ModuleSet {
     const keep = (step: Undo): void => {
       undo.push(step)
     }
-    const iq = (kind: 'get' | 'set') => (payload: PayloadName, handler: IqHandler, options: IqOptions = {}) => {
-      for (const target of targets(options.on)) {
-        keep(type.iq.add(kind, payload, target, { module: name, handler, concurrent: options.concurrent === true }))
+    const iq =
+      (kind: 'get' | 'set') =>
+      (payload: PayloadName, handler: IqHandler, options: IqOptions = {}) => {
+        for (const target of targets(options.on)) {
+          keep(type.iq.add(kind, payload, target, { module: name, handler, concurrent: options.concurrent === true }))
+        }
       }
-    }
     const services: Record<string, unknown> = {}
     for (const service of Object.keys(entry.definition.needs ?? {})) {
-      Object.defineProperty(services, service, { enumerable: true, get: () => type.services.find(service as ServiceName) })
+      Object.defineProperty(services, service, {
+        enumerable: true,
+        get: () => type.services.find(service as ServiceName),
+      })
     }
     return {
       name,

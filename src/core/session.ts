@@ -72,7 +72,15 @@ export class Session implements Origin {
   #waiting = false
   #held = false
 
-  constructor(owner: SessionOwner, link: SessionLink, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo) {
+  constructor(
+    owner: SessionOwner,
+    link: SessionLink,
+    jid: Jid,
+    host: Host,
+    id: string,
+    createdMs: number,
+    info: LinkInfo,
+  ) {
     this.#owner = owner
     this.state = { kind: 'active', link }
     this.jid = jid

@@ -10,7 +10,8 @@ export const NS_DELAY = 'urn:xmpp:delay'
  * else may speak for it (§5).
  */
 export function withDelay(el: Element, by: Jid, since: Date, reason?: string): Element {
-  const isPretended = (note: Element) => note.name === 'delay' && note.ns === NS_DELAY && note.attr('from') === by.toString()
+  const isPretended = (note: Element) =>
+    note.name === 'delay' && note.ns === NS_DELAY && note.attr('from') === by.toString()
   const honest = el.hasChild('delay', NS_DELAY)
     ? el.withoutChildren((child, index) => {
         if (child.name !== 'delay' || child.ns !== NS_DELAY) return false

@@ -37,4 +37,3 @@ export function mayBeRefused(stanza: Element): boolean {
   const type = stanza.attr('type')
   return type !== 'error' && !(stanza.name === 'iq' && type === 'result')
 }
-

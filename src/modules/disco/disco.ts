@@ -40,7 +40,11 @@ export default defineModule({
         const query = queryOf(request)
         if (query.account !== '' && !(await maySee(query))) return hidden
         const target = query.account === '' ? 'host' : 'account'
-        const known: DiscoInfo = { identities: features.identities(target), features: features.list(target), extensions: [] }
+        const known: DiscoInfo = {
+          identities: features.identities(target),
+          features: features.list(target),
+          extensions: [],
+        }
         const info = await fold('disco:info', query.node === '' ? known : undefined, query)
         return info === undefined ? noSuchNode : writeInfo(info, query.node)
       },

@@ -92,7 +92,8 @@ export default defineModule({
     /** What a new resource is told: its account's other resources, its contacts, and who asks for a subscription. */
     async function greet(session: Session, roster: RosterItems): Promise<void> {
       for (const other of resources(session)) {
-        if (other !== session && other.presence !== undefined) session.deliverFrom(other.presence, other.jid, session.jid)
+        if (other !== session && other.presence !== undefined)
+          session.deliverFrom(other.presence, other.jid, session.jid)
       }
       for (const item of roster.values()) {
         if (item.subscription === 'to' || item.subscription === 'both') await ask(session, item.jid)
@@ -162,7 +163,8 @@ export default defineModule({
           targets?.delete(key)
           return undefined
         }
-        if (targets !== undefined && targets.size >= options.directed_max && !targets.has(key)) return refuse(errorDirected)
+        if (targets !== undefined && targets.size >= options.directed_max && !targets.has(key))
+          return refuse(errorDirected)
         session.slots.get(directed).set(key, packet.to)
         return undefined
       },
@@ -212,7 +214,8 @@ export default defineModule({
           return verdictHanded
         }
         for (const other of there) if (other.presence !== undefined) ctx.send(other.presence, other.jid, from)
-        if (there.length === 0) ctx.send(x('presence', NS_CLIENT, { id: packet.el.attr('id'), type: 'unavailable' }), to, from)
+        if (there.length === 0)
+          ctx.send(x('presence', NS_CLIENT, { id: packet.el.attr('id'), type: 'unavailable' }), to, from)
         return verdictHanded
       },
       { kinds: ['presence'], types: ['probe'] },
@@ -223,9 +226,13 @@ export default defineModule({
       const { from, to } = packet
       const told = sessions
         .ofAccount(to.domain, to.local)
-        .filter((other) => other.slots.peek(directed)?.has(from.toString()) || other.slots.peek(directed)?.has(from.bare.toString()))
+        .filter(
+          (other) =>
+            other.slots.peek(directed)?.has(from.toString()) || other.slots.peek(directed)?.has(from.bare.toString()),
+        )
       if (told.length > 0) {
-        for (const other of told) if (to.resource === '' || other.jid.equals(to)) ctx.send(x('presence', NS_CLIENT), other.jid, from)
+        for (const other of told)
+          if (to.resource === '' || other.jid.equals(to)) ctx.send(x('presence', NS_CLIENT), other.jid, from)
         return
       }
       ctx.send(x('presence', NS_CLIENT, { id: packet.el.attr('id'), type: 'unsubscribed' }), to.bare, from.bare)

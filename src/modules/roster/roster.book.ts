@@ -9,8 +9,8 @@ import { StanzaError } from '../../stanza/error.ts'
 import type { BoundedCache } from '../../store/cache.ts'
 import type { Store } from '../../store/define.ts'
 import type { Octets } from '../../xml/octets.ts'
-import { isSame, noSubscription } from './subscription.ts'
 import type { rosterStore } from './roster.store.ts'
+import { isSame, noSubscription } from './subscription.ts'
 
 /** An own item with the edition that a change must expect. */
 interface OwnItem extends RosterItem {
@@ -57,14 +57,14 @@ export function newItem(jid: Jid): RosterItem {
 
 export class RosterBook {
   readonly #store: Store<typeof rosterStore>
-  readonly #cache: BoundedCache<string, Roster>
+  readonly #cache: BoundedCache<Roster>
   readonly #epoch: string
   readonly #itemsMax: () => number
   readonly #sources: RosterSource[] = []
 
   constructor(
     store: Store<typeof rosterStore>,
-    cache: BoundedCache<string, Roster>,
+    cache: BoundedCache<Roster>,
     epoch: string,
     itemsMax: () => number,
   ) {
@@ -87,7 +87,12 @@ export class RosterBook {
    * What changed since a version, in order of modification: undefined when that cannot be told and the whole roster
    * must be sent.
    */
-  async changesSince(host: Host, local: string, roster: Roster, version: string): Promise<readonly VersionStep[] | undefined> {
+  async changesSince(
+    host: Host,
+    local: string,
+    roster: Roster,
+    version: string,
+  ): Promise<readonly VersionStep[] | undefined> {
     const [epoch, number, mark = ''] = version.split('.')
     const since = Number(number)
     if (epoch !== this.#epoch || mark !== roster.mark || !Number.isSafeInteger(since)) return undefined
@@ -201,13 +206,20 @@ export class RosterBook {
   }
 
   /** The account's own items first: what it says of a contact outweighs what a group says. */
-  async #union(host: Host, local: string, own: ReadonlyMap<string, RosterItem>): Promise<{ items: RosterItems; mark: string }> {
+  async #union(
+    host: Host,
+    local: string,
+    own: ReadonlyMap<string, RosterItem>,
+  ): Promise<{ items: RosterItems; mark: string }> {
     if (this.#sources.length === 0) return { items: own, mark: '' }
     const items = new Map<string, RosterItem>()
     let mark = 0
     for (const source of this.#sources) {
       for (const item of await source.items(host, local)) {
-        mark = hash(mark, `${source.name}\0${JSON.stringify([item.jid.toString(), item.name, item.subscription, item.groups])}`)
+        mark = hash(
+          mark,
+          `${source.name}\0${JSON.stringify([item.jid.toString(), item.name, item.subscription, item.groups])}`,
+        )
         items.set(item.jid.toString(), item)
       }
     }

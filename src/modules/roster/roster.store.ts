@@ -2,7 +2,19 @@
  * Rows of rosters. Every change of an item that clients see takes the next version of its account, so that a client can
  * be told what changed since (RFC 6121 section 2.6); removed items leave a row behind for that.
  */
-import { boolean, defineStore, each, guarded, integer, many, nullable, octets, one, text, write } from '../../store/define.ts'
+import {
+  boolean,
+  defineStore,
+  each,
+  guarded,
+  integer,
+  many,
+  nullable,
+  octets,
+  one,
+  text,
+  write,
+} from '../../store/define.ts'
 
 const account = { host: text, local: text }
 
@@ -47,7 +59,11 @@ export const rosterStore = defineStore({
        from roster_item where host = :host and local = :local`,
       { maxRows: 100_000 },
     ),
-    version: one(account, { version: integer }, 'select version from roster_version where host = :host and local = :local'),
+    version: one(
+      account,
+      { version: integer },
+      'select version from roster_version where host = :host and local = :local',
+    ),
     removedSince: many(
       { ...account, since: integer },
       { contact: text, version: integer },

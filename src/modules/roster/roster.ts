@@ -46,7 +46,7 @@ export default defineModule({
   async setup(ctx) {
     const { iq, options, sessions } = ctx
     const store = await ctx.store(rosterStore)
-    const cache = new BoundedCache<string, Roster>({ max: options.cache_accounts, clock: ctx.clock })
+    const cache = new BoundedCache<Roster>({ max: options.cache_accounts, clock: ctx.clock })
     const book = new RosterBook(store, cache, ctx.epoch, () => options.items_max)
     const limits = { nameMax: options.name_max, groupsMax: options.groups_max }
     /** A resource that asked for the roster gets the pushes (section 2.1.6). */
@@ -87,7 +87,8 @@ export default defineModule({
         const roster = await book.roster(host, account)
         asker.slots.set(interested, true)
         const known = request.payload.attr('ver')
-        const steps = known === undefined || known === '' ? undefined : await book.changesSince(host, account, roster, known)
+        const steps =
+          known === undefined || known === '' ? undefined : await book.changesSince(host, account, roster, known)
         if (steps === undefined) {
           const items = [...roster.items.values()].filter((item) => item.listed)
           return writeQuery(book.version(roster), items.map(writeItem))
@@ -124,7 +125,9 @@ export default defineModule({
 
     /** Section 2.5.2: with the item go the subscriptions in both directions. */
     async function remove(host: Host, local: string, contact: RosterItem['jid']): Promise<StanzaError | undefined> {
-      const changed = await book.change(host, local, contact, (item) => (item?.listed ? { kind: 'remove' } : { kind: 'keep' }))
+      const changed = await book.change(host, local, contact, (item) =>
+        item?.listed ? { kind: 'remove' } : { kind: 'keep' },
+      )
       const before = changed.before
       if (before === undefined || !before.listed) return errorMissing
       push(host, local, changed.version, writeRemoval(contact.toString()))
@@ -148,7 +151,10 @@ export default defineModule({
         return roster instanceof Promise ? roster.then((loaded) => loaded.items) : roster.items
       },
       async set(host, local, item) {
-        const changed = await book.change(host, local, item.jid, () => ({ kind: 'put', item: { ...item, listed: true } }))
+        const changed = await book.change(host, local, item.jid, () => ({
+          kind: 'put',
+          item: { ...item, listed: true },
+        }))
         if (changed.isVisible && changed.after !== undefined) pushItem(host, local, changed.version, changed.after)
       },
       async remove(host, local, contact) {
@@ -157,7 +163,9 @@ export default defineModule({
       async requests(host, local) {
         const rows = await store.requests({ host: host.domain, local })
         return rows.flatMap((row) =>
-          row.request === null ? [x('presence', NS_CLIENT, { from: row.contact, type: 'subscribe' })] : [parseOctets(row.request)],
+          row.request === null
+            ? [x('presence', NS_CLIENT, { from: row.contact, type: 'subscribe' })]
+            : [parseOctets(row.request)],
         )
       },
       addSource: (source) => book.addSource(source),
@@ -169,7 +177,8 @@ export default defineModule({
             if (item.listed && !roster.own.has(item.jid.toString())) pushItem(host, local, book.version(roster), item)
           }
         }
-        if (loaded instanceof Promise) loaded.then(tell, (error) => ctx.log.warn('a roster could not be read', { error }))
+        if (loaded instanceof Promise)
+          loaded.then(tell, (error) => ctx.log.warn('a roster could not be read', { error }))
         else tell(loaded)
       },
     })

@@ -1,7 +1,8 @@
 /** `jabber:iq:roster` on the wire (RFC 6121 section 2.1 and appendix D). */
-import { parseJid } from '../../jid/jid.ts'
-import type { Jid } from '../../jid/jid.ts'
+
 import type { RosterItem } from '../../core/services/roster.ts'
+import type { Jid } from '../../jid/jid.ts'
+import { parseJid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { NS_ROSTER } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
@@ -44,7 +45,9 @@ export function writeQuery(version: string, items: readonly Element[]): Element 
 const errorItems = new StanzaError('RTK_ROSTER_ITEMS', 'bad-request', { text: 'a roster set has exactly one item' })
 const errorJid = new StanzaError('RTK_ROSTER_JID', 'jid-malformed')
 const errorName = new StanzaError('RTK_ROSTER_NAME_MAX', 'not-acceptable', { text: 'the name is too long' })
-const errorGroup = new StanzaError('RTK_ROSTER_GROUP', 'not-acceptable', { text: 'a group is empty or its name too long' })
+const errorGroup = new StanzaError('RTK_ROSTER_GROUP', 'not-acceptable', {
+  text: 'a group is empty or its name too long',
+})
 const errorGroups = new StanzaError('RTK_ROSTER_GROUPS_MAX', 'not-acceptable', { text: 'too many groups' })
 const errorTwice = new StanzaError('RTK_ROSTER_GROUP_TWICE', 'bad-request', { text: 'a group is named twice' })
 

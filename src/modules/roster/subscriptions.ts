@@ -11,7 +11,7 @@ import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import { type Change, newItem, type RosterBook } from './roster.book.ts'
-import { hasFrom, inbound, type Inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
+import { hasFrom, type Inbound, inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
 
 /** What these rules need of the module's context. */
 export type SubscriptionContext = Pick<ModuleContext, 'accounts' | 'host' | 'on' | 'send' | 'sessions' | 'tell'>

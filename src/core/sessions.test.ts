@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { jid } from '../jid/jid.ts'
+import { StanzaError, StreamError } from '../stanza/error.ts'
+import { NS_CLIENT } from '../stanza/ns.ts'
+import { x } from '../xml/build.ts'
+import { Binder, type BindPolicy } from './binder.ts'
+import { bench, FakeLink, fakeInfo } from './core.fixture.ts'
+import { Session } from './session.ts'
+
+function binder(policy: Partial<BindPolicy>) {
+  const made = bench(['montague.net'])
+  const { core } = made
+  const whole: BindPolicy = { conflict: 'replace', count: 'refuse', sessionsMax: () => 10, ...policy }
+  const binding = new Binder({
+    sessions: core.sessions,
+    random: core.world.random,
+    metrics: core.metrics,
+    policy: () => whole,
+    create: (link, full, host, info) => core.bind(link, full, host, info),
+  })
+  const host = core.host('montague.net')
+  assert.ok(host)
+  const bind = (resource: string) => {
+    const link = new FakeLink()
+    return { link, result: binding.bind({ account: jid('romeo@montague.net'), host, resource, link, info: fakeInfo }) }
+  }
+  return { core, bind }
+}
+
+describe('binding', () => {
+  it('SM-04 replace: the old session ends with the stream error conflict', () => {
+    const { core, bind } = binder({ conflict: 'replace' })
+    const old = bind('orchard')
+    const young = bind('orchard')
+    assert.ok(old.link.closed instanceof StreamError)
+    assert.equal(old.link.closed.condition, 'conflict')
+    assert.equal(core.sessions.find(jid('romeo@montague.net/orchard')), young.result)
+    assert.equal(core.sessions.count(), 1)
+  })
+
+  it('SM-04 refuse: the new one gets the stanza error conflict', () => {
+    const { core, bind } = binder({ conflict: 'refuse' })
+    const old = bind('orchard')
+    const young = bind('orchard')
+    assert.ok(young.result instanceof StanzaError)
+    assert.equal(young.result.condition, 'conflict')
+    assert.equal(core.sessions.find(jid('romeo@montague.net/orchard')), old.result)
+  })
+
+  it('SM-04 rename: the new one gets another resource', () => {
+    const { core, bind } = binder({ conflict: 'rename' })
+    bind('orchard')
+    const young = bind('orchard')
+    assert.ok(young.result instanceof Session)
+    assert.match(young.result.jid.resource, /^orchard-./)
+    assert.equal(core.sessions.count(), 2)
+  })
+
+  it('SM-03: the session beyond the limit is refused, or the oldest goes', () => {
+    const refusing = binder({ count: 'refuse', sessionsMax: () => 2 })
+    refusing.bind('a')
+    refusing.bind('b')
+    const third = refusing.bind('c').result
+    assert.ok(third instanceof StanzaError)
+    assert.equal(third.condition, 'resource-constraint')
+    // Replacing one's own resource is no further session.
+    assert.ok(refusing.bind('b').result instanceof Session)
+
+    const replacing = binder({ count: 'replace-oldest', sessionsMax: () => 2 })
+    const first = replacing.bind('a')
+    replacing.bind('b')
+    assert.ok(replacing.bind('c').result instanceof Session)
+    assert.ok(first.link.closed instanceof StreamError)
+    assert.equal(replacing.core.sessions.count(), 2)
+  })
+
+  it('a resource that no JID can have is refused, and none asked for is made', () => {
+    const { bind } = binder({})
+    const bad = bind('a\u0007').result
+    assert.ok(bad instanceof StanzaError)
+    assert.equal(bad.condition, 'bad-request')
+    const made = bind('').result
+    assert.ok(made instanceof Session)
+    assert.notEqual(made.jid.resource, '')
+  })
+})
+
+describe('session table', () => {
+  it('SM-08: the count equals a full count after any history', () => {
+    const step = fc.record({
+      act: fc.constantFrom('bind', 'bind', 'bind', 'close', 'lose'),
+      user: fc.integer({ min: 0, max: 5 }),
+      host: fc.constantFrom('montague.net', 'capulet.com'),
+      resource: fc.integer({ min: 0, max: 3 }),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const { core, client } = bench()
+        const alive = new Map<string, Session>()
+        for (const { act, user, host, resource } of steps) {
+          const address = `u${user}@${host}/r${resource}`
+          const known = alive.get(address)
+          if (act === 'bind' && known === undefined) alive.set(address, client(address).session)
+          if (act === 'close' && known !== undefined) known.close({ reason: 'kicked', detail: '' })
+          if (act === 'lose' && known !== undefined) known.linkEnded({ reason: 'lost', detail: '' })
+          if (act !== 'bind') alive.delete(address)
+        }
+        let counted = 0
+        core.sessions.each(undefined, () => counted++)
+        assert.equal(core.sessions.count(), alive.size)
+        assert.equal(counted, alive.size)
+        for (const [address, session] of alive) assert.equal(core.sessions.find(jid(address)), session)
+        for (const domain of ['montague.net', 'capulet.com']) {
+          const host = core.host(domain)
+          assert.ok(host)
+          const own = [...alive.keys()].filter((address) => address.includes(`@${domain}/`))
+          assert.equal(core.sessions.count(host), own.length)
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('SES-01: resources of a user are independent; the end of one leaves the other', () => {
+    const { core, client } = bench()
+    const one = client('romeo@montague.net/one')
+    const two = client('romeo@montague.net/two')
+    one.session.linkEnded({ reason: 'lost', detail: '' })
+    assert.equal(core.sessions.find(jid('romeo@montague.net/one')), undefined)
+    assert.ok(two.session.isActive)
+  })
+})
+
+describe('a session', () => {
+  it('SES-08: a foreign from ends the stream, the own bare or full one is accepted and stamped', () => {
+    const { client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const juliet = client('juliet@capulet.com/balcony')
+    for (const from of ['romeo@montague.net', 'romeo@montague.net/orchard', 'ROMEO@montague.net']) {
+      romeo.send(`<message from='${from}' to='juliet@capulet.com/balcony'/>`)
+      assert.equal(juliet.take()[0]?.attr('from'), 'romeo@montague.net/orchard')
+    }
+    romeo.send(`<message from='nurse@montague.net' to='juliet@capulet.com/balcony'/>`)
+    assert.deepEqual(juliet.take(), [])
+    assert.ok(romeo.link.closed instanceof StreamError)
+    assert.equal(romeo.link.closed.condition, 'invalid-from')
+  })
+
+  it('RFC 6120 section 8: what has no proper shape is refused', () => {
+    const { client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const rows: readonly (readonly [string, string])[] = [
+      [`<message to='a@@b' id='1'/>`, 'jid-malformed'],
+      [`<iq to='montague.net' id='1'><x xmlns='urn:x'/></iq>`, 'bad-request'],
+      [`<iq to='montague.net' id='1' type='ask'><x xmlns='urn:x'/></iq>`, 'bad-request'],
+      [`<iq to='montague.net' type='get'><x xmlns='urn:x'/></iq>`, 'bad-request'],
+      [`<iq to='montague.net' id='1' type='get'/>`, 'bad-request'],
+      [`<iq to='montague.net' id='1' type='get'><x xmlns='urn:x'/><y xmlns='urn:y'/></iq>`, 'bad-request'],
+      [`<iq to='montague.net' id='1' type='get'><x xmlns='urn:x'/></iq>`, 'service-unavailable'],
+      [`<presence type='here' id='1'/>`, 'bad-request'],
+      [`<presence id='1'><priority>200</priority></presence>`, 'bad-request'],
+    ]
+    for (const [stanza, condition] of rows) {
+      romeo.send(stanza)
+      assert.equal(romeo.take()[0]?.child('error')?.elements[0]?.name, condition, stanza)
+    }
+  })
+
+  it('RCV-09: a slow reader is cut with policy-violation, and what he missed goes on as undeliverable', () => {
+    const { core, client } = bench(undefined, { accounts: ['juliet@capulet.com'], limits: { queueBytesMax: 1000 } })
+    const romeo = client('romeo@montague.net/orchard')
+    const juliet = client('juliet@capulet.com/balcony')
+    juliet.send('<presence/>')
+    const kept: (string | undefined)[] = []
+    core.hostType('default').hooks.on('message:undelivered', 'store', (packet) => {
+      kept.push(packet.el.attr('id'))
+      return { kind: 'done', how: 'kept' }
+    })
+    juliet.link.queuedBytes = 1001
+    romeo.send(`<message to='juliet@capulet.com' type='chat' id='1'><body>x</body></message>`)
+    assert.ok(juliet.link.closed instanceof StreamError)
+    assert.equal(juliet.link.closed.condition, 'policy-violation')
+    assert.deepEqual(kept, ['1'])
+    assert.equal(core.metrics.value('ratatosk_sessions_queue_full_total'), 1)
+  })
+
+  it('SM-06: broadcasts to an account, a host, the server', () => {
+    const { core, client } = bench()
+    const clients = [
+      'romeo@montague.net/1',
+      'romeo@montague.net/2',
+      'nurse@montague.net/1',
+      'juliet@capulet.com/1',
+    ].map(client)
+    for (const one of clients) one.send('<presence/>')
+    const host = core.host('montague.net')
+    assert.ok(host)
+    const news = x('message', NS_CLIENT, { type: 'headline' }, x('body', NS_CLIENT, 'news'))
+    const from = jid('montague.net')
+    const counts = () => clients.map((one) => one.take().length)
+    assert.equal(core.broadcast(news, from, { kind: 'account', jid: jid('romeo@montague.net') }), 2)
+    assert.deepEqual(counts(), [1, 1, 0, 0])
+    assert.equal(core.broadcast(news, from, { kind: 'host', host }), 3)
+    assert.deepEqual(counts(), [1, 1, 1, 0])
+    assert.equal(core.broadcast(news, from, { kind: 'server' }), 4)
+    assert.deepEqual(counts(), [1, 1, 1, 1])
+  })
+
+  it('fan-out: 500 copies a turn, in order, and the unreachable in one list', () => {
+    const { core, client, clock } = bench()
+    const clients = Array.from({ length: 1200 }, (_, i) => client(`u${i}@montague.net/r`))
+    const to = clients.map((one) => one.session.jid)
+    const el = x('message', NS_CLIENT, x('body', NS_CLIENT, 'to all'))
+    let missing: readonly string[] | undefined
+    core.fanOut.send(
+      [{ el, from: jid('room@rooms.example'), recipients: [...to, jid('gone@montague.net/r')] }],
+      (list) => {
+        missing = list.map((one) => one.toString())
+      },
+    )
+    const reached = () => clients.filter((one) => one.link.written.length > 0).length
+    assert.equal(reached(), 500)
+    core.fanOut.send([
+      { el: el.withAttrs({ id: 'second' }), from: jid('room@rooms.example'), recipients: to.slice(0, 1) },
+    ])
+    clock.turn()
+    assert.equal(reached(), 1000)
+    clock.turn()
+    assert.equal(reached(), 1200)
+    assert.deepEqual(missing, ['gone@montague.net/r'])
+    clock.turn()
+    assert.deepEqual(
+      clients[0]?.take().map((one) => one.attr('id')),
+      [undefined, 'second'],
+    )
+    assert.equal(clients[1199]?.take()[0]?.attr('to'), 'u1199@montague.net/r')
+  })
+})
