@@ -33,6 +33,7 @@ const NAMES: readonly [string, ...string[]] = [
 const PREFIXES: readonly [string, ...string[]] = ['p', 'q', 'xml2', 'é']
 const NAMESPACES: readonly [string, ...string[]] = [
   'jabber:client',
+  'jabber:server',
   'urn:x',
   'urn:y',
   'urn:&amp;z',
@@ -112,8 +113,9 @@ function element(roll: Roll, depth: number, outer: readonly string[]): string {
   return `<${tag}${attrs}${space(roll)}>${content}</${tag}${space(roll)}>`
 }
 
-export function randomElement(seed: number): string {
-  return element(dice(seed), 0, [])
+/** An element; `prefixes` are declared around it. */
+export function randomElement(seed: number, prefixes: readonly string[] = []): string {
+  return element(dice(seed), 0, prefixes)
 }
 
 /** A document: an element, at times with a declaration before it and white space around it. */

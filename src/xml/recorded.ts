@@ -28,28 +28,34 @@ export interface Recording {
   readonly scanner: Scanner
 }
 
-/** A scanner that writes down what it says. */
+/** A scanner that writes down what it says, and then calls `each`. */
 export function recording(
   framing: Framing,
   limits: ScannerLimits = defaultLimits,
   options: ScannerOptions = {},
+  each: (scanner: Scanner) => void = () => undefined,
 ): Recording {
   const events: Recorded[] = []
+  const note = (event: Recorded): void => {
+    events.push(event)
+    each(scanner)
+  }
   const sink: ScannerSink = {
     streamOpen: ({ name, ns, prefix, attrs, lang, defaultNs, prefixes }) => {
-      events.push({ open: [name, ns, prefix, attrs, lang, defaultNs, prefixes] })
+      note({ open: [name, ns, prefix, attrs, lang, defaultNs, prefixes] })
     },
     stanza: (element) => {
-      events.push({ stanza: tree(element), lang: element.lang, payload: element.payload })
+      note({ stanza: tree(element), lang: element.lang, payload: element.payload })
     },
     streamClose: () => {
-      events.push({ close: true })
+      note({ close: true })
     },
     fault: ({ code, condition, position }) => {
-      events.push({ fault: code, condition, position })
+      note({ fault: code, condition, position })
     },
   }
-  return { events, scanner: new Scanner(framing, limits, sink, options) }
+  const scanner = new Scanner(framing, limits, sink, options)
+  return { events, scanner }
 }
 
 /** All events of these bytes, written in pieces of a shared buffer that is overwritten between them. */
