@@ -33,7 +33,7 @@ export type RosterItems = ReadonlyMap<string, RosterItem>
 /** Another source of items: read-only rows that are merged behind the account's own. */
 export interface RosterSource {
   readonly name: string
-  items(host: Host, local: string): Promise<readonly RosterItem[]>
+  items(domain: string, local: string): Promise<readonly RosterItem[]>
 }
 
 export interface RosterService {

@@ -6,8 +6,9 @@ import type { Host } from '../../core/host.ts'
 import type { RosterItem, RosterItems, RosterSource, Subscription } from '../../core/services/roster.ts'
 import { type Jid, parseJid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
-import type { BoundedCache } from '../../store/cache.ts'
+import { BoundedCache } from '../../store/cache.ts'
 import type { Store } from '../../store/define.ts'
+import type { Clock } from '../../world/clock.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import type { rosterStore } from './roster.store.ts'
 import { isSame, noSubscription } from './subscription.ts'
@@ -51,6 +52,8 @@ const removalsKept = 500
 const errorBusy = new StanzaError('RTK_ROSTER_BUSY', 'resource-constraint', { text: 'the item is being changed' })
 const errorFull = new StanzaError('RTK_ROSTER_ITEMS_MAX', 'not-allowed', { text: 'the roster is full' })
 
+const noRoster: Roster = { items: new Map(), own: new Map(), number: 0, mark: '' }
+
 export function newItem(jid: Jid): RosterItem {
   return { jid, name: '', ...noSubscription, listed: false, groups: [] }
 }
@@ -64,19 +67,21 @@ export class RosterBook {
 
   constructor(
     store: Store<typeof rosterStore>,
-    cache: BoundedCache<Roster>,
+    clock: Pick<Clock, 'monoMs'>,
+    cacheMax: number,
     epoch: string,
     itemsMax: () => number,
   ) {
     this.#store = store
-    this.#cache = cache
+    this.#cache = new BoundedCache(clock, { maxEntries: cacheMax, load: (key) => this.#load(key) })
     this.#epoch = epoch
     this.#itemsMax = itemsMax
   }
 
   /** A plain value when it is in the cache. */
   roster(host: Host, local: string): Roster | Promise<Roster> {
-    return this.#cache.get(keyOf(host, local), () => this.#load(host, local))
+    const key = keyOf(host, local)
+    return this.#cache.get(key) ?? this.#cache.fetch(key).then((roster) => roster ?? noRoster)
   }
 
   version(roster: Roster): string {
@@ -132,7 +137,7 @@ export class RosterBook {
       if (change.kind === 'put' && own === undefined && roster.own.size >= this.#itemsMax()) throw errorFull
       const isVisible = seen(own, change)
       const done = await this.#write(host, local, contact, own?.edition ?? 0, change, isVisible)
-      this.#cache.delete(key)
+      this.#cache.invalidate(key)
       if (done === undefined) continue
       const after = change.kind === 'put' ? change.item : undefined
       return { before: own, after, isVisible, version: this.version({ ...roster, number: done }) }
@@ -178,11 +183,12 @@ export class RosterBook {
   }
 
   forget(host: Host, local: string): void {
-    this.#cache.delete(keyOf(host, local))
+    this.#cache.invalidate(keyOf(host, local))
   }
 
-  async #load(host: Host, local: string): Promise<Roster> {
-    const account = { host: host.domain, local }
+  async #load(key: string): Promise<Roster> {
+    const [domain = '', local = ''] = key.split('\0')
+    const account = { host: domain, local }
     const [rows, version] = await Promise.all([this.#store.items(account), this.#store.version(account)])
     const own = new Map<string, OwnItem>()
     for (const row of rows) {
@@ -201,13 +207,13 @@ export class RosterBook {
         version: row.version,
       })
     }
-    const { items, mark } = await this.#union(host, local, own)
+    const { items, mark } = await this.#union(domain, local, own)
     return { items, own, number: version?.version ?? 0, mark }
   }
 
   /** The account's own items first: what it says of a contact outweighs what a group says. */
   async #union(
-    host: Host,
+    domain: string,
     local: string,
     own: ReadonlyMap<string, RosterItem>,
   ): Promise<{ items: RosterItems; mark: string }> {
@@ -215,7 +221,7 @@ export class RosterBook {
     const items = new Map<string, RosterItem>()
     let mark = 0
     for (const source of this.#sources) {
-      for (const item of await source.items(host, local)) {
+      for (const item of await source.items(domain, local)) {
         mark = hash(
           mark,
           `${source.name}\0${JSON.stringify([item.jid.toString(), item.name, item.subscription, item.groups])}`,

@@ -10,7 +10,6 @@ import type { RosterItem } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { NS_CLIENT, NS_ROSTER } from '../../stanza/ns.ts'
-import { BoundedCache } from '../../store/cache.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { parseOctets } from '../../xml/parse.ts'
@@ -46,8 +45,7 @@ export default defineModule({
   async setup(ctx) {
     const { iq, options, sessions } = ctx
     const store = await ctx.store(rosterStore)
-    const cache = new BoundedCache<Roster>({ max: options.cache_accounts, clock: ctx.clock })
-    const book = new RosterBook(store, cache, ctx.epoch, () => options.items_max)
+    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, () => options.items_max)
     const limits = { nameMax: options.name_max, groupsMax: options.groups_max }
     /** A resource that asked for the roster gets the pushes (section 2.1.6). */
     const interested = ctx.slot('interested', () => false, { kept: true })
