@@ -1,5 +1,9 @@
-/** The log that says nothing: what an embedding program gets unless it hands over another. `log-real.ts` has the speaking one. */
-import type { Log } from './log.types.ts'
+/**
+ * The log. An embedding program gets the silent one unless it hands over another; `openLog` makes the speaking one, pino
+ * behind our interface, loaded when it is asked for.
+ */
+import type { Log, LogFields, LogLevel } from './log.types.ts'
+import { copyText, redact } from './redact.ts'
 
 export const silentLog: Log = {
   enabled: () => false,
@@ -8,4 +12,90 @@ export const silentLog: Log = {
   warn() {},
   error() {},
   with: () => silentLog,
+}
+
+export interface LogOptions {
+  /** The lowest level that is written. */
+  readonly level: LogLevel
+  /** One JSON object a line, or a line for people. */
+  readonly format: 'json' | 'text'
+  /** Takes whole lines, their end included. */
+  write(line: string): void
+}
+
+const weights: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 }
+
+/** What of pino is used. */
+interface Writer {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+  child(fields: object): Writer
+}
+
+export async function openLog(options: LogOptions): Promise<Log> {
+  const { pino } = await import('pino')
+  const write = options.format === 'json' ? options.write : (line: string) => options.write(textLine(line))
+  const writer: Writer = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: 'message',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    { write },
+  )
+  return new WritingLog(writer, weights[options.level])
+}
+
+class WritingLog implements Log {
+  readonly #writer: Writer
+  readonly #lowest: number
+
+  constructor(writer: Writer, lowest: number) {
+    this.#writer = writer
+    this.#lowest = lowest
+  }
+
+  enabled(level: LogLevel): boolean {
+    return weights[level] >= this.#lowest
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write('debug', message, fields)
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write('info', message, fields)
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#write('warn', message, fields)
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#write('error', message, fields)
+  }
+
+  with(fields: LogFields): Log {
+    return new WritingLog(this.#writer.child(redact(fields)), this.#lowest)
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    if (!this.enabled(level)) return
+    this.#writer[level](fields === undefined ? {} : redact(fields), copyText(message))
+  }
+}
+
+/** `12:00:00.123 warn  message key=value`: for a terminal. */
+function textLine(json: string): string {
+  const { level, time, message, ...fields } = JSON.parse(json) as Record<string, unknown>
+  let line = `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(message)}`
+  for (const [key, value] of Object.entries(fields)) {
+    line += ` ${key}=${typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`
+  }
+  // What a peer sent may hold escape sequences; a terminal must not obey them.
+  return `${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')}\n`
 }

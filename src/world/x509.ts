@@ -32,13 +32,14 @@ const OBJECT_IDENTIFIER = 0x06
 const CONTEXT_0 = 0xa0
 
 /** One DER value: its tag and where its content lies. */
-interface Value {
+export interface Value {
   readonly tag: number
   readonly start: number
   readonly end: number
 }
 
-function read(der: Uint8Array, at: number): Value | undefined {
+/** The value at `at`; undefined when it is cut short. */
+export function readDer(der: Uint8Array, at: number): Value | undefined {
   const tag = der[at]
   const first = der[at + 1]
   if (tag === undefined || first === undefined) return undefined
@@ -55,7 +56,7 @@ function read(der: Uint8Array, at: number): Value | undefined {
 }
 
 function inside(der: Uint8Array, at: number, tag: number): Value | undefined {
-  const value = read(der, at)
+  const value = readDer(der, at)
   return value !== undefined && value.tag === tag ? value : undefined
 }
 
