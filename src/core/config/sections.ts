@@ -1,0 +1,148 @@
+/** The sections of the configuration that are plain options. Names here are the names in the file. */
+import { limitOptions } from './limits.ts'
+import { opt } from './opt.ts'
+import type { OptionsOf } from './option.ts'
+
+const certificate = opt.object(
+  {
+    cert: opt.path({ description: 'Certificate with its chain, PEM.' }),
+    key: opt.path({ description: 'Private key, PEM. Nobody but the server should be able to read it.' }),
+  },
+  { description: 'A certificate.' },
+)
+
+export const certificates = opt.list(certificate, {
+  default: [],
+  description: 'Certificates; the name a client asks for (SNI) chooses.',
+})
+
+export type CertificateFiles = { readonly cert: string; readonly key: string }
+
+export const tlsOptions = {
+  certificates,
+  local_ca: opt.bool({
+    default: true,
+    description: 'Hosts without a certificate get one from a certificate authority of our own in the data directory.',
+  }),
+  min_version: opt.oneOf(['1.2', '1.3'], { default: '1.2', description: 'Lowest version of TLS.' }),
+}
+
+/** SASL mechanisms in the order in which they are offered (RFC 5802, RFC 7677, XEP-0438). */
+const mechanisms = [
+  'SCRAM-SHA-512-PLUS',
+  'SCRAM-SHA-256-PLUS',
+  'SCRAM-SHA-1-PLUS',
+  'SCRAM-SHA-512',
+  'SCRAM-SHA-256',
+  'SCRAM-SHA-1',
+  'PLAIN',
+] as const
+
+/** May be set for all host types, and for each. */
+export const authOptions = {
+  mechanisms: opt.list(opt.oneOf(mechanisms, { description: 'A mechanism.' }), {
+    default: mechanisms,
+    minItems: 1,
+    description: 'SASL mechanisms. PLAIN is offered on TLS only.',
+  }),
+  scram_iterations: opt.int({
+    default: 10_000,
+    min: 4_096,
+    max: 10_000_000,
+    description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
+  }),
+  access: opt.access({ default: 'all', description: 'Who may sign in.' }),
+}
+
+/** May be set for all host types, and for each. */
+export const sessionOptions = {
+  conflict: opt.oneOf(['replace', 'refuse', 'rename'], {
+    default: 'replace',
+    description:
+      'When a resource is bound that is in use: the old session is replaced, the new one refused, or given another name (RFC 6120 section 7.7.2.2).',
+  }),
+  max_per_user: opt.ruled(opt.int({ min: 1, max: 10_000, description: 'Sessions.' }), {
+    default: 20,
+    description: 'Sessions of one account at one time.',
+  }),
+  max_per_user_policy: opt.oneOf(['replace-oldest', 'refuse'], {
+    default: 'replace-oldest',
+    description: 'What happens to one session too many.',
+  }),
+}
+
+export const storeOptions = {
+  engine: opt.oneOf(['sqlite', 'memory'], {
+    default: 'sqlite',
+    reload: 'restart',
+    description: 'Where data is kept. `memory` forgets all at the end: for tests.',
+  }),
+  path: opt.path({
+    default: 'ratatosk.db',
+    reload: 'restart',
+    description: 'File of the database; a relative name is taken from `data_dir`.',
+  }),
+  synchronous: opt.oneOf(['normal', 'full'], {
+    default: 'full',
+    reload: 'restart',
+    description: 'What is acknowledged as kept survives the end of the process (normal), or a power cut too (full).',
+  }),
+}
+
+export const logOptions = {
+  level: opt.oneOf(['debug', 'info', 'warn', 'error'], {
+    default: 'info',
+    description: 'Lowest level that is written.',
+  }),
+  format: opt.oneOf(['auto', 'json', 'text'], {
+    default: 'auto',
+    reload: 'restart',
+    description: 'One JSON object a line, or text for people; `auto` is text on a terminal.',
+  }),
+}
+
+export const controlOptions = {
+  enabled: opt.bool({
+    default: true,
+    reload: 'restart',
+    description: 'Open the control socket of `ratatosk …` commands.',
+  }),
+  socket: opt.optional(
+    opt.path({
+      reload: 'restart',
+      description: 'File of the control socket, at most 107 bytes. Left out: `control.sock` in the data directory.',
+    }),
+  ),
+}
+
+export const shaperOptions = {
+  rate: opt.rate({ min: '1 B/s', description: 'Bytes a second in the long run.' }),
+  burst: opt.bytes({ default: '64 KiB', description: 'Bytes that may pass at once after silence.' }),
+}
+
+/** Sections with nothing but options in them. */
+export const plainSections = {
+  tls: opt.object(tlsOptions, { description: 'Certificates and versions.' }),
+  limits: opt.object(limitOptions, { description: 'Limits of the core.' }),
+  store: opt.object(storeOptions, { description: 'Where data is kept.' }),
+  log: opt.object(logOptions, { description: 'The log, on standard output.' }),
+  control: opt.object(controlOptions, { description: 'The control socket.' }),
+  data_dir: opt.path({
+    default: 'data',
+    reload: 'restart',
+    description: 'Folder of the database, the local certificate authority and the control socket.',
+  }),
+  plugins: opt.list(opt.string({ minLength: 1, description: 'A package or a path.' }), {
+    default: [],
+    reload: 'restart',
+    description: 'Plugins: packages, or paths of files relative to this one.',
+  }),
+}
+
+export type PlainSections = OptionsOf<typeof plainSections>
+export type TlsConfig = OptionsOf<typeof tlsOptions>
+export type AuthConfig = OptionsOf<typeof authOptions>
+export type SessionConfig = OptionsOf<typeof sessionOptions>
+export type StoreConfig = OptionsOf<typeof storeOptions>
+export type LogConfig = OptionsOf<typeof logOptions>
+export type ControlConfig = OptionsOf<typeof controlOptions>
