@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { jid } from '../../jid/index.ts'
 import { type CheckOptions, checkConfig, checkDocument, parseConfigText, parseConfigValue } from './check.ts'
+import { describeConfig } from './describe-config.ts'
 import { formatMistake } from './mistake.ts'
 import { opt } from './opt.ts'
 
@@ -325,4 +326,21 @@ test('plugins are known before anything is checked', () => {
 test('hosts by the thousand are cheap to check', () => {
   const text = `hosts:\n${Array.from({ length: 2_000 }, (_, i) => `  - h${i}.example`).join('\n')}`
   assert.equal(good(text).hosts.size, 2_000)
+})
+
+test('every option has a sentence in the table, and no path is there twice', () => {
+  const rows = describeConfig(options.modules)
+  for (const row of rows) assert.match(row.description, /\w.*\.$/s, row.path)
+  assert.equal(new Set(rows.map((row) => row.path)).size, rows.length)
+  for (const path of [
+    'listeners[].limits.depth',
+    'modules.ping.interval',
+    'limits.hook_timeout',
+    'shapers.NAME.rate',
+  ]) {
+    assert(
+      rows.some((row) => row.path === path),
+      path,
+    )
+  }
 })

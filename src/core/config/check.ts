@@ -7,12 +7,12 @@ import type { Config, HostConfig, HostTypeConfig } from './config.types.ts'
 import { emptyMap, entryOf, type Input, inputOf, type MapInput } from './input.ts'
 import { addresses, coreProtocols, defaultListeners, type ListenerProtocol, readListeners } from './listener-section.ts'
 import { plainReading, wrongType } from './make.ts'
-import { type Mistake, Report, suggest } from './mistake.ts'
+import { type Mistake, Report, suggest, unique } from './mistake.ts'
 import { readModules } from './module-section.ts'
 import { opt } from './opt.ts'
 import { domainOf } from './opt-scalar.ts'
 import { asMap, object, readFields } from './opt-structure.ts'
-import type { OptionSchema, Reading, SecretFile, Shaping } from './option.ts'
+import type { OptionSchema, Reading, SecretRead, Shaping } from './option.ts'
 import { authOptions, plainSections, sessionOptions, shaperOptions } from './sections.ts'
 import { parseYaml, sectionsOf } from './yaml.ts'
 
@@ -30,8 +30,8 @@ export interface Checked {
   readonly config: Config | undefined
   /** In the order of the file; warnings too. */
   readonly mistakes: readonly Mistake[]
-  /** Secrets that stand in files of their own and are to be filled in. */
-  readonly secretFiles: readonly SecretFile[]
+  /** Secrets that were read; those in files of their own are to be filled in. */
+  readonly secrets: readonly SecretRead[]
   /** The input, for checks that need places. */
   readonly document: ConfigDocument
 }
@@ -93,7 +93,7 @@ export function checkDocument(document: ConfigDocument, options: CheckOptions): 
   return {
     config: all.hasErrors ? undefined : config,
     mistakes: all.sorted(),
-    secretFiles: checker.reading.secretFiles,
+    secrets: checker.reading.secrets,
     document,
   }
 }
@@ -105,15 +105,6 @@ function isReliable(mistake: Mistake, brokenFrom: number): boolean {
     return mistake.code === 'RTK_CONFIG_UNKNOWN_KEY' && mistake.line < brokenFrom
   }
   return mistake.line > 0 && mistake.line < brokenFrom
-}
-
-/** A default for all host types is read once for each: its mistakes are told once. */
-function unique(mistakes: readonly Mistake[]): Mistake[] {
-  const seen = new Set<string>()
-  return mistakes.filter((m) => {
-    const key = `${m.code} ${m.line}:${m.column} ${m.path} ${m.text}`
-    return seen.has(key) ? false : seen.add(key)
-  })
 }
 
 class Checker {
@@ -130,7 +121,7 @@ class Checker {
     const { rules, valueRules } = readAccess(this.#section('access'), plain)
     const names = { ...plain.names, rules, valueRules }
     const shapers = this.#shapers({ ...plain, names })
-    this.reading = { report, secretFiles: [], names: { ...names, shapers } }
+    this.reading = { report, secrets: [], names: { ...names, shapers } }
   }
 
   config(): Config | undefined {

@@ -31,7 +31,7 @@ export interface Making<T> {
 
 /** A reading without file and names, for defaults and for the arguments of commands. */
 export function plainReading(report = new Report('')): Reading {
-  return { report, names: { rules: builtInRules, valueRules: new Map(), shapers: new Map() }, secretFiles: [] }
+  return { report, names: { rules: builtInRules, valueRules: new Map(), shapers: new Map() }, secrets: [] }
 }
 
 /** The floor under all helpers; listeners and sections with a form of their own are made with it too. */

@@ -50,6 +50,15 @@ export class Report {
   }
 }
 
+/** A default for all host types is read once for each: its mistakes are told once. */
+export function unique(mistakes: readonly Mistake[]): Mistake[] {
+  const seen = new Set<string>()
+  return mistakes.filter((m) => {
+    const key = `${m.code} ${m.line}:${m.column} ${m.path} ${m.text}`
+    return seen.has(key) ? false : seen.add(key)
+  })
+}
+
 /** `file:line:column: text (hint)`, as compilers write it. */
 export function formatMistake(mistake: Mistake): string {
   const where = mistake.line === 0 ? mistake.file : `${mistake.file}:${mistake.line}:${mistake.column}`

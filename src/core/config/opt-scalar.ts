@@ -183,11 +183,14 @@ export function secret(about: Omit<About<string>, 'default'>): Option<Secret> {
     expects,
     secret: true,
     read: (input, reading) => {
-      if (input.kind === 'string' && input.value !== '') return new Secret(input.value)
+      if (input.kind === 'string' && input.value !== '') {
+        reading.secrets.push({ input, file: undefined, fill: () => undefined })
+        return new Secret(input.value)
+      }
       const only = input.kind === 'map' && input.entries.length === 1 ? input.entries[0] : undefined
       if (only?.key === 'file' && only.value.kind === 'string') {
         const { secret, fill } = Secret.waiting()
-        reading.secretFiles.push({ input: only.value, path: only.value.value, fill })
+        reading.secrets.push({ input: only.value, file: only.value.value, fill })
         return secret
       }
       // The value itself may be the secret: it is not shown.

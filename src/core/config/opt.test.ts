@@ -92,8 +92,8 @@ test('a secret prints as nothing but [secret]', () => {
   const wrong = read(schema, { key: ['wherefore'] })
   assert.doesNotMatch(wrong.mistakes.join(), /wherefore/)
   const file = read(schema, { key: { file: '/run/key' } })
-  assert.equal(file.reading.secretFiles[0]?.path, '/run/key')
-  file.reading.secretFiles[0]?.fill('art thou')
+  assert.equal(file.reading.secrets[0]?.file, '/run/key')
+  file.reading.secrets[0]?.fill('art thou')
   assert.equal(file.options?.key?.reveal(), 'art thou')
 })
 

@@ -2,7 +2,7 @@
  * What one option is: a plain description that also reads and checks. The helpers of `opt.ts` make them; plugins see
  * only these types.
  */
-import type { AccessRule } from '../access.ts'
+import type { AccessRule, Matcher } from '../access.ts'
 import type { Input } from './input.ts'
 import type { Report } from './mistake.ts'
 
@@ -38,7 +38,7 @@ export interface Names {
   readonly shapers: ReadonlyMap<string, Shaping>
 }
 
-/** A shaper's figures; `undefined` where none is wanted. */
+/** A shaper's figures; both are Infinity for no shaping. */
 export interface Shaping {
   readonly name: string
   /** Bytes a second. */
@@ -50,7 +50,7 @@ export interface Shaping {
 export interface ValueRuleInput {
   readonly lines: readonly {
     readonly value: Input
-    readonly matcher: import('../access.ts').Matcher
+    readonly matcher: Matcher
     readonly source: string
   }[]
 }
@@ -58,13 +58,15 @@ export interface ValueRuleInput {
 export interface Reading {
   readonly report: Report
   readonly names: Names
-  /** Secrets that are written as a file's name: filled in by whoever may read files, before the configuration is used. */
-  readonly secretFiles: SecretFile[]
+  /** Every secret that was read, in the file or as the name of one. */
+  readonly secrets: SecretRead[]
 }
 
-export interface SecretFile {
+export interface SecretRead {
   readonly input: Input
-  readonly path: string
+  /** The file that holds it; undefined when it was written out. */
+  readonly file: string | undefined
+  /** For whoever may read files, before the configuration is used. */
   readonly fill: (text: string) => void
 }
 

@@ -1,0 +1,109 @@
+/** What a configuration names outside itself: certificates, keys, files of secrets. Looked at after the check, all at once. */
+import type { Disk } from '../../world/disk.types.ts'
+import { WorldError } from '../../world/error.ts'
+import type { Tls } from '../../world/net.types.ts'
+import type { Checked } from './check.ts'
+import { entryOf, type Input, type MapInput } from './input.ts'
+import { type Mistake, Report } from './mistake.ts'
+
+export interface FileDoors {
+  readonly disk: Disk
+  /** To see whether certificate and key fit; undefined: only whether they are there. */
+  readonly tls?: Tls | undefined
+  /** Permission bits of a file; undefined where nobody can tell. Without it nothing is said of readable secrets. */
+  readonly modeOf?: ((path: string) => Promise<number | undefined>) | undefined
+}
+
+type StringInput = Extract<Input, { kind: 'string' }>
+
+/** Reports missing and unfit files, and fills in the secrets that stand in files. `folder` is that of the configuration. */
+export async function checkFiles(checked: Checked, folder: string, doors: FileDoors): Promise<readonly Mistake[]> {
+  const report = new Report(checked.document.report.file)
+  for (const pair of certificatePairs(checked.document.input)) await checkPair(pair, folder, doors, report)
+  await readSecrets(checked, folder, doors, report)
+  return report.sorted()
+}
+
+function certificatePairs(root: MapInput): readonly MapInput[] {
+  const listeners = entryOf(root, 'listeners')?.value
+  const owners = [entryOf(root, 'tls')?.value, ...(listeners?.kind === 'list' ? listeners.items : [listeners])]
+  return owners.flatMap((owner) => {
+    const list = owner?.kind === 'map' ? entryOf(owner, 'certificates')?.value : undefined
+    const items = list?.kind === 'list' ? list.items : [list]
+    return items.filter((item) => item?.kind === 'map')
+  })
+}
+
+async function checkPair(pair: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
+  const cert = await textOf(pair, 'cert', folder, doors, report)
+  const key = await textOf(pair, 'key', folder, doors, report)
+  if (key !== undefined) await warnOfReaders(key.input, key.path, 'this private key', doors, report)
+  if (cert === undefined || key === undefined || doors.tls === undefined) return
+  try {
+    doors.tls.prepare({ certPem: cert.text, keyPem: key.text })
+  } catch (error) {
+    const text = error instanceof WorldError ? error.message : 'certificate and key cannot be used together'
+    report.error(cert.input, 'RTK_CONFIG_CERTIFICATE', text)
+  }
+}
+
+interface FileText {
+  readonly input: StringInput
+  readonly path: string
+  readonly text: string
+}
+
+async function textOf(
+  pair: MapInput,
+  name: string,
+  folder: string,
+  doors: FileDoors,
+  report: Report,
+): Promise<FileText | undefined> {
+  const input = entryOf(pair, name)?.value
+  // Of another kind, or missing: reported by the check.
+  if (input?.kind !== 'string') return undefined
+  const path = doors.disk.resolve(folder, input.value)
+  const text = await readOrReport(input, path, doors, report)
+  return text === undefined ? undefined : { input, path, text }
+}
+
+async function readOrReport(input: Input, path: string, doors: FileDoors, report: Report): Promise<string | undefined> {
+  try {
+    return await doors.disk.readText(path)
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error
+    const missing = error.code === 'RTK_DISK_NOT_FOUND'
+    const code = missing ? 'RTK_CONFIG_FILE_MISSING' : 'RTK_CONFIG_FILE'
+    return report.error(input, code, missing ? `there is no file ${path}` : error.message)
+  }
+}
+
+async function warnOfReaders(
+  input: Input,
+  path: string,
+  what: string,
+  doors: FileDoors,
+  report: Report,
+): Promise<void> {
+  const mode = await doors.modeOf?.(path)
+  if (mode === undefined || (mode & 0o004) === 0) return
+  report.warning(input, 'RTK_CONFIG_READABLE', `everybody on this machine can read ${what}`, `chmod o-r ${path}`)
+}
+
+async function readSecrets(checked: Checked, folder: string, doors: FileDoors, report: Report): Promise<void> {
+  const file = checked.document.report.file
+  for (const { input, file: own, fill } of checked.secrets) {
+    if (own === undefined) {
+      if (file !== '') await warnOfReaders(input, file, 'this secret', doors, report)
+      continue
+    }
+    const path = doors.disk.resolve(folder, own)
+    const text = await readOrReport(input, path, doors, report)
+    if (text === undefined) continue
+    const [line = ''] = text.split(/\r?\n/)
+    if (line === '') report.error(input, 'RTK_CONFIG_FILE', `the first line of ${path} is empty`)
+    fill(line)
+    await warnOfReaders(input, path, 'this secret', doors, report)
+  }
+}

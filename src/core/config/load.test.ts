@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Disk } from '../../world/disk.types.ts'
+import { WorldError } from '../../world/error.ts'
+import type { Tls } from '../../world/net.types.ts'
+import { ConfigError, finishConfig, formatMistake, loadConfig, openConfig } from './index.ts'
+import { opt, type Secret } from './opt.ts'
+
+/** Files by absolute name, with their modes. */
+function worldOf(files: Readonly<Record<string, { text: string; mode?: number }>>) {
+  const disk = {
+    readText: (path: string) => {
+      const file = files[path]
+      if (file !== undefined) return Promise.resolve(file.text)
+      return Promise.reject(new WorldError('RTK_DISK_NOT_FOUND', `no ${path}`, { temporary: false }))
+    },
+    resolve: (base: string, path: string) => {
+      if (path.startsWith('/')) return path
+      if (path === '..') return base.slice(0, base.lastIndexOf('/'))
+      return `${base === '' ? '/cwd' : base}/${path}`
+    },
+  }
+  const tls: Tls = {
+    prepare: ({ certPem, keyPem }) => {
+      if (certPem === keyPem) return { fingerprint: '', notAfter: new Date(0) }
+      throw new WorldError('RTK_TLS_BAD_CERTIFICATE', 'certificate and key do not fit', { temporary: false })
+    },
+  }
+  return {
+    // Only what the loader uses.
+    disk: disk as unknown as Disk,
+    tls,
+    modeOf: (path: string) => Promise.resolve(files[path]?.mode),
+    modules: new Map([['lamp', { key: opt.secret({ description: 'A key.' }) }]]),
+    defaultModules: [],
+  }
+}
+
+test('file names are taken from the folder of the file, the database from the data directory', async () => {
+  const text = `
+data_dir: var
+tls: { certificates: [{ cert: a.pem, key: a.pem }] }
+listeners: [{ protocol: c2s, path: r.sock }]
+control: { socket: c.sock }
+`
+  const world = worldOf({ '/etc/r/r.yaml': { text }, '/etc/r/a.pem': { text: 'A', mode: 0o640 } })
+  const config = await loadConfig({ file: '/etc/r/r.yaml' }, world)
+  assert.equal(config.data_dir, '/etc/r/var')
+  assert.equal(config.store.path, '/etc/r/var/ratatosk.db')
+  assert.equal(config.control.socket, '/etc/r/c.sock')
+  assert.deepEqual(config.tls.certificates, [{ cert: '/etc/r/a.pem', key: '/etc/r/a.pem' }])
+  assert.deepEqual(config.listeners[0]?.place, { kind: 'unix', path: '/etc/r/r.sock' })
+  const elsewhere = await loadConfig({ file: '/etc/r/r.yaml' }, { ...world, dataDir: 'd' })
+  assert.equal(elsewhere.data_dir, '/cwd/d')
+  assert.equal(elsewhere.store.path, '/cwd/d/ratatosk.db')
+})
+
+test('missing files and unfit certificates are mistakes beside the others', async () => {
+  const text = `tls:
+  certificates:
+    - { cert: no.pem, key: a.pem }
+    - { cert: a.pem, key: b.pem }
+limits: { depth: 1 }
+modules: { lamp: { key: { file: none } } }
+`
+  const world = worldOf({
+    '/e/r.yaml': { text },
+    '/e/a.pem': { text: 'A', mode: 0o600 },
+    '/e/b.pem': { text: 'B', mode: 0o644 },
+  })
+  const { config, mistakes } = await finishConfig(await openConfig({ file: '/e/r.yaml' }, world.disk), world)
+  assert.equal(config, undefined)
+  assert.deepEqual(mistakes.map(formatMistake), [
+    '/e/r.yaml:3:15: there is no file /e/no.pem',
+    '/e/r.yaml:4:15: certificate and key do not fit',
+    '/e/r.yaml:4:27: warning: everybody on this machine can read this private key (chmod o-r /e/b.pem)',
+    '/e/r.yaml:5:18: the number 1 is out of range (8 to 1024)',
+    '/e/r.yaml:6:33: there is no file /e/none',
+  ])
+})
+
+test('a secret is read from its file; one written out in a readable file is warned of', async () => {
+  const world = worldOf({
+    '/e/r.yaml': { text: 'modules: { lamp: { key: { file: key } } }' },
+    '/e/key': { text: 'wherefore\n', mode: 0o600 },
+    '/e/open.yaml': { text: 'modules: { lamp: { key: wherefore } }', mode: 0o644 },
+  })
+  const config = await loadConfig({ file: '/e/r.yaml' }, world)
+  const key = config.host_types.get('default')?.modules.get('lamp')?.['key'] as Secret
+  assert.equal(key.reveal(), 'wherefore')
+  const warned: string[] = []
+  await loadConfig({ file: '/e/open.yaml' }, world, (mistake) => warned.push(formatMistake(mistake)))
+  assert.deepEqual(warned, [
+    '/e/open.yaml:1:25: warning: everybody on this machine can read this secret (chmod o-r /e/open.yaml)',
+  ])
+})
+
+test('a missing configuration is told as such', async () => {
+  const world = worldOf({})
+  await assert.rejects(loadConfig({ file: '/e/r.yaml' }, world), (error) => {
+    assert(error instanceof ConfigError)
+    assert.equal(error.message, '/e/r.yaml: there is no such file')
+    return true
+  })
+})
+
+test('without a file, all is default and under the working directory', async () => {
+  const config = await loadConfig({ value: {} }, worldOf({}))
+  assert.equal(config.data_dir, '/cwd/data')
+  assert.equal(config.file, '')
+})
