@@ -1,0 +1,29 @@
+/** SASL mechanisms of both roles (RFC 4422, RFC 6120 section 6), without I/O. */
+export { readPayload, writePayload } from './encoding.ts'
+export {
+  type CredentialRow,
+  DEFAULT_ITERATIONS,
+  Decoys,
+  deriveScram,
+  fromRow,
+  HASH_OF,
+  MIN_ITERATIONS,
+  SALT_LENGTH,
+  stretch,
+  toRow,
+  verifyPassword,
+} from './keys.ts'
+export {
+  type Choice,
+  type ChoiceLimits,
+  chooseMechanism,
+  clientMechanism,
+  MECHANISMS,
+  type Offer,
+  readScramName,
+  serverMechanism,
+} from './mechanisms.ts'
+export { PlainClient, PlainServer } from './plain.ts'
+export type * from './sasl.types.ts'
+export { type ClientBinding, ScramClient } from './scram-client.ts'
+export { ScramServer } from './scram-server.ts'

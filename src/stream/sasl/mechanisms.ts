@@ -1,0 +1,122 @@
+/** Which mechanism: the server makes the one that a client names, a client chooses among those that a server offers. */
+import type { Hashing } from '../../world/hashing.types.ts'
+import { isScramName } from './keys.ts'
+import { PlainClient, PlainServer } from './plain.ts'
+import type { ChannelBindings, ClientMechanism, SaslFailure, ScramName, ServerMechanism } from './sasl.types.ts'
+import { type ClientBinding, ScramClient } from './scram-client.ts'
+import { ScramServer } from './scram-server.ts'
+
+/** All that are spoken, the strongest first (XEP-0438 section 5.1). */
+export const MECHANISMS = [
+  'SCRAM-SHA-512-PLUS',
+  'SCRAM-SHA-256-PLUS',
+  'SCRAM-SHA-1-PLUS',
+  'SCRAM-SHA-512',
+  'SCRAM-SHA-256',
+  'SCRAM-SHA-1',
+  'PLAIN',
+] as const
+
+/** SCRAM-SHA-256-PLUS is SCRAM-SHA-256 with channel binding. Undefined for what is no SCRAM. */
+export function readScramName(name: string): { readonly mechanism: ScramName; readonly plus: boolean } | undefined {
+  const plus = name.endsWith('-PLUS')
+  const mechanism = plus ? name.slice(0, -5) : name
+  return isScramName(mechanism) ? { mechanism, plus } : undefined
+}
+
+export interface ServerMechanismNeeds {
+  readonly hashing: Hashing
+  /** Prepared. */
+  readonly domain: string
+  /** What was offered to this client; nothing else is made. */
+  readonly offered: readonly string[]
+  readonly bindings: ChannelBindings
+  /** At least 18 random printable characters without a comma (`Random.id`). */
+  readonly nonce: string
+}
+
+/** Undefined (`invalid-mechanism`) when it was not offered, or is not spoken. */
+export function serverMechanism(name: string, needs: ServerMechanismNeeds): ServerMechanism | undefined {
+  if (!needs.offered.includes(name)) return undefined
+  const { hashing, domain, bindings, nonce } = needs
+  if (name === 'PLAIN') return new PlainServer(domain)
+  const scram = readScramName(name)
+  if (scram === undefined) return undefined
+  const plusOffered = needs.offered.some((offer) => readScramName(offer)?.plus === true)
+  return new ScramServer({ hashing, domain, bindings, nonce, plusOffered, ...scram })
+}
+
+export interface Offer {
+  /** Of `<mechanisms/>`. */
+  readonly mechanisms: readonly string[]
+  /** Of `<sasl-channel-binding/>` (XEP-0440), empty without. */
+  readonly bindingTypes: readonly string[]
+}
+
+export interface Choice {
+  readonly mechanism: string
+  /** For SCRAM. */
+  readonly binding: ClientBinding
+}
+
+export interface ChoiceLimits {
+  /** Only where nobody listens (TLS), or in a test. */
+  readonly allowPlain: boolean
+  /** XEP-0438 section 5.1, mechanism pinning: nothing weaker than this. */
+  readonly atLeast?: (typeof MECHANISMS)[number]
+}
+
+function cannot(code: SaslFailure['code'], condition: SaslFailure['condition'], text: string): SaslFailure {
+  return Object.freeze({ kind: 'failure', code, condition, text })
+}
+
+const STRIPPED = cannot('RTK_SASL_BINDING_STRIPPED', 'aborted', 'somebody took channel bindings out of the offer')
+const NONE = cannot('RTK_SASL_NO_MECHANISM', 'mechanism-too-weak', 'the server offers no mechanism that is good enough')
+const END_POINT = 'tls-server-end-point'
+
+/**
+ * How to bind the channel: XEP-0440 section 3, rules 2 to 7, by number. `ours` is what this connection has, the strongest first;
+ * empty when we cannot bind.
+ */
+function chooseBinding(offer: Offer, ours: ChannelBindings): ClientBinding | SaslFailure {
+  const isPlusOffered = offer.mechanisms.some((name) => readScramName(name)?.plus === true)
+  const isTypeOffered = offer.bindingTypes.length > 0
+  if (ours.size === 0) return 'n' // 2
+  if (!isPlusOffered) return isTypeOffered ? STRIPPED : 'y' // 5, 3
+  for (const [type, data] of ours) {
+    // 4: without the feature, the type that every server must have (rule 1); 7: else the strongest that both have.
+    if (isTypeOffered ? offer.bindingTypes.includes(type) : type === END_POINT) return { type, data }
+  }
+  if (!isTypeOffered) return 'n' // 4 leaves it open for SASL1; we lack the type that can be guessed
+  return offer.bindingTypes.includes(END_POINT) ? 'n' : STRIPPED // 6
+}
+
+/** The strongest mechanism that both have, or why there is none. */
+export function chooseMechanism(offer: Offer, ours: ChannelBindings, limits: ChoiceLimits): Choice | SaslFailure {
+  const binding = chooseBinding(offer, ours)
+  if (typeof binding !== 'string' && 'code' in binding) return binding
+  const weakest = limits.atLeast === undefined ? MECHANISMS.length : MECHANISMS.indexOf(limits.atLeast) + 1
+  for (const mechanism of MECHANISMS.slice(0, weakest)) {
+    if (!offer.mechanisms.includes(mechanism)) continue
+    const scram = readScramName(mechanism)
+    if (scram === undefined ? !limits.allowPlain : scram.plus !== (typeof binding !== 'string')) continue
+    return { mechanism, binding }
+  }
+  // RFC 5802 section 6: with an offer of -PLUS for one hash only, the weaker hash with binding was found above.
+  return NONE
+}
+
+export interface ClientMechanismNeeds {
+  readonly hashing: Hashing
+  readonly username: string
+  readonly password: string
+  readonly authzid?: string
+  readonly nonce: string
+}
+
+/** The machine for a choice. The password of SCRAM is not needed before `stretch`. */
+export function clientMechanism(choice: Choice, needs: ClientMechanismNeeds): ClientMechanism {
+  const scram = readScramName(choice.mechanism)
+  if (scram === undefined) return new PlainClient(needs)
+  return new ScramClient({ ...needs, mechanism: scram.mechanism, binding: choice.binding })
+}
