@@ -35,7 +35,7 @@ export const text: Column<string> = column('text')
 export const integer: Column<number> = column('integer')
 /** A 64-bit integer; DDL type `bigint`. */
 export const bigint: Column<bigint> = column('bigint')
-/** A double; DDL type `double precision`. */
+/** A double, not NaN (SQLite has none); DDL type `double precision`. */
 export const real: Column<number> = column('real')
 /** DDL type `boolean`; the literals true and false are good on both engines. */
 export const boolean: Column<boolean> = column('boolean')

@@ -45,6 +45,10 @@ export async function openStores(
   return front
 }
 
+function closedError(): WorldError {
+  return storeError('RTK_STORE_CLOSED', 'the store is closed')
+}
+
 const ready: StoreState = Object.freeze({ name: 'ready', code: '', text: '' })
 
 class StoreFront implements Stores {
@@ -112,6 +116,7 @@ class StoreFront implements Stores {
   }
 
   async #open(definition: StoreDefinition): Promise<OpenStore['handle']> {
+    if (this.#closing !== undefined) throw closedError()
     const known = this.#stores.get(definition.name)
     if (known?.definition === definition) return known.handle
     const data = storeData(definition, this.#engine.dialect, this.#nextSlot)
@@ -159,7 +164,7 @@ class StoreFront implements Stores {
   }
 
   #usableLink(): Link {
-    if (this.#closing !== undefined) throw storeError('RTK_STORE_CLOSED', 'the store is closed')
+    if (this.#closing !== undefined) throw closedError()
     if (this.#link === undefined) throw storeError('RTK_STORE_FAILED', this.#state.text)
     return this.#link
   }

@@ -169,7 +169,7 @@ export function encodeValue(out: WireValue[], field: FieldData, value: Value | u
       out.push(value as number)
       return 8
     case 'real':
-      if (typeof value !== 'number') return -1
+      if (typeof value !== 'number' || Number.isNaN(value)) return -1
       out.push(value)
       return 8
     case 'bigint':

@@ -5,6 +5,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import type { Clock } from '../../world/clock.types.ts'
 import type { WorldError } from '../../world/error.ts'
+import { workerEntry } from '../../world/worker-entry.ts'
 import { storeError } from '../errors.ts'
 import type { Engine, Link, LinkEvents } from '../link.types.ts'
 import type { MigrationStep } from '../store.types.ts'
@@ -25,11 +26,6 @@ export interface SqliteOptions {
   readonly thread?: (url: URL, options: WorkerOptions) => Worker
 }
 
-/** The file beside this one, TypeScript in a checkout and JavaScript in the package. */
-function workerUrl(): URL {
-  return new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
-}
-
 export function sqliteEngine(clock: Pick<Clock, 'wallMs'>, options: SqliteOptions): Engine {
   const thread = options.thread ?? ((url: URL, how: WorkerOptions) => new Worker(url, how))
   return {
@@ -44,7 +40,7 @@ export function sqliteEngine(clock: Pick<Clock, 'wallMs'>, options: SqliteOption
         },
         freshEpoch,
       }
-      const worker = thread(workerUrl(), { workerData: start, name: 'store' })
+      const worker = thread(workerEntry(import.meta.url, './worker.ts'), { workerData: start, name: 'store' })
       return new Promise((resolve, reject) => new WorkerLink(worker, clock, events, resolve, reject))
     },
   }

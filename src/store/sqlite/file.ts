@@ -21,8 +21,8 @@ export interface SqliteFile {
 /** Raised when the layout of the house's own tables changes. */
 const FORMAT = 1
 
-/** How long another program's lock is waited for; nothing else should hold one. */
-const BUSY_MS = 1000
+/** How long another program's lock is waited for, milliseconds; nothing else should hold one, and all wait with it. */
+const BUSY_MS = 250
 
 /** Opens the file (made with mode 0600: it holds credentials) and its own tables. Throws `WorldError`. */
 export function prepareFile(file: SqliteFile): DatabaseSync {

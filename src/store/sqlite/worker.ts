@@ -1,5 +1,7 @@
 /** The database's thread: takes batches, answers each in one message. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { RealClock } from '../../world/clock.ts'
+import { Turn } from '../../world/turn.ts'
 import type { StoreErrorCode } from '../errors.ts'
 import type { MigrationStep } from '../store.types.ts'
 import type { WireValue } from '../wire.ts'
@@ -32,9 +34,10 @@ function answer(database: SqliteDatabase, request: Request): readonly MigrationS
 }
 
 function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): void {
+  const clock = new RealClock(new Turn())
   let database: SqliteDatabase
   try {
-    database = new SqliteDatabase(start.file, start.freshEpoch, () => performance.now())
+    database = new SqliteDatabase(start.file, start.freshEpoch, () => clock.monoMs())
   } catch (error) {
     port.postMessage({ notOpened: failure(error) } satisfies Response)
     return
