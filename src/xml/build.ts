@@ -1,5 +1,5 @@
 /** The builder: `x('tzo', NS, '+00:00')`, `x('item', NS, { jid }, x('name', NS, 'Romeo'))`. */
-import { illegalChar, isLocalName } from './chars.ts'
+import { checkedAttrName, checkedName, checkedNs, checkedText } from './check.ts'
 import { BuiltContent, BuiltElement } from './element.ts'
 import type { Attr, Element, Node } from './element.types.ts'
 import { XmlError } from './errors.ts'
@@ -11,30 +11,10 @@ export type Child = Element | string | undefined | null
 /** Attributes by name; `xml:lang` and `{namespace}name` for those with a namespace; `undefined` leaves one out. */
 export type Attributes = Readonly<Record<string, string | undefined>>
 
-function checkedText(text: string): string {
-  const at = illegalChar(text)
-  if (at < 0) return text
-  const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0')
-  throw new XmlError('RTK_XML_ILLEGAL_TEXT', `Character U+${code} at index ${at} cannot be written in XML.`)
-}
-
-function checkedName(name: string): string {
-  if (isLocalName(name)) return name
-  throw new XmlError('RTK_XML_ILLEGAL_NAME', `${JSON.stringify(name)} is not a name without prefix.`)
-}
-
-function checkedNs(ns: string): string {
-  if (ns !== NS_XMLNS && ns !== NS_XML) return checkedText(ns)
-  throw new XmlError('RTK_XML_ILLEGAL_NAMESPACE', `No element can be in the namespace ${ns}.`)
-}
-
 function attribute(key: string, value: string): Attr {
   checkedText(value)
   if (key.startsWith('xml:')) return { name: checkedName(key.slice(4)), ns: NS_XML, value }
-  if (!key.startsWith('{')) {
-    if (key !== 'xmlns') return { name: checkedName(key), ns: '', value }
-    throw new XmlError('RTK_XML_ILLEGAL_NAME', 'A namespace is an argument of the builder, not an attribute.')
-  }
+  if (!key.startsWith('{')) return { name: checkedAttrName(key), ns: '', value }
   const end = key.indexOf('}')
   const ns = checkedText(key.slice(1, end))
   if (end < 2 || ns === NS_XMLNS) throw new XmlError('RTK_XML_ILLEGAL_NAMESPACE', `No attribute can be in ${ns}.`)

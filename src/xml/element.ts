@@ -1,4 +1,5 @@
 /** The element in its built form, and what it shares with the lazy one (`lazy.ts`). */
+import { checkedAttrName, checkedText } from './check.ts'
 import type { Content, SelfWriting, WriteScope } from './content.types.ts'
 import type { Attr, ChildName, Element, Node } from './element.types.ts'
 import { escapeAttr } from './escape.ts'
@@ -99,19 +100,17 @@ function matches(element: Element, name: string | null, ns: string): boolean {
 /** The attributes with some set in place or added at the end, and some removed. */
 export function changed(attrs: readonly Attr[], set: Readonly<Record<string, string | undefined>>): readonly Attr[] {
   const out: Attr[] = []
-  for (const attr of attrs) {
+  for (const attr of attrs)
     if (attr.ns !== '' || !Object.hasOwn(set, attr.name)) out.push(attr)
-    else {
-      const value = set[attr.name]
-      if (value !== undefined) out.push({ name: attr.name, ns: '', value })
-    }
-  }
+    else replace(out, attr.name, set[attr.name])
   for (const name of Object.keys(set)) {
-    const value = set[name]
-    if (value !== undefined && !attrs.some((attr) => attr.ns === '' && attr.name === name))
-      out.push({ name, ns: '', value })
+    if (!attrs.some((attr) => attr.ns === '' && attr.name === name)) replace(out, checkedAttrName(name), set[name])
   }
   return out
+}
+
+function replace(out: Attr[], name: string, value: string | undefined): void {
+  if (value !== undefined) out.push({ name, ns: '', value: checkedText(value) })
 }
 
 /** Content made of nodes. */

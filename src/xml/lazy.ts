@@ -168,8 +168,10 @@ export class LazyElement extends BaseElement implements Offsets {
   #findContent(): Content {
     const scope = innerScopeOf(this.ns, this.#declared())
     const { raw, tagEnd, bodyEnd, ns, flags } = this
-    if ((flags & RAW_CHILDREN) !== 0) return new RawContent(raw, tagEnd, bodyEnd, ns, scope, flags)
-    const built = new BuiltContent(readDeep(raw, tagEnd, bodyEnd, scope), ns)
+    const isShallow = (flags & RAW_CHILDREN) !== 0
+    if (isShallow && (flags & RAW_PAYLOAD) !== 0) return new RawContent(raw, tagEnd, bodyEnd, ns, scope, flags)
+    const nodes = isShallow ? readShallow(raw, tagEnd, bodyEnd, scope) : readDeep(raw, tagEnd, bodyEnd, scope)
+    const built = new BuiltContent(nodes, ns)
     return (flags & RAW_PAYLOAD) === 0 ? built : new RawContent(raw, tagEnd, bodyEnd, ns, scope, flags, built)
   }
 

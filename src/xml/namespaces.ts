@@ -62,7 +62,14 @@ function declareDefault(w: Work, b: Uint8Array, base: number, k: number, content
   return undefined
 }
 
-function declarePrefix(w: Work, b: Uint8Array, base: number, k: number, limits: ScannerLimits): XmlCode | undefined {
+function declarePrefix(
+  w: Work,
+  b: Uint8Array,
+  base: number,
+  k: number,
+  content: string,
+  limits: ScannerLimits,
+): XmlCode | undefined {
   const prefixStart = w.at[k + 5]! + 1
   const prefixEnd = w.at[k + 2]!
   const start = base + w.at[k + 3]!
@@ -74,6 +81,8 @@ function declarePrefix(w: Work, b: Uint8Array, base: number, k: number, limits: 
   if (start === end || equals(b, base + prefixStart, base + prefixEnd, 'xmlns')) return 'RTK_XML_BAD_NS_DECLARATION'
   if (isNs(b, start, end, references, NS_XMLNS)) return 'RTK_XML_BAD_NS_DECLARATION'
   if (w.bindings === limits.prefixes) return 'RTK_XML_PREFIXES'
+  // A prefix for the content namespace would name the wrong one on another kind of stream.
+  if (w.depth > 0 && isNs(b, start, end, references, content)) w.redundant = true
   const n = w.bindings * BINDING_STRIDE
   if (n === w.bound.length) w.bound = grown(w.bound)
   w.bound[n] = prefixStart
@@ -152,7 +161,8 @@ export function resolveTag(
   if ((w.tag & HAS_XMLNS) !== 0) {
     for (let k = 0; k < last; k += ATTR_STRIDE) {
       if (!isDeclaration(w, b, base, k)) continue
-      const code = w.at[k + 5]! < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, limits)
+      const code =
+        w.at[k + 5]! < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, content, limits)
       if (code !== undefined) return code
     }
   }
