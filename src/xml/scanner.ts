@@ -3,7 +3,6 @@
  * knows first-level structure and framing; what is inside of an element is the scan's (`scan.ts`).
  */
 import { SPACE } from './chars.ts'
-import type { Element } from './element.types.ts'
 import { type XmlCode, xmlFault } from './errors.ts'
 import { unescapeAttr } from './escape.ts'
 import { checkDeclaration, readHeader } from './header.ts'
@@ -76,6 +75,8 @@ export class Scanner implements StreamScanner {
   #matched = 0
   #hasDeclaration = false
   #work: Work | undefined
+  /** The element of a frame that has not ended. */
+  #held: LazyElement | undefined
   #consumed = 0
   /** Position in the stream of index 0 of the bytes being written. */
   #origin = 0
@@ -117,6 +118,7 @@ export class Scanner implements StreamScanner {
     this.#root = undefined
     this.#hasDeclaration = false
     this.#work = undefined
+    this.#held = undefined
   }
 
   write(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
@@ -136,13 +138,19 @@ export class Scanner implements StreamScanner {
 
   endFrame(): void {
     if (this.#framing === 'stream' || this.#phase === DEAD) return
-    if (this.#phase !== TAIL) this.#fail('RTK_XML_TRUNCATED', this.#consumed)
-    else this.reset()
+    if (this.#phase !== TAIL) {
+      this.#fail('RTK_XML_TRUNCATED', this.#consumed)
+      return
+    }
+    const held = this.#held
+    this.reset()
+    if (held !== undefined) this.#reportFrame(held)
   }
 
   #fail(code: XmlCode, position: number): void {
     this.#phase = DEAD
     this.#work = undefined
+    this.#held = undefined
     this.#sink.fault(xmlFault(code, position))
   }
 
@@ -294,7 +302,8 @@ export class Scanner implements StreamScanner {
     const element = new LazyElement(raw, name, ns, scope, flags, work)
     giveBack(work)
     if (!this.#isStreamed) this.#phase = TAIL
-    if (this.#framing === 'frame') this.#reportFrame(element)
+    // A frame is one document: nothing is done about it before its end is seen to be good.
+    if (this.#framing === 'frame') this.#held = element
     else this.#sink.stanza(element)
   }
 
@@ -305,7 +314,7 @@ export class Scanner implements StreamScanner {
     return work.nsAt >= 0 && written !== this.#content ? 'RTK_XML_CONTENT_NS' : undefined
   }
 
-  #reportFrame(element: Element & LazyElement): void {
+  #reportFrame(element: LazyElement): void {
     if (element.ns !== NS_FRAMING) this.#sink.stanza(element)
     else if (element.name === 'open') this.#sink.streamOpen(this.#frameHeader(element.raw))
     else if (element.name === 'close') this.#sink.streamClose(element)

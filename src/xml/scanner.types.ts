@@ -61,7 +61,10 @@ export interface StreamScanner {
   write(bytes: Uint8Array, start?: number, end?: number): number
   /** From inside of a callback: `write` returns behind the element that is being reported. */
   stop(): void
-  /** The end of a frame or wrapper; a fault when its document is not complete. Nothing to a `stream`. */
+  /**
+   * The end of a frame or wrapper; a fault when its document is not complete. The element of a frame is reported now, because a
+   * frame that goes on behind it is not a document. Nothing to a `stream`.
+   */
   endFrame(): void
   /** A new stream begins with the next byte; from inside of a callback, with the byte behind the element reported. */
   reset(): void
