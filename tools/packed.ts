@@ -1,6 +1,7 @@
 /**
  * `npm run test:packed`: builds, packs, installs the tarball in an empty folder as a user would (under Node 26, as the
- * package wants 24 or newer), and there runs the command, the type check of a program that uses every door, and all plays.
+ * package wants 24 or newer), and there runs the type check of a program that uses every door, then the command and all
+ * plays, on Node 26 and again on the oldest Node that the package accepts.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -73,16 +74,44 @@ async function consumer(): Promise<void> {
   check('types of every door', await node([tsc, '-p', folder, '--pretty', 'false'], { cwd: folder }))
 }
 
+/** The oldest Node that the manifest's `engines` promises; the types that `tsc` checks with are those of 26. */
+const FLOOR = '24.21.0'
+
+/** Brings the oldest Node; undefined where npm has none for this platform. */
+async function oldest(): Promise<string | undefined> {
+  const name = `node-${process.platform}-${process.arch}`
+  const to = join(folder, 'oldest')
+  mkdirSync(to)
+  const ran = await run('npm', ['install', '--no-fund', '--no-audit', '--prefix', to, `${name}@${FLOOR}`], {
+    cwd: to,
+    env,
+  })
+  if (ran.code === 0) return join(to, 'node_modules', name, 'bin/node')
+  say(`SKIPPED: no Node ${FLOOR} for ${process.platform}-${process.arch}\n${ran.output}`)
+  counts.skipped++
+  return undefined
+}
+
 /** The plays and the tests of the command, in the folder. */
-async function tests(): Promise<void> {
+function prepare(): void {
   if (exists('plays')) cpSync(join(root, 'plays'), join(folder, 'plays'), { recursive: true })
   mkdirSync(join(folder, 'command'))
   for (const path of files('tools/packed/*.packed.ts')) {
     cpSync(join(root, path), join(folder, 'command', `${path.split('/').at(-1)}`.replace('.packed.ts', '.test.ts')))
   }
+}
+
+async function tests(program: string): Promise<void> {
+  const version = await run(program, ['--version'])
+  say(`on Node ${version.output.trim()}:`)
   const paths = files(['command/*.test.ts', 'plays/**/*.test.{ts,js}'], folder)
   const flags = ['--import', join(root, 'tools/packed/resolve.ts')]
-  const ran = await suite(paths, { cwd: folder, env, flags })
+  const ran = await suite(paths, {
+    cwd: folder,
+    env: { ...env, PATH: `${dirname(program)}:${process.env['PATH']}` },
+    flags,
+    program,
+  })
   counts.passed += ran.passed
   counts.failed += ran.failed
   counts.skipped += ran.skipped
@@ -91,7 +120,10 @@ async function tests(): Promise<void> {
 try {
   if (await installed()) {
     await consumer()
-    await tests()
+    prepare()
+    await tests(process.execPath)
+    const old = await oldest()
+    if (old) await tests(old)
   }
 } finally {
   if (process.argv.includes('--keep')) say(`kept ${folder}`)

@@ -2,17 +2,21 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Counts, node, root } from './repository.ts'
+import { type Counts, root, run } from './repository.ts'
 
 export type SuiteOptions = {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
   /** Test files at a time; default one a core. */
   readonly concurrency?: number
-  /** Seconds for one file or one test; default 120. */
+  /** Seconds for one test, and one more for a whole file; default 120. */
   readonly timeout?: number
   /** Further arguments of node. */
   readonly flags?: readonly string[]
+  /** Keeps the runner's report to itself. */
+  readonly quiet?: boolean
+  /** The Node to run them on; default `bin/node`. */
+  readonly program?: string
 }
 
 /**
@@ -23,24 +27,30 @@ export async function suite(paths: readonly string[], options: SuiteOptions = {}
   if (paths.length === 0) return { passed: 0, failed: 0, skipped: 0 }
   const cache = join(root, '.cache')
   mkdirSync(cache, { recursive: true })
+  const seconds = options.timeout ?? 120
+  const env: NodeJS.ProcessEnv = { NODE_COMPILE_CACHE: join(cache, 'node'), ...process.env, ...options.env }
+  // Node's runner does nothing where it believes to run inside another one.
+  delete env['NODE_TEST_CONTEXT']
   const folder = mkdtempSync(join(tmpdir(), 'ratatosk-counts-'))
   const counts = join(folder, 'counts.json')
   try {
-    const ran = await node(
+    const ran = await run(
+      options.program ?? join(root, 'bin/node'),
       [
         '--test',
         `--test-concurrency=${options.concurrency ?? availableParallelism()}`,
-        `--test-timeout=${(options.timeout ?? 120) * 1000}`,
+        `--test-timeout=${seconds * 1000}`,
+        `--import=${join(root, 'tools/lib/watchdog.ts')}`,
         `--test-reporter=${join(root, 'tools/lib/reporter.ts')}`,
         '--test-reporter-destination=stdout',
         ...(options.flags ?? []),
         ...paths,
       ],
       {
-        show: true,
+        show: !options.quiet,
         timeout: 3600,
         ...(options.cwd ? { cwd: options.cwd } : {}),
-        env: { NODE_COMPILE_CACHE: join(cache, 'node'), ...process.env, ...options.env, RATATOSK_COUNTS: counts },
+        env: { ...env, RATATOSK_COUNTS: counts, RATATOSK_FILE_SECONDS: String(seconds + 1) },
       },
     )
     return settle(ran.code, counts)
