@@ -112,3 +112,17 @@ test('a failing disk answers writes with its error and reads as ever', async () 
   await store.put({ id: 2 })
   assert.equal(stores.state.name, 'ready')
 })
+
+test('fifty definitions of one store in a row leave as many prepared operations as one', async () => {
+  const clock = new HandClock()
+  const engine = new SimulatedEngine(clock)
+  const { stores, store } = await opened(engine, clock)
+  const asked = [store.put({ id: 0 })]
+  for (let reload = 1; reload <= 50; reload++) {
+    const next = await stores.open(defineStore({ ...marks }))
+    asked.push(next.put({ id: reload }))
+  }
+  await Promise.all(asked)
+  assert.equal((await (await stores.open(marks)).all({})).length, 51)
+  assert.equal(engine.preparedOperations, 2)
+})

@@ -48,6 +48,11 @@ export class SimulatedEngine implements Engine {
     return this.#hung
   }
 
+  /** Operations that are prepared: reloading a module must not add to them. */
+  get preparedOperations(): number {
+    return this.#database?.size ?? 0
+  }
+
   async connect(events: LinkEvents, freshEpoch: string): Promise<Link> {
     const database = this.#open(freshEpoch)
     this.#link = new SimulatedLink(this, database, this.#clock, events)

@@ -54,6 +54,11 @@ export class SqliteDatabase {
     for (const operation of prepared) this.#operations.set(operation.data.slot, operation)
   }
 
+  /** How many operations are prepared. */
+  get size(): number {
+    return this.#operations.size
+  }
+
   /** Nobody will ask these operations any more. */
   release(slots: readonly number[]): void {
     for (const slot of slots) this.#operations.delete(slot)
@@ -221,7 +226,8 @@ export class SqliteDatabase {
             const returned = query(statement, values)
             touched = returned.length
             if (!statement.isSelect) changed += touched
-            rows = rows.length === 0 ? returned : rows.concat(returned)
+            if (rows.length === 0) rows = returned
+            else for (const row of returned) rows.push(row)
           } else {
             touched = Number(statement.statement.run(...picked(statement, values)).changes)
             changed += touched

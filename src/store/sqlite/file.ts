@@ -24,6 +24,12 @@ const FORMAT = 1
 /** How long another program's lock is waited for, milliseconds; nothing else should hold one, and all wait with it. */
 const BUSY_MS = 250
 
+/**
+ * A checkpoint each 16 MB of log instead of SQLite's 4 MB: pages that are written again and again are copied once, a
+ * fifth less CPU for inserts with a second index; the longest batch grows from 20 to 35 ms, in the worker.
+ */
+const CHECKPOINT_PAGES = 4000
+
 /** Opens the file (made with mode 0600: it holds credentials) and its own tables. Throws `WorldError`. */
 export function prepareFile(file: SqliteFile): DatabaseSync {
   let database: DatabaseSync | undefined
@@ -35,6 +41,7 @@ export function prepareFile(file: SqliteFile): DatabaseSync {
     database.exec(`
       pragma synchronous = ${file.synchronous};
       pragma cache_size = -16384;
+      pragma wal_autocheckpoint = ${CHECKPOINT_PAGES};
       pragma temp_store = memory;
       pragma journal_size_limit = 67108864;
       pragma trusted_schema = off;
