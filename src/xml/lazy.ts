@@ -6,6 +6,7 @@ import type { Content, WriteScope } from './content.types.ts'
 import { BaseElement, BuiltContent, BuiltElement } from './element.ts'
 import type { Attr, ChildName, Element, Node } from './element.types.ts'
 import { unescapeAttr, unescapeText } from './escape.ts'
+import { nameOf, nsOf } from './intern.ts'
 import { NS_XML } from './ns.ts'
 import { ascii, type Octets } from './octets.ts'
 import {
@@ -78,11 +79,22 @@ export class LazyElement extends BaseElement implements Offsets {
   readonly nsEnd: number
   /** What was in force around it. */
   readonly #scope: Scope
+  /** What the scan noted of its children: start, end of name, value of xmlns or -1. Undefined when it did not. */
+  readonly #kids: readonly number[] | undefined
+  #names: readonly ChildName[] | undefined
   #tag: Tag | undefined
   #attrs: readonly Attr[] | undefined
   #content: Content | undefined
 
-  constructor(raw: Octets, name: string, ns: string, scope: Scope, flags: number, at: Offsets) {
+  constructor(
+    raw: Octets,
+    name: string,
+    ns: string,
+    scope: Scope,
+    flags: number,
+    at: Offsets,
+    kids?: readonly number[],
+  ) {
     super(name, ns)
     this.raw = raw
     this.flags = flags
@@ -104,6 +116,8 @@ export class LazyElement extends BaseElement implements Offsets {
     this.nsAt = at.nsAt
     this.nsEnd = at.nsEnd
     this.#scope = scope
+    this.#kids = kids
+    this.#names = undefined
     this.#tag = undefined
     this.#attrs = undefined
     this.#content = undefined
@@ -173,6 +187,21 @@ export class LazyElement extends BaseElement implements Offsets {
     const nodes = isShallow ? readShallow(raw, tagEnd, bodyEnd, scope) : readDeep(raw, tagEnd, bodyEnd, scope)
     const built = new BuiltContent(nodes, ns)
     return (flags & RAW_PAYLOAD) === 0 ? built : new RawContent(raw, tagEnd, bodyEnd, ns, scope, flags, built)
+  }
+
+  override get childNames(): readonly ChildName[] {
+    return (this.#names ??= this.#findNames())
+  }
+
+  #findNames(): readonly ChildName[] {
+    const kids = this.#kids
+    if (kids === undefined || (this.flags & RAW) !== RAW) return this.content.names
+    const names: ChildName[] = []
+    for (let k = 0; k < kids.length; k += 4) {
+      const ns = kids[k + 2]! < 0 ? this.ns : nsOf(this.raw, kids[k + 2]!, kids[k + 3]!)
+      names.push({ name: nameOf(this.raw, kids[k]! + 1, kids[k + 1]!), ns })
+    }
+    return names
   }
 
   override get payload(): Octets {

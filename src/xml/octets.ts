@@ -10,7 +10,10 @@ export type Octets = string & { readonly [octets]: true }
 // RFC 6120 section 11.6: U+FEFF is a character like any other, at the beginning too.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-function isAscii(text: string): boolean {
+/** True when bytes and text are the same. */
+export function isAscii(text: string): boolean {
+  // Node counts the UTF-8 bytes of a long string many at a time; for a short one the call costs more than the loop.
+  if (text.length > 32) return Buffer.byteLength(text, 'utf8') === text.length
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
 }

@@ -1,7 +1,7 @@
 /** What the scan asks seldom: why something is wrong, and what the first-level tag says. */
 import { BAD_CHARACTER, BAD_REFERENCE, BAD_UTF8, FOREIGN_ENTITY } from './chars.ts'
 import type { XmlCode } from './errors.ts'
-import { ATTR_STRIDE, HAS_XMLNS, type Work } from './work.ts'
+import { ATTR_STRIDE, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, KID_STRIDE, KIDS, type Work } from './work.ts'
 
 /** The code for a reader's negative result. */
 export function unreadable(result: number): XmlCode {
@@ -76,4 +76,35 @@ export function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
 export function isText(b: Uint8Array, start: number, text: string): boolean {
   for (let k = 0; k < text.length; k++) if (b[start + k] !== text.charCodeAt(k)) return false
   return true
+}
+
+/** Notes a child of the stanza, so that its name need not be searched for. `start` is at its name. */
+export function keepKid(
+  w: Work,
+  b: Uint8Array,
+  base: number,
+  start: number,
+  nameEnd: number,
+  tag: number,
+  attrs: number,
+): void {
+  if (w.kidCount < 0) return
+  if (
+    w.kidCount === KIDS ||
+    (tag & HAS_PREFIX) !== 0 ||
+    (tag & (HAS_XMLNS | HAS_REFERENCE)) === (HAS_XMLNS | HAS_REFERENCE)
+  ) {
+    w.kidCount = -1
+    return
+  }
+  const n = w.kidCount++ * KID_STRIDE
+  w.kids[n] = start - 1
+  w.kids[n + 1] = nameEnd
+  w.kids[n + 2] = -1
+  if ((tag & HAS_XMLNS) === 0) return
+  for (let k = 0; k < attrs * ATTR_STRIDE; k += ATTR_STRIDE) {
+    if (w.at[k + 2]! - w.at[k + 1]! !== 5 || !isText(b, base + w.at[k + 1]!, 'xmlns')) continue
+    w.kids[n + 2] = w.at[k + 3]!
+    w.kids[n + 3] = w.at[k + 4]!
+  }
 }

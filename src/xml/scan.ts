@@ -18,7 +18,7 @@ import {
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
 import { isQualified, popBindings, resolveTag } from './namespaces.ts'
-import { isText, keepOwnTag, misplaced, sameBytes, unreadable } from './own-tag.ts'
+import { isText, keepKid, keepOwnTag, misplaced, sameBytes, unreadable } from './own-tag.ts'
 import type { Scope } from './tag.ts'
 import {
   AFTER,
@@ -389,7 +389,7 @@ export function scan(
             state = DONE
             break run
           }
-        }
+        } else if (depth === 1) keepKid(w, b, base, open[2]!, open[3]!, tag, attrs)
         if (state === OPEN) depth++
         else {
           if (depth === 0) {

@@ -4,12 +4,12 @@
  */
 import { SPACE } from './chars.ts'
 import { type XmlCode, xmlFault } from './errors.ts'
-import { unescapeAttr } from './escape.ts'
 import { checkDeclaration, readHeader } from './header.ts'
+import { nameOf, nsOf } from './intern.ts'
 import { FIRST_LEVEL, LazyElement, RAW_CHILDREN, RAW_PAYLOAD, RAW_TAG } from './lazy.ts'
 import { defaultLimits, type ScannerLimits } from './limits.ts'
 import { NS_CLIENT, NS_FRAMING } from './ns.ts'
-import { decode, fromBytes, type Octets } from './octets.ts'
+import { fromBytes, type Octets } from './octets.ts'
 import { scan } from './scan.ts'
 import type { Framing, ScannerOptions, ScannerSink, StreamHeader, StreamScanner } from './scanner.types.ts'
 import { canonicalNs, declared, NO_SCOPE, readTag, type Scope, tagName } from './tag.ts'
@@ -57,7 +57,7 @@ function stanzaName(raw: Octets, start: number, end: number): string {
       if (raw.startsWith('presence', start)) return 'presence'
       break
   }
-  return decode(raw.substring(start, end) as Octets)
+  return nameOf(raw, start, end)
 }
 
 export class Scanner implements StreamScanner {
@@ -286,7 +286,7 @@ export class Scanner implements StreamScanner {
       const tag = readTag(raw, 0)
       written = ns = tagName(raw, tag, declared(raw, tag, scope)).ns
     } else if (work.nsAt >= 0) {
-      written = unescapeAttr(raw.substring(work.nsAt, work.nsEnd) as Octets)
+      written = nsOf(raw, work.nsAt, work.nsEnd)
       ns = canonicalNs(written, this.#content)
     }
     const code = this.#framing === 'document' ? undefined : this.#misnamed(work, ns, written)
@@ -299,7 +299,7 @@ export class Scanner implements StreamScanner {
     if (!work.prefixed && !work.inherits && !work.redundant) flags |= RAW_CHILDREN
     if ((work.ownTag & HAS_PREFIX) === 0 && written === ns) flags |= RAW_TAG
     const name = stanzaName(raw, work.ownColon < 0 ? 1 : work.ownColon + 1, work.nameEnd)
-    const element = new LazyElement(raw, name, ns, scope, flags, work)
+    const element = new LazyElement(raw, name, ns, scope, flags, work, work.listKids())
     giveBack(work)
     if (!this.#isStreamed) this.#phase = TAIL
     // A frame is one document: nothing is done about it before its end is seen to be good.

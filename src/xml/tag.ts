@@ -4,6 +4,7 @@
  */
 import type { Attr } from './element.types.ts'
 import { unescapeAttr } from './escape.ts'
+import { nameOf, nsOf } from './intern.ts'
 import { NS_CLIENT, NS_XML } from './ns.ts'
 import { decode, type Octets } from './octets.ts'
 
@@ -149,7 +150,7 @@ export function declared(s: Octets, tag: Tag, outer: Scope): Scope {
   let { ns, prefixes, lang } = outer
   for (let k = 0; k < tag.attrs.length; k += 4) {
     if (declares(s, tag, k)) {
-      const value = unescapeAttr(attrBytes(s, tag, k))
+      const value = nsOf(s, tag.attrs[k + 2]!, tag.attrs[k + 3]!)
       const start = tag.attrs[k]!
       const end = tag.attrs[k + 1]!
       if (end - start === 5) ns = canonicalNs(value, outer.content)
@@ -163,9 +164,9 @@ export function declared(s: Octets, tag: Tag, outer: Scope): Scope {
 /** Local name and namespace of a tag within what it declares. */
 export function tagName(s: Octets, tag: Tag, scope: Scope): { readonly name: string; readonly ns: string } {
   const { start, nameEnd, colon } = tag
-  if (colon < 0) return { name: decode(s.substring(start + 1, nameEnd) as Octets), ns: scope.ns }
+  if (colon < 0) return { name: nameOf(s, start + 1, nameEnd), ns: scope.ns }
   const ns = canonicalNs(boundTo(s.substring(start + 1, colon), scope), scope.content)
-  return { name: decode(s.substring(colon + 1, nameEnd) as Octets), ns }
+  return { name: nameOf(s, colon + 1, nameEnd), ns }
 }
 
 /** The scope for the children of an element: mapping of the content namespace ends at the first foreign one. */

@@ -43,6 +43,10 @@ export const ATTR_STRIDE = 6
 /** Numbers kept of a prefix declaration: offsets of prefix and value, level of its element. */
 export const BINDING_STRIDE = 5
 
+/** Numbers kept of a child of the stanza, and of how many children. */
+export const KID_STRIDE = 4
+export const KIDS = 16
+
 /** Bytes of a stanza that came in more than one read; grown by doubling. */
 const FIRST_BYTES = 1024
 
@@ -102,6 +106,9 @@ export class Work implements Offsets {
   open = new Int32Array(2 * 16)
   at = new Int32Array(ATTR_STRIDE * 16)
   bound = new Int32Array(BINDING_STRIDE * 4)
+  /** Children of the stanza: start of the tag, end of its name, its xmlns value; -1 of them when they are too many or too odd. */
+  kids = new Int32Array(KID_STRIDE * KIDS)
+  kidCount = 0
   /** The bytes so far, when the stanza did not come whole. */
   buffer: Buffer | undefined = undefined
   filled = 0
@@ -120,9 +127,18 @@ export class Work implements Offsets {
     this.inherits = false
     this.prefixed = false
     this.redundant = false
+    this.kidCount = 0
     this.headerOnly = headerOnly
     this.filled = 0
     this.position = 0
+  }
+
+  /** The children as a list that outlives this, or undefined when they must be searched for. */
+  listKids(): readonly number[] | undefined {
+    if (this.kidCount < 0) return undefined
+    const list: number[] = []
+    for (let k = 0; k < this.kidCount * KID_STRIDE; k++) list.push(this.kids[k]!)
+    return list
   }
 
   /** Copies bytes behind those it holds; the read buffer they come from is reused. */
