@@ -42,7 +42,7 @@ export function serverMechanism(name: string, needs: ServerMechanismNeeds): Serv
   if (name === 'PLAIN') return new PlainServer(domain)
   const scram = readScramName(name)
   if (scram === undefined) return undefined
-  const plusOffered = needs.offered.some((offer) => readScramName(offer)?.plus === true)
+  const plusOffered = needs.offered.some((offer) => offer.endsWith('-PLUS'))
   return new ScramServer({ hashing, domain, bindings, nonce, plusOffered, ...scram })
 }
 
@@ -79,7 +79,7 @@ const END_POINT = 'tls-server-end-point'
  * empty when we cannot bind.
  */
 function chooseBinding(offer: Offer, ours: ChannelBindings): ClientBinding | SaslFailure {
-  const isPlusOffered = offer.mechanisms.some((name) => readScramName(name)?.plus === true)
+  const isPlusOffered = offer.mechanisms.some((name) => name.endsWith('-PLUS'))
   const isTypeOffered = offer.bindingTypes.length > 0
   if (ours.size === 0) return 'n' // 2
   if (!isPlusOffered) return isTypeOffered ? STRIPPED : 'y' // 5, 3
@@ -91,7 +91,7 @@ function chooseBinding(offer: Offer, ours: ChannelBindings): ClientBinding | Sas
   return offer.bindingTypes.includes(END_POINT) ? 'n' : STRIPPED // 6
 }
 
-/** The strongest mechanism that both have, or why there is none. */
+/** The strongest mechanism that both have, or why there is none. Any hash with channel binding goes before any without. */
 export function chooseMechanism(offer: Offer, ours: ChannelBindings, limits: ChoiceLimits): Choice | SaslFailure {
   const binding = chooseBinding(offer, ours)
   if (typeof binding !== 'string' && 'code' in binding) return binding
@@ -102,7 +102,6 @@ export function chooseMechanism(offer: Offer, ours: ChannelBindings, limits: Cho
     if (scram === undefined ? !limits.allowPlain : scram.plus !== (typeof binding !== 'string')) continue
     return { mechanism, binding }
   }
-  // RFC 5802 section 6: with an offer of -PLUS for one hash only, the weaker hash with binding was found above.
   return NONE
 }
 

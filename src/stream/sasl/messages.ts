@@ -3,7 +3,7 @@ import { readBase64, unescapeName } from './encoding.ts'
 
 /** Optional extensions, which are to be ignored; a mandatory one is found by `hasMandatory`. */
 const EXTENSIONS = String.raw`((?:,[A-Za-z]=[^,\0]+)*)`
-const BASE64 = String.raw`([A-Za-z0-9+/]+={0,2})`
+const BASE64 = '([A-Za-z0-9+/]+={0,2})'
 /** Printable ASCII without the comma. */
 const NONCE = String.raw`([\x21-\x2b\x2d-\x7e]+)`
 

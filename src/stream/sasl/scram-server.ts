@@ -144,7 +144,7 @@ export class ScramServer implements ServerMechanism {
 /** RFC 5802 section 3: ClientKey := ClientProof XOR ClientSignature, and StoredKey is its hash. */
 function provesPassword(hashing: Hashing, credential: ScramCredential, signed: Uint8Array, proof: Uint8Array): boolean {
   const { hash, storedKey } = credential
-  const clientKey = hashing.hmac(hash, storedKey, signed).slice()
+  const clientKey = Uint8Array.from(hashing.hmac(hash, storedKey, signed))
   if (proof.length !== clientKey.length) return false
   for (let i = 0; i < clientKey.length; i++) clientKey[i] = (clientKey[i] ?? 0) ^ (proof[i] ?? 0)
   return hashing.equal(hashing.hash(hash, clientKey), storedKey)
