@@ -71,6 +71,7 @@ async function main(wanted: string | undefined): Promise<number> {
     say(`The plugin API differs. Write a line under "Unreleased" in CHANGELOG.md, then: npm run api -- "part of it"`)
     return 1
   }
+  mkdirSync(join(root, 'api'), { recursive: true })
   writeFileSync(join(root, API), written(surface, line))
   say(`wrote ${API}, explained by: ${line}`)
   return 0
