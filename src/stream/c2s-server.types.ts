@@ -1,0 +1,113 @@
+/** What the server's c2s machine asks of its driver (the listener), and the answers it takes. */
+import type { Jid } from '../jid/index.ts'
+import type { StanzaError, StreamError } from '../stanza/error.ts'
+import type { Hashing } from '../world/hashing.types.ts'
+import type { CloseCause, TlsInfo } from '../world/net.types.ts'
+import type { Random } from '../world/random.types.ts'
+import type { Element } from '../xml/index.ts'
+import type { StreamLimits } from './limits.ts'
+import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
+import type { ChannelBindings, SaslFailure, ServerLookup, ServerVerify } from './sasl/index.ts'
+
+/** What the machine must know of a host that it serves. */
+export interface StreamHost {
+  /** Prepared (RFC 7622). */
+  readonly domain: string
+  /** `required`: nothing but STARTTLS before TLS (RFC 6120 section 5.3.1); `none`: no certificate to offer. */
+  readonly tls: 'required' | 'optional' | 'none'
+}
+
+/** Who signed in, and how. */
+export interface Account {
+  /** Bare. */
+  readonly jid: Jid
+  readonly mechanism: string
+}
+
+/** What the connection is like, for the choice of mechanisms. */
+export interface Channel {
+  readonly isSecure: boolean
+  /** Those this connection really has data for, the strongest first. */
+  readonly bindings: ChannelBindings
+  readonly tls: TlsInfo | undefined
+}
+
+/** Names an open question; an answer to one that is no longer open is ignored. */
+export type Ticket = number
+
+/** An attempt to sign in that failed, for metrics, logs and back-off. */
+export interface SignInFailure {
+  readonly host: StreamHost
+  /** '' when the exchange did not come so far. */
+  readonly username: string
+  /** '' when none was chosen. */
+  readonly mechanism: string
+  readonly failure: SaslFailure
+}
+
+/** A driver's methods are called by the machine, never from outside of one of its inputs. Answers may come at once or later. */
+export interface C2sDriver {
+  /** The `from` of a response header when the client's `to` is none of ours (section 4.9.1.3). */
+  readonly defaultDomain: string
+  /** `gone`: no longer served (`host-gone`); undefined: never heard of. `domain` is prepared. */
+  host(domain: string): StreamHost | 'gone' | undefined
+  /** The host's back ends decide, never the user. In order of preference; names as in the SASL registry. */
+  mechanisms(host: StreamHost, channel: Channel): readonly string[]
+  /**
+   * Features of modules for this stage, besides those of the machine: `sasl` stands beside the mechanisms, `bind` beside resource
+   * binding (XEP-0170 keeps the order).
+   */
+  features(host: StreamHost, stage: 'sasl' | 'bind'): readonly Element[]
+  /** Asks for what SCRAM needs of an account; answered by `machine.answer`, for unknown names with a decoy. */
+  lookUp(ticket: Ticket, host: StreamHost, request: ServerLookup): void
+  /** Asks whether a password is right; answered by `machine.answer`. */
+  verify(ticket: Ticket, host: StreamHost, request: ServerVerify): void
+  /** Told of each failure, before the client is. */
+  signInFailed(failure: SignInFailure): void
+  /**
+   * Asks for a resource; answered by `machine.bound`. `resource` is prepared, '' when the server is to make one. What the
+   * new session writes before the answer is kept until the client has read its address.
+   */
+  bind(ticket: Ticket, host: StreamHost, account: Jid, resource: string): void
+  /**
+   * A first-level element that the machine does not know (stream management, registration, SASL2 …). False: refuse it. Stanzas come
+   * here before sign-in only.
+   */
+  claim(el: Element, stage: 'features' | 'bind' | 'established'): boolean
+  /** The stream is over: end the session. Once, and only after `start`. */
+  ended(end: StreamEnd): void
+  /** The connection is gone: the machine is of no use any more. Once, after `ended`. */
+  disconnected(cause: CloseCause): void
+}
+
+/** The address and the session of a client. */
+export interface Bound {
+  readonly jid: Jid
+  readonly sink: StanzaSink
+}
+
+export type BindAnswer = Bound | StanzaError
+
+/** What the machine is made of. */
+export interface C2sServerNeeds {
+  readonly effects: StreamEffects
+  readonly driver: C2sDriver
+  readonly limits: StreamLimits
+  readonly random: Random
+  readonly hashing: Hashing
+}
+
+/** What the machine's parts (`SignIn`, `Binding`) ask of the whole. */
+export interface C2sWhole {
+  readonly needs: C2sServerNeeds
+  readonly channel: Channel
+  /** Names a new question and holds the input until `answered`. */
+  ask(): Ticket
+  answered(): void
+  /** Ends the stream with an error. */
+  close(error: StreamError): void
+  /** The exchange succeeded for this prepared localpart; `success` tells the client. */
+  signedIn(username: string, mechanism: string, success: Element): void
+  /** A resource is bound; `result` tells the client. */
+  establish(bound: Bound, result: Element | undefined): void
+}

@@ -1,0 +1,45 @@
+/**
+ * What a peer may use before it has signed in (features.md LST-12, RFC 6120 section 13.12). Each limit has a name in the
+ * configuration (snake case), a default, and the code with which the stream ends when it is passed.
+ */
+import { defaultLimits, type ScannerLimits } from '../xml/index.ts'
+
+export interface StreamLimits {
+  /** `negotiation_timeout`: milliseconds from the connection to the bound resource, then RTK_STREAM_NEGOTIATION_TIMEOUT. */
+  readonly negotiationMs: number
+  /** `negotiation_bytes`: bytes inside of TLS or without it, until a resource is bound, then RTK_STREAM_NEGOTIATION_BYTES. */
+  readonly negotiationBytes: number
+  /** `negotiation_elements`: first-level elements until a resource is bound, then RTK_STREAM_NEGOTIATION_ELEMENTS. */
+  readonly negotiationElements: number
+  /**
+   * `sasl_retries`: attempts after the first that fails, then RTK_STREAM_SASL_RETRIES. RFC 6120 section 6.4.5 wants 2 to 5.
+   */
+  readonly saslRetries: number
+  /** `bind_retries`: attempts after the first that fails, then RTK_STREAM_BIND_RETRIES. RFC 6120 section 7.7.3 wants 5 to 10. */
+  readonly bindRetries: number
+  /** `closing_timeout`: milliseconds to wait for the peer's closing tag (RFC 6120 section 4.4), then the connection is closed. */
+  readonly closingMs: number
+  /** Of the scanner, until a resource is bound; codes are RTK_XML_…. */
+  readonly before: ScannerLimits
+  /** Of the scanner, from then on. */
+  readonly after: ScannerLimits
+}
+
+export const defaultStreamLimits: StreamLimits = {
+  negotiationMs: 60_000,
+  negotiationBytes: 65_536,
+  negotiationElements: 40,
+  saslRetries: 3,
+  bindRetries: 5,
+  closingMs: 5_000,
+  before: {
+    stanzaBytes: 10_000,
+    headerBytes: 4096,
+    depth: 8,
+    elements: 32,
+    attributes: 16,
+    nameBytes: 128,
+    prefixes: 8,
+  },
+  after: defaultLimits,
+}
