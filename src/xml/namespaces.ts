@@ -9,7 +9,7 @@ import type { ScannerLimits } from './limits.ts'
 import { NS_XML, NS_XMLNS } from './ns.ts'
 import { decode, fromBytes } from './octets.ts'
 import type { Scope } from './tag.ts'
-import { ATTR_STRIDE, BINDING_STRIDE, grown, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
+import { ATTR_STRIDE, BINDING_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
 
 /** Binding of a prefix that is declared nowhere; of `xml`; of the stream header. Others are indices into `work.bound`. */
 const UNBOUND = -1
@@ -146,6 +146,18 @@ function clashes(w: Work, b: Uint8Array, base: number, one: number, two: number,
     return boundNs(w, b, base, binding, w.at[k + 1]!, w.at[k + 5]!, scope)
   }
   return text(one) === text(two)
+}
+
+/**
+ * True for a tag whose only matter is `xmlns='…'` with a namespace that, by its length alone, is none of those with rules: what
+ * nearly every payload has. Then it is dealt with.
+ */
+export function isPlainDeclaration(w: Work, tag: number, depth: number, content: string): boolean {
+  if ((tag & (HAS_PREFIX | HAS_REFERENCE)) !== 0) return false
+  const length = w.at[w.nsAttr + 4]! - w.at[w.nsAttr + 3]!
+  if (length === NS_XML.length || length === NS_XMLNS.length || length === content.length) return false
+  if (w.foreign < 0) w.foreign = depth
+  return true
 }
 
 /** Reads the declarations of a tag, then resolves its prefixes and finds attributes that are the same after that. */

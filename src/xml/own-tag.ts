@@ -79,15 +79,7 @@ export function isText(b: Uint8Array, start: number, text: string): boolean {
 }
 
 /** Notes a child of the stanza, so that its name need not be searched for. `start` is at its name. */
-export function keepKid(
-  w: Work,
-  b: Uint8Array,
-  base: number,
-  start: number,
-  nameEnd: number,
-  tag: number,
-  attrs: number,
-): void {
+export function keepKid(w: Work, start: number, nameEnd: number, tag: number): void {
   if (w.kidCount < 0) return
   if (
     w.kidCount === KIDS ||
@@ -102,9 +94,6 @@ export function keepKid(
   w.kids[n + 1] = nameEnd
   w.kids[n + 2] = -1
   if ((tag & HAS_XMLNS) === 0) return
-  for (let k = 0; k < attrs * ATTR_STRIDE; k += ATTR_STRIDE) {
-    if (w.at[k + 2]! - w.at[k + 1]! !== 5 || !isText(b, base + w.at[k + 1]!, 'xmlns')) continue
-    w.kids[n + 2] = w.at[k + 3]!
-    w.kids[n + 3] = w.at[k + 4]!
-  }
+  w.kids[n + 2] = w.at[w.nsAttr + 3]!
+  w.kids[n + 3] = w.at[w.nsAttr + 4]!
 }

@@ -17,7 +17,7 @@ import {
 } from './chars.ts'
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
-import { isQualified, popBindings, resolveTag } from './namespaces.ts'
+import { isPlainDeclaration, isQualified, popBindings, resolveTag } from './namespaces.ts'
 import { isText, keepKid, keepOwnTag, misplaced, sameBytes, unreadable } from './own-tag.ts'
 import type { Scope } from './tag.ts'
 import {
@@ -254,7 +254,10 @@ export function scan(
           // xml:lang alone needs no resolving: its prefix cannot mean anything else.
           if (length !== 8 || !isText(b, start, 'xml:lang')) tag |= HAS_PREFIX
           if (colon - mark === 5 && isText(b, start, 'xmlns')) tag |= HAS_XMLNS
-        } else if (length === 5 && b[start] === 0x78 && isText(b, start, 'xmlns')) tag |= HAS_XMLNS
+        } else if (length === 5 && b[start] === 0x78 && isText(b, start, 'xmlns')) {
+          tag |= HAS_XMLNS
+          w.nsAttr = attrs * ATTR_STRIDE
+        }
         const signature = length ^ (b[start]! << 24) ^ (b[i - 1]! << 16) ^ (b[start + (length >> 1)]! << 8)
         at = w.at
         const k = attrs * ATTR_STRIDE
@@ -371,7 +374,7 @@ export function scan(
           code = 'RTK_XML_DEPTH'
           break run
         }
-        if ((tag & (HAS_PREFIX | HAS_XMLNS)) !== 0) {
+        if ((tag & (HAS_PREFIX | HAS_XMLNS)) !== 0 && (depth === 0 || !isPlainDeclaration(w, tag, depth, content))) {
           w.depth = depth
           w.tag = tag
           w.attrs = attrs
@@ -389,7 +392,7 @@ export function scan(
             state = DONE
             break run
           }
-        } else if (depth === 1) keepKid(w, b, base, open[2]!, open[3]!, tag, attrs)
+        } else if (depth === 1) keepKid(w, open[2]!, open[3]!, tag)
         if (state === OPEN) depth++
         else {
           if (depth === 0) {

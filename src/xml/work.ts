@@ -62,6 +62,8 @@ export class Work implements Offsets {
   nameColon = -1
   quote = 0
   attrs = 0
+  /** Index of the `xmlns` attribute in `at`, when the tag has one. */
+  nsAttr = 0
   /** Bits of the tag that is being read. */
   tag = 0
   /** Level of the innermost element that declares a prefix, or -1. */
@@ -136,8 +138,8 @@ export class Work implements Offsets {
   /** The children as a list that outlives this, or undefined when they must be searched for. */
   listKids(): readonly number[] | undefined {
     if (this.kidCount < 0) return undefined
-    const list: number[] = []
-    for (let k = 0; k < this.kidCount * KID_STRIDE; k++) list.push(this.kids[k]!)
+    const list = new Array<number>(this.kidCount * KID_STRIDE)
+    for (let k = 0; k < list.length; k++) list[k] = this.kids[k]!
     return list
   }
 
