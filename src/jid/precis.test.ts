@@ -231,7 +231,7 @@ test('hostile input: ten times the length costs no more than a small multiple of
   const hostile = ['\u0301', '\u0628\u200c', '\u30fb', '\u064b\u200c', '\u3099\u0327', '\u0661', '\u{1d165}', '\u1100']
   const time = (text: string) => {
     const start = performance.now()
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 5; i++) {
       prepPassword(text)
       prepLocal(text)
       prepResource(text)
@@ -243,7 +243,7 @@ test('hostile input: ten times the length costs no more than a small multiple of
     const short = `a${unit.repeat(count)}`
     const long = `a${unit.repeat(count * 10)}`
     time(long)
-    const best = (text: string) => Math.min(...Array.from({ length: 5 }, () => time(text)))
+    const best = (text: string) => Math.min(...Array.from({ length: 4 }, () => time(text)))
     assert.ok(best(long) < 40 * best(short) + 2, `${JSON.stringify(unit)} is not linear`)
   }
 })
