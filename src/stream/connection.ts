@@ -125,7 +125,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   hold(): void {
     this.#holds++
     this.#scanner.stop()
-    this.#pause()
+    this.#regulate()
   }
 
   /** The last of nested calls lets kept input in at once: let nothing of yours come after it. */
@@ -202,8 +202,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     this.#kept = undefined
     this.#cancelDeadlines()
     // Read on, so that the peer's end is noticed and unread bytes do not make the kernel reset what is queued.
-    if (this.#isPaused) this.transport.resume()
-    this.#isPaused = false
+    this.#regulate()
     this.transport.close(this.#options.lingerMs ?? defaultLingerMs)
   }
 
@@ -242,10 +241,12 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     }
     if (this.#isBlocked) {
       this.#keep(bytes, start, end)
+      this.#regulate()
       return
     }
     this.#feed(bytes, start, end)
-    if (this.#kept === undefined && end - start >= (this.#options.turnBytes ?? defaultTurnBytes)) this.#yield()
+    if (end - start >= (this.#options.turnBytes ?? defaultTurnBytes)) this.#yield()
+    this.#regulate()
     if (this.#peerEnded && !this.#isBlocked) this.#machine?.peerEnded()
   }
 
@@ -306,7 +307,6 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
       joined.set(bytes.subarray(start, end), kept.length)
       this.#kept = joined
     }
-    this.#pause()
   }
 
   #discard(): void {
@@ -314,16 +314,19 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     this.#kept = undefined
   }
 
-  #pause(): void {
-    if (this.#isPaused || this.#intake === 'finished') return
-    this.#isPaused = true
-    this.transport.pause()
+  /** Reads exactly while it may go on with what is read. */
+  #regulate(): void {
+    if (this.#isFeeding || this.#isClosed) return
+    const shouldPause = this.#intake === 'open' && (this.#holds > 0 || this.#isYielding || this.#kept !== undefined)
+    if (shouldPause === this.#isPaused) return
+    this.#isPaused = shouldPause
+    if (shouldPause) this.transport.pause()
+    else this.transport.resume()
   }
 
   #yield(): void {
     if (this.#isYielding) return
     this.#isYielding = true
-    this.#pause()
     this.#options.clock.soon(nextTurn, this)
   }
 
@@ -341,12 +344,8 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
       this.#kept = undefined
       this.#feed(kept, 0, kept.length)
     }
-    if (this.#isBlocked && this.#intake === 'open') return
-    if (this.#isPaused && !this.#isClosed) {
-      this.#isPaused = false
-      this.transport.resume()
-    }
-    if (this.#peerEnded && this.#intake === 'open') this.#machine?.peerEnded()
+    this.#regulate()
+    if (this.#peerEnded && !this.#isBlocked) this.#machine?.peerEnded()
   }
 
   #cancelDeadlines(): void {
