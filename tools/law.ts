@@ -27,6 +27,7 @@ const TIERS: readonly (readonly [folder: string, tier: number])[] = [
   ['grid', 3],
   ['sync', 3],
   ['admin', 3],
+  ['server', 4],
   ['cli', 5],
   ['sim', 6],
 ]

@@ -55,6 +55,8 @@ export interface TlsServerContext {
 export interface TlsCertificate {
   readonly fingerprint: string
   readonly notAfter: Date
+  /** Whether it is for this domain name (ASCII form) or address; wildcards count (RFC 6125 section 6.4). */
+  isFor(name: string): boolean
 }
 
 export interface TlsClientOptions {
@@ -105,6 +107,11 @@ export interface Transport {
   /** Stops reading, so that back-pressure reaches the peer. */
   pause(): void
   resume(): void
+  /**
+   * Gives back bytes that were read and are for a TLS handshake that `startTlsServer` begins next: what came behind a
+   * PROXY header in one read. They are copied.
+   */
+  unread(bytes: Uint8Array): void
   /** STARTTLS on the live socket, server role. What was written before leaves in the clear first. */
   startTlsServer(context: TlsServerContext): void
   startTlsClient(options: TlsClientOptions): void

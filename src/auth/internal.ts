@@ -1,0 +1,125 @@
+/**
+ * The internal back end: accounts and SCRAM credentials in the store (XEP-0438). Passwords are not kept; each is stretched
+ * once for every hash, so that clients with any SCRAM mechanism sign in.
+ */
+import type { AccountState } from '../core/accounts.ts'
+import type { AccountEntry, AccountKeeper, AuthBackend, PasswordVerdict, SignInRecord } from '../core/auth.ts'
+import type { Host } from '../core/host.ts'
+import { accounts } from '../store/accounts.ts'
+import type { Store } from '../store/define.ts'
+import {
+  type CredentialRow,
+  Decoys,
+  deriveScram,
+  fromRow,
+  HASH_OF,
+  SALT_LENGTH,
+  type ScramName,
+  toRow,
+  verifyPassword,
+} from '../stream/sasl/index.ts'
+import type { Clock } from '../world/clock.types.ts'
+import type { Hashing } from '../world/hashing.types.ts'
+import type { Random } from '../world/random.types.ts'
+
+/** The strongest first; the first is what PLAIN is checked against. */
+const mechanisms: readonly ScramName[] = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
+
+export interface InternalNeeds {
+  readonly store: Store<typeof accounts>
+  readonly hashing: Hashing
+  readonly random: Random
+  readonly clock: Pick<Clock, 'wallMs'>
+  /** For PLAIN with a name that does not exist. */
+  readonly decoySecret: Uint8Array
+  /** `auth.scram_iterations`, for passwords set from now on. */
+  readonly iterations: number
+}
+
+export class InternalBackend implements AuthBackend, AccountKeeper {
+  readonly name = 'internal'
+  readonly scram = mechanisms
+  readonly scramIterations: number
+  readonly checksPasswords = true
+  readonly #needs: InternalNeeds
+  readonly #decoys: Decoys
+
+  constructor(needs: InternalNeeds) {
+    this.#needs = needs
+    this.scramIterations = needs.iterations
+    this.#decoys = new Decoys(needs.hashing, needs.decoySecret, needs.iterations)
+  }
+
+  get keeper(): AccountKeeper {
+    return this
+  }
+
+  async signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined> {
+    const row = await this.#needs.store.forSignIn({ host: host.domain, name: local, mechanism })
+    if (row === undefined) return undefined
+    const { state, parameters, value } = row
+    const credential = parameters === null || value === null ? undefined : fromRow({ mechanism, parameters, value })
+    return { state, credential }
+  }
+
+  async verify(host: Host, local: string, password: string): Promise<PasswordVerdict> {
+    const mechanism = mechanisms[0] as ScramName
+    const record = await this.signIn(host, local, mechanism)
+    const known = record?.credential
+    const decoy = this.#decoys.for(mechanism, local, host.domain)
+    // The same work for a name that does not exist.
+    const isRight = await verifyPassword(this.#needs.hashing, password, known ?? decoy, known !== undefined)
+    if (!isRight || record === undefined) return 'wrong'
+    return record.state === 'active' ? 'right' : 'account-disabled'
+  }
+
+  async exists(host: Host, local: string): Promise<boolean> {
+    return (await this.#needs.store.get({ host: host.domain, name: local })) !== undefined
+  }
+
+  async create(host: Host, local: string, password: string, origin: string): Promise<boolean> {
+    const credentials = await this.#credentials(password)
+    const result = await this.#needs.store.create(
+      { host: host.domain, name: local, state: 'active', origin, created: this.#needs.clock.wallMs() },
+      credentials,
+    )
+    return result.outcome === 'kept'
+  }
+
+  async setPassword(host: Host, local: string, password: string): Promise<boolean> {
+    const credentials = await this.#credentials(password)
+    const result = await this.#needs.store.replaceCredentials({ host: host.domain, name: local }, credentials)
+    return result.outcome === 'kept'
+  }
+
+  async setState(host: Host, local: string, state: AccountState): Promise<boolean> {
+    const result = await this.#needs.store.setState({ host: host.domain, name: local, state })
+    return result.outcome === 'kept'
+  }
+
+  async remove(host: Host, local: string): Promise<boolean> {
+    const result = await this.#needs.store.remove({ host: host.domain, name: local })
+    return result.outcome === 'kept'
+  }
+
+  async list(host: Host, after: string, limit: number): Promise<readonly AccountEntry[]> {
+    const rows = await this.#needs.store.list({ host: host.domain, after, limit })
+    return rows.map(({ name, state, origin, created }) => ({ local: name, state, origin, created: new Date(created) }))
+  }
+
+  async count(host: Host): Promise<number> {
+    return (await this.#needs.store.count({ host: host.domain }))?.accounts ?? 0
+  }
+
+  async #credentials(password: string): Promise<readonly CredentialRow[]> {
+    const { hashing, random, iterations } = this.#needs
+    const derived = await Promise.all(
+      mechanisms.map(async (mechanism) => {
+        const salt = random.bytes(SALT_LENGTH)
+        const credential = await deriveScram(hashing, HASH_OF[mechanism], password, salt, iterations)
+        return credential === undefined ? undefined : toRow(mechanism, credential)
+      }),
+    )
+    return derived.filter((row) => row !== undefined)
+  }
+}

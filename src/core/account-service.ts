@@ -1,0 +1,148 @@
+/**
+ * Accounts of all hosts: what administration does with them, and whether one exists. Behind it stand the hosts' back
+ * ends; the modules take part through hooks.
+ */
+import type { Jid } from '../jid/jid.ts'
+import { prepPassword } from '../jid/precis.ts'
+import { StreamError } from '../stanza/error.ts'
+import { BoundedCache } from '../store/cache.ts'
+import type { Stores } from '../store/store.types.ts'
+import type { Clock } from '../world/clock.types.ts'
+import type { AccountDirectory, AccountState } from './accounts.ts'
+import type { AccountEntry, AccountKeeper, AuthBackend } from './auth.ts'
+import { CommandError } from './command-error.ts'
+import type { Core } from './core.ts'
+import type { Host } from './host.ts'
+
+/** Accounts whose existence is remembered (`account_cache_entries`). */
+export const accountCacheMax = 50_000
+
+export class AccountService implements AccountDirectory {
+  readonly #backends: (host: Host) => AuthBackend
+  readonly #known: BoundedCache<true>
+  #core: Core | undefined
+  readonly #unfollow: () => void
+
+  /** `backends` gives the back end of a host; `host` finds one by its domain. */
+  constructor(clock: Pick<Clock, 'monoMs'>, stores: Stores, backends: (host: Host) => AuthBackend) {
+    this.#backends = backends
+    this.#known = new BoundedCache(clock, { maxEntries: accountCacheMax, load: (key) => this.#load(key) })
+    this.#unfollow = this.#known.follow(stores, 'account', 'account')
+  }
+
+  /** The core whose sessions and hooks it uses; given once, because the core needs the directory first. */
+  attach(core: Core): void {
+    this.#core = core
+  }
+
+  close(): void {
+    this.#unfollow()
+  }
+
+  exists(host: Host, local: string): boolean | Promise<boolean> {
+    const key = keyOf(host, local)
+    const known = this.#known.get(key)
+    if (known !== undefined) return known !== null
+    return this.#known.fetch(key).then((found) => found !== null)
+  }
+
+  async #load(key: string): Promise<true | undefined> {
+    const [domain = '', local = ''] = key.split('\0')
+    const host = this.#running.host(domain)
+    return host !== undefined && (await this.#backends(host).exists(host, local)) ? true : undefined
+  }
+
+  get #running(): Core {
+    if (this.#core === undefined) throw new Error('the account service has no core yet')
+    return this.#core
+  }
+
+  /** Makes an account. Throws `CommandError` RTK_ACCOUNT_EXISTS, RTK_ACCOUNT_PASSWORD, RTK_ACCOUNT_HOST. */
+  async add(jid: Jid, password: string, origin = 'admin'): Promise<void> {
+    const { host, keeper, local } = this.#target(jid)
+    if (!(await keeper.create(host, local, prepared(password), origin))) {
+      throw new CommandError('RTK_ACCOUNT_EXISTS', `${jid} exists already`)
+    }
+    this.#known.invalidate(keyOf(host, local))
+    this.#hooks(host)?.notice('account:created', { host, local })
+  }
+
+  /** Sets a password. Sessions that are bound go on. */
+  async setPassword(jid: Jid, password: string): Promise<void> {
+    const { host, keeper, local } = this.#target(jid)
+    if (!(await keeper.setPassword(host, local, prepared(password)))) throw missing(jid)
+  }
+
+  async setState(jid: Jid, state: AccountState): Promise<void> {
+    const { host, keeper, local } = this.#target(jid)
+    if (!(await keeper.setState(host, local, state))) throw missing(jid)
+    if (state !== 'active') this.#end(host, local, 'RTK_ACCOUNT_STATE', 'the account may not be used')
+  }
+
+  /**
+   * Removes an account with all that modules keep of it: nobody signs in any more, its sessions end, the modules delete,
+   * then the account goes. Throws RTK_ACCOUNT_DELETE when a module failed; trying again goes on where it stood.
+   */
+  async remove(jid: Jid): Promise<void> {
+    const { host, keeper, local } = this.#target(jid)
+    if (!(await keeper.setState(host, local, 'leaving'))) throw missing(jid)
+    this.#end(host, local, 'RTK_ACCOUNT_REMOVED', 'the account was removed')
+    const failed = (await this.#hooks(host)?.waitingNotice('account:delete', { host, local })) ?? 0
+    if (failed > 0) {
+      throw new CommandError('RTK_ACCOUNT_DELETE', `${jid}: ${failed} modules could not delete their data; try again`)
+    }
+    await keeper.remove(host, local)
+    this.#known.invalidate(keyOf(host, local))
+  }
+
+  list(host: Host, after: string, limit: number): Promise<readonly AccountEntry[]> {
+    return this.#keeper(host).list(host, after, limit)
+  }
+
+  count(host: Host): Promise<number> {
+    return this.#keeper(host).count(host)
+  }
+
+  #end(host: Host, local: string, code: 'RTK_ACCOUNT_REMOVED' | 'RTK_ACCOUNT_STATE', text: string): void {
+    for (const session of this.#running.sessions.ofAccount(host.domain, local)) {
+      session.close({ reason: 'kicked', detail: code }, new StreamError(code, 'not-authorized', text))
+    }
+  }
+
+  #hooks(host: Host) {
+    return this.#running.localHost(host.domain)?.type.hooks
+  }
+
+  #keeper(host: Host): AccountKeeper {
+    const { keeper, name } = this.#backends(host)
+    if (keeper === undefined) throw new CommandError('RTK_ACCOUNT_BACKEND', `the back end ${name} keeps no accounts`)
+    return keeper
+  }
+
+  #target(jid: Jid): { host: Host; keeper: AccountKeeper; local: string } {
+    const host = this.#running.host(jid.domain)
+    if (host === undefined) {
+      const known = this.#running.hosts().map((other) => other.domain)
+      throw new CommandError('RTK_ACCOUNT_HOST', `${jid.domain} is no host of this server`, `known: ${known.slice(0, 5).join(', ')}`)
+    }
+    if (jid.local === '') throw new CommandError('RTK_ACCOUNT_NAME', `${jid} names no account`)
+    return { host, keeper: this.#keeper(host), local: jid.local }
+  }
+}
+
+function keyOf(host: Host, local: string): string {
+  return `${host.domain}\0${local}`
+}
+
+function missing(jid: Jid): CommandError {
+  return new CommandError('RTK_ACCOUNT_UNKNOWN', `there is no account ${jid}`)
+}
+
+/** RFC 8265 section 4: a password that no client could ever send is refused when it is set. */
+function prepared(password: string): string {
+  const ready = prepPassword(password)
+  if (ready === undefined || ready === '') {
+    throw new CommandError('RTK_ACCOUNT_PASSWORD', 'the password is empty or holds characters that none may have')
+  }
+  return ready
+}

@@ -1,0 +1,56 @@
+/**
+ * Authentication back ends as the core sees them (DESIGN.md section 10). A back end declares what it can; the mechanisms
+ * that are offered follow from the host's back ends, never from the user.
+ */
+import type { AccountRefusal, ScramCredential, ScramName } from '../stream/sasl/sasl.types.ts'
+import type { AccountState } from './accounts.ts'
+import type { Host } from './host.ts'
+
+/** What SCRAM needs of an account that exists. */
+export interface SignInRecord {
+  readonly state: AccountState
+  /** Undefined when the account has no credential for the mechanism. */
+  readonly credential: ScramCredential | undefined
+}
+
+export type PasswordVerdict = 'right' | 'wrong' | AccountRefusal
+
+/** An account in a listing. */
+export interface AccountEntry {
+  readonly local: string
+  readonly state: AccountState
+  /** Who made it: `admin`, `registration`, the name of an import. */
+  readonly origin: string
+  readonly created: Date
+}
+
+/** Making and changing accounts, for back ends that keep them. Names are prepared, passwords too. */
+export interface AccountKeeper {
+  /** False when the account exists. */
+  create(host: Host, local: string, password: string, origin: string): Promise<boolean>
+  /** False when there is no such account. */
+  setPassword(host: Host, local: string, password: string): Promise<boolean>
+  /** False when there is no such account. */
+  setState(host: Host, local: string, state: AccountState): Promise<boolean>
+  /** The last step of a removal: the account itself. False when there is no such account. */
+  remove(host: Host, local: string): Promise<boolean>
+  /** A page of accounts behind `after` (''), in order of their names. */
+  list(host: Host, after: string, limit: number): Promise<readonly AccountEntry[]>
+  count(host: Host): Promise<number>
+}
+
+/** A back end. Its promises reject with `WorldError` when it cannot tell at the moment. */
+export interface AuthBackend {
+  readonly name: string
+  /** SCRAM mechanisms for which it has credentials. */
+  readonly scram: readonly ScramName[]
+  /** Iterations of credentials made now, so that unknown accounts look like known ones. */
+  readonly scramIterations: number
+  /** True when it can check a password that it is shown. */
+  readonly checksPasswords: boolean
+  readonly keeper: AccountKeeper | undefined
+  /** Undefined for an account that it does not know. */
+  signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>
+  verify(host: Host, local: string, password: string): Promise<PasswordVerdict>
+  exists(host: Host, local: string): Promise<boolean>
+}

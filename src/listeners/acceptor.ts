@@ -1,0 +1,180 @@
+/**
+ * Accepts connections for any protocol (features.md LST-08, LST-10, LST-13): the rate, the PROXY header, who may connect
+ * at all. Acceptor, TLS and protocol are chosen apart (DESIGN.md section 10).
+ */
+import type { ListenerConfig } from '../core/config/listener-section.ts'
+import type { Counter, Metrics } from '../core/metrics.ts'
+import { inNetwork, parseAddress } from '../core/network.ts'
+import { Shaper } from '../core/shaper.ts'
+import type { Clock } from '../world/clock.types.ts'
+import type { Log } from '../world/log.types.ts'
+import type { Endpoint, Listening, Net, Place, Transport, TransportHandler } from '../world/net.types.ts'
+import type { Admission, Refusal } from './admission.ts'
+import { readProxyHeader } from './proxy-header.ts'
+
+/** A connection that was let in, or is to be refused in the protocol's own words. */
+export interface Accepted {
+  readonly transport: Transport
+  readonly listener: ListenerConfig
+  /** The client, as the PROXY header says where there is one. */
+  readonly client: Endpoint
+  readonly refusal: Refusal | undefined
+  /** Bytes that a PROXY header brought along with it; the protocol handles them first. */
+  readonly early: Uint8Array | undefined
+  /** Told once when the connection is gone. */
+  left(): void
+}
+
+/** A protocol: what a listener does with a connection. Returns what handles its bytes from now on. */
+export interface Protocol {
+  readonly name: string
+  accept(connection: Accepted): TransportHandler
+}
+
+export interface AcceptorNeeds {
+  readonly net: Net
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly admission: Admission
+}
+
+/** A PROXY header must be there within this time (`proxy_header_timeout`). */
+const proxyHeaderMs = 5_000
+
+export class Acceptor {
+  readonly config: ListenerConfig
+  readonly #protocol: Protocol
+  readonly #needs: AcceptorNeeds
+  readonly #accepted: Counter
+  readonly #throttled: Counter
+  /** One connection is one "byte" of the accept rate. */
+  readonly #rate: Shaper | undefined
+  #listening: Listening | undefined
+
+  constructor(config: ListenerConfig, protocol: Protocol, needs: AcceptorNeeds) {
+    this.config = config
+    this.#protocol = protocol
+    this.#needs = needs
+    this.#accepted = needs.metrics.counter('ratatosk_connections_accepted_total', 'Connections accepted')
+    this.#throttled = needs.metrics.counter('ratatosk_accept_throttled_total', 'Times a listener stopped accepting by its rate')
+    const rate = config.accept_rate
+    this.#rate = Number.isFinite(rate) ? new Shaper(rate, Math.max(1, rate / 20), needs.clock.monoMs()) : undefined
+  }
+
+  /** Where it really listens: the port chosen when 0 was asked for. */
+  get place(): Place {
+    return this.#listening?.place ?? this.config.place
+  }
+
+  /** Rejects with `WorldError` RTK_NET_…. */
+  async open(place: Place = this.config.place): Promise<void> {
+    const { backlog, mode } = this.config
+    this.#listening = await this.#needs.net.listen(place, { backlog, mode }, (transport) => this.#accept(transport))
+  }
+
+  /** Stops listening; connections live on. */
+  async close(): Promise<void> {
+    await this.#listening?.close()
+    this.#listening = undefined
+  }
+
+  #accept(transport: Transport): TransportHandler {
+    this.#accepted.value++
+    this.#throttle()
+    if (!this.config.proxy_protocol) return this.#admit(transport, transport.remote, undefined)
+    const from = parseAddress(transport.remote.host)
+    const isTrusted = from === undefined || this.config.proxies.some((network) => inNetwork(from, network))
+    if (!isTrusted) {
+      this.#needs.log.warn('a connection without a balancer was refused', {
+        code: 'RTK_PROXY_UNTRUSTED',
+        listener: this.config.name,
+        address: transport.remote.host,
+      })
+      transport.destroy()
+    }
+    return new ProxyReader(transport, this.#needs, (client, early) => this.#admit(transport, client, early))
+  }
+
+  #admit(transport: Transport, client: Endpoint, early: Uint8Array | undefined): TransportHandler {
+    const { admission } = this.#needs
+    const isAllowed = this.config.access.allows({ address: client.host })
+    const refusal = isAllowed ? admission.enter(client.host, this.config.limits.connections_per_address) : 'RTK_LISTENER_ACCESS'
+    let isIn = refusal === undefined
+    return this.#protocol.accept({
+      transport,
+      listener: this.config,
+      client,
+      refusal,
+      early,
+      left: () => {
+        if (isIn) admission.leave(client.host)
+        isIn = false
+      },
+    })
+  }
+
+  /** Beyond the rate the kernel's queue holds the others; nobody is reset. */
+  #throttle(): void {
+    const waitMs = this.#rate?.take(1, this.#needs.clock.monoMs()) ?? 0
+    if (waitMs <= 0 || this.#listening === undefined) return
+    this.#throttled.value++
+    this.#listening.pauseAccepting()
+    this.#needs.clock.after(waitMs, (listening: Listening) => listening.resumeAccepting(), this.#listening)
+  }
+}
+
+/** Waits for the PROXY header; then the protocol takes over with what came behind it. */
+class ProxyReader implements TransportHandler {
+  readonly #transport: Transport
+  readonly #log: Log
+  readonly #next: (client: Endpoint, early: Uint8Array | undefined) => TransportHandler
+  readonly #deadline: { cancel(): void }
+  #read = new Uint8Array(0)
+
+  constructor(
+    transport: Transport,
+    needs: AcceptorNeeds,
+    next: (client: Endpoint, early: Uint8Array | undefined) => TransportHandler,
+  ) {
+    this.#transport = transport
+    this.#log = needs.log
+    this.#next = next
+    this.#deadline = needs.clock.after(proxyHeaderMs, (self: ProxyReader) => self.#fail('no PROXY header came'), this)
+  }
+
+  data(bytes: Uint8Array, start: number, end: number): void {
+    const all = new Uint8Array(this.#read.length + end - start)
+    all.set(this.#read)
+    all.set(bytes.subarray(start, end), this.#read.length)
+    this.#read = all
+    const reading = readProxyHeader(all)
+    if (reading.kind === 'more') return
+    if (reading.kind === 'fault') {
+      this.#fail(reading.text)
+      return
+    }
+    this.#deadline.cancel()
+    const early = reading.length < all.length ? all.slice(reading.length) : undefined
+    this.#transport.handler = this.#next(reading.source ?? this.#transport.remote, early)
+  }
+
+  #fail(text: string): void {
+    this.#deadline.cancel()
+    this.#log.warn('a connection without a proper PROXY header was dropped', {
+      code: 'RTK_PROXY_HEADER',
+      address: this.#transport.remote.host,
+      text,
+    })
+    this.#transport.destroy()
+  }
+
+  drained(): void {}
+  secured(): void {}
+  ended(): void {
+    this.#fail('the connection ended before its PROXY header')
+  }
+  closed(): void {
+    this.#deadline.cancel()
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Clients over TCP: STARTTLS (RFC 6120 section 5) and direct TLS (XEP-0368). The stream machine decides; here it meets
+ * accounts, sessions and limits.
+ */
+import type { Accepted, Protocol } from '../acceptor.ts'
+import { shaped } from '../shaped.ts'
+import { StreamError } from '../../stanza/error.ts'
+import { C2sServer } from '../../stream/c2s-server.ts'
+import { Connection } from '../../stream/connection.ts'
+import { clientFraming } from '../../stream/framing.ts'
+import type { TransportHandler } from '../../world/net.types.ts'
+import { C2sClient } from './client.ts'
+import type { C2sNeeds } from './needs.ts'
+import { streamLimits } from './limits.ts'
+
+/** What a refused client is told (RFC 6120 section 4.9.3.14 and 4.9.3.17). */
+const refusals = {
+  RTK_CONNECTIONS_MAX: ['resource-constraint', 'the server has too many connections'],
+  RTK_CONNECTIONS_PER_ADDRESS: ['policy-violation', 'too many connections from this address'],
+  RTK_LISTENER_ACCESS: ['policy-violation', 'this address may not connect'],
+  RTK_SIGN_IN_FAILURES: ['policy-violation', 'too many failed attempts to sign in'],
+} as const
+
+export class C2sProtocol implements Protocol {
+  readonly name = 'c2s'
+  readonly #needs: C2sNeeds
+
+  constructor(needs: C2sNeeds) {
+    this.#needs = needs
+  }
+
+  accept(accepted: Accepted): TransportHandler {
+    const { clock, random, hashing } = this.#needs
+    const { listener, transport } = accepted
+    const limits = streamLimits(listener.limits)
+    const isDirect = listener.tls === 'direct'
+    const tls = this.#needs.tls(listener)
+    const connection = new Connection(transport, {
+      clock,
+      framing: clientFraming,
+      limits: limits.before,
+      startTls: (socket) => socket.startTlsServer(tls),
+    })
+    const client = new C2sClient(this.#needs, accepted, connection)
+    const machine = new C2sServer({ effects: connection, driver: client, limits, random, hashing })
+    client.run(machine)
+    if (accepted.refusal !== undefined) {
+      const [condition, text] = refusals[accepted.refusal]
+      // The machine may speak only in a stream: it says so once the client has opened one, or its time is up.
+      client.refuse(new StreamError(accepted.refusal, condition, text))
+    }
+    if (accepted.early !== undefined && isDirect) transport.unread(accepted.early)
+    connection.run(machine, isDirect ? { domain: '' } : undefined)
+    const handler = shaped(connection, listener.shaper, accepted.client.host, clock)
+    transport.handler = handler
+    if (accepted.early !== undefined && !isDirect) handler.data(accepted.early, 0, accepted.early.length)
+    return handler
+  }
+}

@@ -1,0 +1,204 @@
+/** One client's connection: answers what its stream machine asks, and ties its session to it. */
+import type { AccountState } from '../../core/accounts.ts'
+import type { Host } from '../../core/host.ts'
+import { type Session } from '../../core/session.ts'
+import type { Jid } from '../../jid/jid.ts'
+import { makeJid } from '../../jid/jid.ts'
+import { StanzaError, StreamError } from '../../stanza/error.ts'
+import type { C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
+import type { C2sServer } from '../../stream/c2s-server.ts'
+import type { Connection } from '../../stream/connection.ts'
+import type { StreamEnd } from '../../stream/machine.types.ts'
+import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
+import { readScramName } from '../../stream/sasl/index.ts'
+import type { Element } from '../../xml/element.types.ts'
+import type { Accepted } from '../acceptor.ts'
+import type { C2sNeeds } from './needs.ts'
+
+const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
+const tooManyFailures = new StreamError('RTK_SIGN_IN_FAILURES', 'policy-violation', 'too many failed attempts to sign in')
+const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text: 'the host is not served any more' })
+
+export class C2sClient implements C2sDriver {
+  readonly #needs: C2sNeeds
+  readonly #accepted: Accepted
+  readonly #connection: Connection
+  #machine: C2sServer | undefined
+  #session: Session | undefined
+  #refusal: StreamError | undefined
+
+  constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection) {
+    this.#needs = needs
+    this.#accepted = accepted
+    this.#connection = connection
+  }
+
+  run(machine: C2sServer): void {
+    this.#machine = machine
+  }
+
+  /** This client is to be turned away as soon as it can be told why. */
+  refuse(error: StreamError): void {
+    this.#refusal = error
+  }
+
+  /** The server stops: clients that have no session yet are told too. */
+  stop(): void {
+    this.#machine?.close(errorStopping)
+  }
+
+  get defaultDomain(): string {
+    return this.#needs.defaultDomain()
+  }
+
+  host(domain: string): StreamHost | undefined {
+    const host = this.#needs.core.host(domain)
+    if (host === undefined) return undefined
+    const { listener } = this.#accepted
+    const hasCertificate = listener.tls !== 'none' && this.#needs.hasCertificate(listener, domain)
+    return { domain: host.domain, tls: hasCertificate ? 'required' : 'none' }
+  }
+
+  /** By the host's back end and configuration; -PLUS where the connection can be bound, PLAIN inside of TLS. */
+  mechanisms(streamHost: StreamHost, channel: Channel): readonly string[] {
+    const host = this.#needs.core.host(streamHost.domain)
+    if (host === undefined) return []
+    const backend = this.#needs.backend(host)
+    return this.#needs.auth(host).mechanisms.filter((name) => {
+      if (name === 'PLAIN') return channel.isSecure && backend.checksPasswords
+      const scram = readScramName(name)
+      if (scram === undefined || !backend.scram.includes(scram.mechanism)) return false
+      return !scram.plus || channel.channelBindings.length > 0
+    })
+  }
+
+  features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
+    const local = this.#needs.core.localHost(streamHost.domain)
+    if (local === undefined || stage === 'sasl') return []
+    return local.type.hooks.fold('stream:features', [], local.host)
+  }
+
+  lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
+    const host = this.#needs.core.host(streamHost.domain)
+    if (host === undefined) {
+      this.#answer(ticket, { kind: 'unavailable' })
+      return
+    }
+    const decoys = this.#needs.decoys(host)
+    this.#needs
+      .backend(host)
+      .signIn(host, request.username, request.mechanism)
+      .then(
+        (found) => {
+          const refusal = this.#refusalOf(host, request.username, found?.state)
+          this.#answer(ticket, decoys.answer(request, found?.credential, refusal))
+        },
+        (error) => this.#unavailable(ticket, error),
+      )
+  }
+
+  verify(ticket: Ticket, streamHost: StreamHost, username: string, password: string): void {
+    const host = this.#needs.core.host(streamHost.domain)
+    if (host === undefined) {
+      this.#answer(ticket, { kind: 'unavailable' })
+      return
+    }
+    this.#needs
+      .backend(host)
+      .verify(host, username, password)
+      .then(
+        (verdict) => {
+          const refusal = verdict === 'right' ? this.#refusalOf(host, username, 'active') : undefined
+          this.#answer(ticket, { kind: 'verified', result: refusal ?? verdict })
+        },
+        (error) => this.#unavailable(ticket, error),
+      )
+  }
+
+  /** Told only to a client that proves the password. */
+  #refusalOf(host: Host, username: string, state: AccountState | undefined): AccountRefusal | undefined {
+    if (state !== undefined && state !== 'active') return 'account-disabled'
+    const jid = makeJid(username, host.domain)
+    const subject = { host: host.domain, address: this.#accepted.client.host, ...(jid === undefined ? {} : { jid }) }
+    return this.#needs.auth(host).access.allows(subject) ? undefined : 'account-disabled'
+  }
+
+  #answer(ticket: Ticket, answer: ServerAnswer): void {
+    this.#machine?.answer(ticket, answer)
+  }
+
+  #unavailable(ticket: Ticket, error: unknown): void {
+    this.#needs.log.warn('an account could not be looked up', { code: 'RTK_SIGN_IN_UNAVAILABLE', error })
+    this.#answer(ticket, { kind: 'unavailable' })
+  }
+
+  signInFailed(failure: SignInFailure): void {
+    const { host: address } = this.#accepted.client
+    this.#needs.log.info('a sign-in failed', {
+      code: failure.code,
+      address,
+      host: failure.host.domain,
+      username: failure.username,
+      mechanism: failure.mechanism,
+      condition: failure.condition,
+    })
+    const isHis = failure.condition !== 'temporary-auth-failure' && failure.condition !== 'aborted'
+    // The machine is in the middle of it: the stream ends after the client has its failure.
+    if (isHis && this.#needs.admission.failed(address)) {
+      this.#needs.clock.soon((client: C2sClient) => client.#machine?.close(tooManyFailures), this)
+    }
+  }
+
+  bind(ticket: Ticket, streamHost: StreamHost, account: Jid, resource: string): void {
+    const host = this.#needs.core.host(streamHost.domain)
+    const machine = this.#machine
+    if (machine === undefined) return
+    if (host === undefined) {
+      machine.bound(ticket, errorHostGone)
+      return
+    }
+    const { listener, client, transport } = this.#accepted
+    const result = this.#needs.binder.bind({
+      account,
+      host,
+      resource,
+      link: this.#connection,
+      info: {
+        address: client.host,
+        port: client.port,
+        transport: listener.place.kind,
+        tls: transport.tls?.protocol ?? '',
+        auth: machine.account?.mechanism ?? '',
+        listener: listener.name,
+      },
+    })
+    if (result instanceof StanzaError) {
+      machine.bound(ticket, result)
+      return
+    }
+    this.#session = result
+    machine.bound(ticket, { jid: result.jid, sink: result })
+  }
+
+  claim(): boolean {
+    return false
+  }
+
+  ended(end: StreamEnd): void {
+    const session = this.#session
+    if (session === undefined) return
+    const detail = end.kind === 'error' || end.kind === 'peer-error' ? end.error.code : end.kind
+    session.linkEnded({ reason: end.kind === 'lost' ? 'lost' : end.kind === 'error' ? 'error' : 'closed', detail })
+  }
+
+  disconnected(): void {
+    this.#machine = undefined
+    this.#session = undefined
+    this.#accepted.left()
+  }
+
+  /** The refusal that waits for the stream, if any. */
+  get refusal(): StreamError | undefined {
+    return this.#refusal
+  }
+}

@@ -1,0 +1,32 @@
+/** The limits of a listener in the form that streams take. */
+import type { ConnectionLimits } from '../../core/config/limits.ts'
+import { defaultStreamLimits, type StreamLimits } from '../../stream/limits.ts'
+
+const made = new WeakMap<ConnectionLimits, StreamLimits>()
+
+/** One object a listener, shared by all its connections. */
+export function streamLimits(limits: ConnectionLimits): StreamLimits {
+  const known = made.get(limits)
+  if (known !== undefined) return known
+  const fresh: StreamLimits = {
+    negotiationMs: limits.sign_in_timeout,
+    negotiationBytes: limits.sign_in_bytes,
+    negotiationElements: limits.sign_in_elements,
+    saslRetries: limits.sign_in_attempts - 1,
+    bindRetries: defaultStreamLimits.bindRetries,
+    closingMs: limits.close_timeout,
+    before: { ...defaultStreamLimits.before, stanzaBytes: limits.sign_in_stanza_bytes, headerBytes: limits.header_bytes },
+    after: {
+      ...defaultStreamLimits.after,
+      stanzaBytes: limits.stanza_bytes,
+      headerBytes: limits.header_bytes,
+      depth: limits.depth,
+      elements: limits.elements,
+      attributes: limits.attributes,
+      nameBytes: limits.name_bytes,
+      prefixes: limits.prefixes,
+    },
+  }
+  made.set(limits, fresh)
+  return fresh
+}

@@ -1,0 +1,107 @@
+/**
+ * Certificates of a server: those of the configuration, and one of a local authority for hosts that none of them covers
+ * (XEP-0368 section 4: the name a client asks for chooses).
+ */
+import type { Config, ListenerConfig } from '../core/config/index.ts'
+import { toAscii } from '../jid/domain.ts'
+import type { Certificate, TlsCertificate, TlsServerContext } from '../world/net.types.ts'
+import type { World } from '../world/world.types.ts'
+
+/** Files of the local authority in the data directory. The key of the authority never leaves it. */
+const files = {
+  authority: { cert: 'tls/ca.pem', key: 'tls/ca.key' },
+  host: { cert: 'tls/host.pem', key: 'tls/host.key' },
+} as const
+
+export interface LocalAuthority {
+  /** PEM file that clients are told to trust. */
+  readonly file: string
+  readonly isNew: boolean
+}
+
+export class Certificates {
+  /** Undefined when every host has a certificate of its own, or the authority is switched off. */
+  readonly authority: LocalAuthority | undefined
+  readonly #byListener: ReadonlyMap<string, readonly TlsCertificate[]>
+  readonly #shared: readonly TlsCertificate[]
+  readonly #contexts = new Map<string, TlsServerContext>()
+
+  private constructor(
+    shared: readonly TlsCertificate[],
+    byListener: ReadonlyMap<string, readonly TlsCertificate[]>,
+    authority: LocalAuthority | undefined,
+  ) {
+    this.#shared = shared
+    this.#byListener = byListener
+    this.authority = authority
+  }
+
+  /** Reads and prepares all. Rejects with `WorldError` RTK_DISK_… or RTK_TLS_BAD_CERTIFICATE. */
+  static async load(config: Config, world: World): Promise<Certificates> {
+    const prepare = async (list: Config['tls']['certificates']) => {
+      const made: TlsCertificate[] = []
+      for (const { cert, key } of list) {
+        const certPem = await world.disk.readText(cert)
+        made.push(world.net.tls.prepare({ certPem, keyPem: await world.disk.readText(key) }))
+      }
+      return made
+    }
+    const shared = await prepare(config.tls.certificates)
+    const byListener = new Map<string, readonly TlsCertificate[]>()
+    for (const listener of config.listeners) byListener.set(listener.name, await prepare(listener.certificates))
+    const bare = [...config.hosts.keys()].filter((domain) => find(shared, domain) === undefined)
+    if (!config.tls.local_ca || bare.length === 0) return new Certificates(shared, byListener, undefined)
+    const { certificate, authority } = await localCertificate(config, world, bare)
+    return new Certificates([...shared, certificate], byListener, authority)
+  }
+
+  /** For a listener: its own certificates first. Asked at each handshake. */
+  context(listener: ListenerConfig): TlsServerContext {
+    const known = this.#contexts.get(listener.name)
+    if (known !== undefined) return known
+    const own = [...(this.#byListener.get(listener.name) ?? []), ...this.#shared]
+    const context: TlsServerContext = {
+      alpn: listener.protocol === 'c2s' ? ['xmpp-client'] : ['http/1.1'],
+      strictAlpn: listener.tls === 'direct',
+      requestPeerCertificate: false,
+      // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.
+      certificateFor: (name) => find(own, name) ?? own[0],
+    }
+    this.#contexts.set(listener.name, context)
+    return context
+  }
+
+  covers(listener: ListenerConfig, domain: string): boolean {
+    return find([...(this.#byListener.get(listener.name) ?? []), ...this.#shared], domain) !== undefined
+  }
+}
+
+function find(certificates: readonly TlsCertificate[], domain: string): TlsCertificate | undefined {
+  const name = toAscii(domain).toLowerCase()
+  return name === '' ? undefined : certificates.find((certificate) => certificate.isFor(name))
+}
+
+async function localCertificate(config: Config, world: World, domains: readonly string[]) {
+  const { disk, clock, net } = world
+  const path = (name: string) => disk.resolve(config.data_dir, name)
+  const read = async (pair: { cert: string; key: string }): Promise<Certificate | undefined> => {
+    if (!(await disk.exists(path(pair.cert))) || !(await disk.exists(path(pair.key)))) return undefined
+    return { certPem: await disk.readText(path(pair.cert)), keyPem: await disk.readText(path(pair.key)) }
+  }
+  const authority = await read(files.authority)
+  const host = await read(files.host)
+  const stored = { ...(authority === undefined ? {} : { authority }), ...(host === undefined ? {} : { host }) }
+  const { renewLocalCertificates } = await import('../world/local-ca.ts')
+  const made = renewLocalCertificates(stored, domains, clock.now())
+  await disk.makeDirectory(path('tls'), 0o700)
+  const write = async (pair: { cert: string; key: string }, certificate: Certificate) => {
+    await disk.writeText(path(pair.key), certificate.keyPem, 0o600)
+    await disk.writeText(path(pair.cert), certificate.certPem, 0o644)
+  }
+  if (made.authorityIsNew) await write(files.authority, made.authority)
+  if (made.hostIsNew) await write(files.host, made.host)
+  return {
+    certificate: net.tls.prepare(made.host),
+    authority: { file: path(files.authority.cert), isNew: made.authorityIsNew },
+  }
+}

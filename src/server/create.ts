@@ -1,0 +1,94 @@
+/** `createServer`: from options to a running server (DESIGN.md section 14). */
+import { controlSocketPath } from '../admin/control/path.ts'
+import { CommandError } from '../core/command-error.ts'
+import { type Config, ConfigError, type Mistake, finishConfig, openConfig } from '../core/config/index.ts'
+import type { ModuleDefinition } from '../core/module.ts'
+import { openSqlite, type Stores } from '../store/index.ts'
+import { createWorld } from '../world/index.ts'
+import type { Log } from '../world/log.types.ts'
+import type { World } from '../world/world.types.ts'
+import { defaultModules } from './modules.ts'
+import { loadPlugins, modulesByName, schemasOf } from './plugins.ts'
+import { Server } from './server.ts'
+
+export interface ServerOptions {
+  /** The configuration: a value as in the file, or `{ file }`. Default: `{}`, nothing but defaults. */
+  readonly config?: Readonly<Record<string, unknown>> | { readonly file: string }
+  /** In place of the configuration's `data_dir`. */
+  readonly dataDir?: string
+  /** Further modules, beside those that the configuration names under `plugins`. */
+  readonly plugins?: readonly ModuleDefinition[]
+  /** Where the log goes; without it there is none. */
+  readonly log?: Log
+  /** Opens the control socket; off by default. */
+  readonly control?: boolean | { readonly runtimeDir: string; readonly privateDir: string }
+  /** Clock, network, disk and dice; default: the real ones. */
+  readonly world?: World
+  /** Another store than the configuration's: tests hand in a simulated one. */
+  readonly stores?: (config: Config) => Promise<Stores>
+  /** Told of warnings in the configuration. */
+  readonly onWarning?: (mistake: Mistake) => void
+}
+
+/**
+ * Starts a server. Rejects with `ConfigError` (all mistakes at once), `WorldError` (address in use, data directory
+ * locked, store …) or `ModuleError`; then nothing stays open.
+ */
+export async function createServer(options: ServerOptions = {}): Promise<Server> {
+  const world = options.world ?? createWorld(options.log === undefined ? {} : { log: options.log })
+  const { config, modules } = await configure(options, world)
+  const isKept = config.store.engine !== 'memory'
+  if (isKept) await world.disk.makeDirectory(config.data_dir, 0o700)
+  const lock = isKept ? await world.disk.lock(config.data_dir) : undefined
+  try {
+    const stores = await (options.stores ?? openStores(world))(config)
+    try {
+      return await Server.start({ config, world, stores, modules, controlPath: controlPath(options, config), lock })
+    } catch (error) {
+      await stores.close()
+      throw error
+    }
+  } catch (error) {
+    await lock?.release()
+    throw error
+  }
+}
+
+/** The checked configuration with the modules that it may name. */
+export async function configure(
+  options: Pick<ServerOptions, 'config' | 'dataDir' | 'plugins' | 'onWarning'>,
+  world: Pick<World, 'disk' | 'net'>,
+): Promise<{ readonly config: Config; readonly modules: ReadonlyMap<string, ModuleDefinition> }> {
+  const { config: given = {}, dataDir, plugins = [], onWarning } = options
+  const isFile = 'file' in given && typeof given.file === 'string'
+  const opened = await openConfig(isFile ? { file: given.file as string } : { value: given }, world.disk)
+  const named = await loadPlugins(opened.document.plugins, world.disk.resolve(opened.folder, '.'))
+  const modules = modulesByName([...defaultModules, ...plugins, ...named])
+  const { config, mistakes } = await finishConfig(opened, {
+    modules: schemasOf(modules),
+    defaultModules: [...defaultModules, ...plugins, ...named].map((definition) => definition.name),
+    disk: world.disk,
+    tls: world.net.tls,
+    dataDir,
+  })
+  if (config === undefined) throw new ConfigError(mistakes)
+  for (const mistake of mistakes) onWarning?.(mistake)
+  return { config, modules }
+}
+
+function openStores(world: World): (config: Config) => Promise<Stores> {
+  return ({ store }) =>
+    openSqlite(world, {
+      path: store.engine === 'memory' ? ':memory:' : store.path,
+      synchronous: store.synchronous,
+    })
+}
+
+function controlPath(options: ServerOptions, config: Config): string | undefined {
+  const { control = false } = options
+  if (control === false || !config.control.enabled) return undefined
+  const { runtimeDir, privateDir } = control === true ? { runtimeDir: '', privateDir: '/tmp' } : control
+  const made = controlSocketPath({ socket: config.control.socket, dataDir: config.data_dir, runtimeDir, privateDir })
+  if (made instanceof CommandError) throw made
+  return made.path
+}

@@ -1,0 +1,28 @@
+/** Health and readiness for balancers and supervisors. */
+import type { HttpRoute } from '../core/http-routes.ts'
+import type { Stores } from '../store/index.ts'
+
+export interface HealthSource {
+  readonly isClosing: boolean
+  readonly stores: Pick<Stores, 'state'>
+}
+
+function answer(status: number, body: Readonly<Record<string, string>>): Response {
+  return new Response(`${JSON.stringify(body)}\n`, { status, headers: { 'content-type': 'application/json' } })
+}
+
+/** `/health`: the process lives. `/ready`: it takes clients, which needs its store. */
+export function health(server: HealthSource): readonly HttpRoute[] {
+  return [
+    { method: 'GET', path: '/health', handle: () => answer(200, { status: 'ok' }) },
+    {
+      method: 'GET',
+      path: '/ready',
+      handle: () => {
+        if (server.isClosing) return answer(503, { status: 'stopping' })
+        const { name } = server.stores.state
+        return name === 'open' ? answer(200, { status: 'ok' }) : answer(503, { status: 'store', store: name })
+      },
+    },
+  ]
+}

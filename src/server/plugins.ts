@@ -1,0 +1,43 @@
+/** Plugins: modules of others, given as values, packages or paths (DESIGN.md section 14). */
+import type { OptionSchema } from '../core/config/option.ts'
+import type { ModuleDefinition } from '../core/module.ts'
+import { WorldError } from '../world/error.ts'
+import { loadModule } from '../world/load-module.ts'
+
+/** What a package or file exports: one module as `default`, or several in a list. */
+export async function loadPlugins(names: readonly string[], folder: string): Promise<readonly ModuleDefinition[]> {
+  const found: ModuleDefinition[] = []
+  for (const name of names) {
+    const { default: exported } = await loadModule(name, folder)
+    for (const definition of Array.isArray(exported) ? exported : [exported]) {
+      if (!isModule(definition)) {
+        const text = `plugin ${name}: its default export is no module (defineModule)`
+        throw new WorldError('RTK_PLUGIN_FAILED', text, { temporary: false })
+      }
+      found.push(definition)
+    }
+  }
+  return found
+}
+
+function isModule(value: unknown): value is ModuleDefinition {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, setup } = value as { name?: unknown; setup?: unknown }
+  return typeof name === 'string' && typeof setup === 'function'
+}
+
+/** By name; throws when two modules have one name. */
+export function modulesByName(modules: readonly ModuleDefinition[]): ReadonlyMap<string, ModuleDefinition> {
+  const byName = new Map<string, ModuleDefinition>()
+  for (const definition of modules) {
+    if (byName.has(definition.name)) {
+      throw new WorldError('RTK_PLUGIN_NAME', `there are two modules named ${definition.name}`, { temporary: false })
+    }
+    byName.set(definition.name, definition)
+  }
+  return byName
+}
+
+export function schemasOf(modules: ReadonlyMap<string, ModuleDefinition>): ReadonlyMap<string, OptionSchema> {
+  return new Map([...modules].map(([name, definition]) => [name, definition.options ?? {}]))
+}

@@ -1,0 +1,248 @@
+/**
+ * A running server: everything put together (DESIGN.md section 14). It installs no signal handler, prints nothing, never
+ * exits, and keeps nothing at module level; two of them live in one process.
+ */
+import { openControl, type Control } from '../admin/control/server.ts'
+import { coreCommands } from '../admin/commands/index.ts'
+import { InternalBackend } from '../auth/internal.ts'
+import { secretStore } from '../auth/secrets.store.ts'
+import { AccountService } from '../core/account-service.ts'
+import type { AuthBackend } from '../core/auth.ts'
+import { Binder } from '../core/binder.ts'
+import { CommandRegistry } from '../core/commands.ts'
+import type { Config, HostTypeConfig } from '../core/config/index.ts'
+import { Core } from '../core/core.ts'
+import type { Host } from '../core/host.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { ModuleDefinition } from '../core/module.ts'
+import { ModuleSet } from '../core/module-set.ts'
+import { softwareVersion } from '../core/software.ts'
+import { Admission } from '../listeners/admission.ts'
+import { C2sProtocol } from '../listeners/c2s/c2s.ts'
+import { HttpProtocol } from '../listeners/http/http.ts'
+import { accounts } from '../store/accounts.ts'
+import type { Store, Stores } from '../store/index.ts'
+import { Decoys } from '../stream/sasl/index.ts'
+import type { World } from '../world/world.types.ts'
+import { Certificates, type LocalAuthority } from './certificates.ts'
+import { health } from './health.ts'
+import { coreLimits } from './limits.ts'
+import { Listeners, type OpenListener } from './listeners.ts'
+
+export interface ServerParts {
+  readonly config: Config
+  readonly world: World
+  readonly stores: Stores
+  readonly modules: ReadonlyMap<string, ModuleDefinition>
+  /** Path of the control socket; undefined: none is opened. */
+  readonly controlPath: string | undefined
+  /** Released last. */
+  readonly lock: { release(): Promise<void> } | undefined
+}
+
+/** Sessions have this long to take what is queued when the server stops (`stop_timeout`). */
+const stopTimeoutMs = 5_000
+
+export class Server {
+  readonly config: Config
+  readonly core: Core
+  readonly commands: CommandRegistry
+  readonly accounts: AccountService
+  readonly #parts: ServerParts
+  readonly #world: World
+  readonly #certificates: Certificates
+  readonly #listeners: Listeners
+  readonly #moduleSets = new Map<string, ModuleSet>()
+  readonly #admission: Admission
+  readonly #c2s: C2sProtocol
+  readonly #startedMs: number
+  #control: Control | undefined
+  #closing: Promise<void> | undefined
+
+  /** Starts a server; when something fails, all that was opened is closed again. */
+  static async start(parts: ServerParts): Promise<Server> {
+    const { stores, config, world } = parts
+    const secret = await decoySecret(await stores.open(secretStore), world)
+    const store = await stores.open(accounts)
+    const certificates = await Certificates.load(config, world)
+    const server = new Server(parts, certificates, store, secret)
+    try {
+      await server.#open()
+    } catch (error) {
+      await server.close()
+      throw error
+    }
+    return server
+  }
+
+  private constructor(parts: ServerParts, certificates: Certificates, store: Store<typeof accounts>, secret: Uint8Array) {
+    const { config, world, stores } = parts
+    this.#parts = parts
+    this.#world = world
+    this.config = config
+    this.#certificates = certificates
+    this.#startedMs = world.clock.monoMs()
+    const backends = new Map<string, AuthBackend>()
+    const decoys = new Map<string, Decoys>()
+    for (const type of config.host_types.values()) {
+      const iterations = type.auth.scram_iterations
+      const { hashing, random, clock } = world
+      backends.set(type.name, new InternalBackend({ store, hashing, random, clock, decoySecret: secret, iterations }))
+      decoys.set(type.name, new Decoys(hashing, secret, iterations))
+    }
+    const backend = (host: Host) => backends.get(host.type) as AuthBackend
+    this.accounts = new AccountService(world.clock, stores, backend)
+    this.core = new Core(world, this.accounts, coreLimits(config.limits))
+    this.accounts.attach(this.core)
+    this.commands = new CommandRegistry()
+    this.#admission = new Admission(world.clock, () => admissionLimits(config), this.core.metrics)
+    const binder = new Binder({
+      sessions: this.core.sessions,
+      random: world.random,
+      metrics: this.core.metrics,
+      policy: (host) => bindPolicy(this.#hostType(host)),
+      create: (link, jid, host, info) => this.core.bind(link, jid, host, info),
+    })
+    this.#c2s = new C2sProtocol({
+      clock: world.clock,
+      random: world.random,
+      hashing: world.hashing,
+      log: world.log,
+      core: this.core,
+      binder,
+      admission: this.#admission,
+      defaultDomain: () => config.hosts.keys().next().value ?? 'localhost',
+      backend,
+      auth: (host) => this.#hostType(host).auth,
+      decoys: (host) => decoys.get(host.type) as Decoys,
+      tls: (listener) => certificates.context(listener),
+      hasCertificate: (listener, domain) => certificates.covers(listener, domain),
+    })
+    const http = new HttpProtocol({ world, routes: this.core.http, tls: (listener) => certificates.context(listener) })
+    this.#listeners = new Listeners([this.#c2s, http], {
+      net: world.net,
+      clock: world.clock,
+      log: world.log,
+      metrics: this.core.metrics,
+      admission: this.#admission,
+    })
+  }
+
+  #hostType(host: Host): HostTypeConfig {
+    return this.config.host_types.get(host.type) as HostTypeConfig
+  }
+
+  async #open(): Promise<void> {
+    const { config, modules, stores } = this.#parts
+    for (const { domain, type } of config.hosts.values()) this.core.addHost(domain, this.core.hostType(type))
+    for (const type of config.host_types.values()) {
+      if (this.core.hosts(type.name).length === 0) continue
+      const set = new ModuleSet(this.core, this.core.hostType(type.name), stores, this.commands)
+      this.#moduleSets.set(type.name, set)
+      await set.load(
+        [...type.modules].map(([name, options]) => ({ definition: modules.get(name) as ModuleDefinition, options })),
+      )
+    }
+    for (const command of coreCommands(this)) this.commands.add(command)
+    for (const route of health(this)) this.core.http.add(route)
+    await this.#listeners.open(config)
+    await this.#openControl()
+  }
+
+  async #openControl(): Promise<void> {
+    const { controlPath, config, world } = this.#parts
+    if (controlPath === undefined) return
+    this.#control = await openControl({
+      net: world.net,
+      log: world.log,
+      commands: this.commands,
+      path: controlPath,
+      version: softwareVersion,
+      lineBytesMax: config.limits.control_line_bytes,
+      connectionsMax: config.limits.control_connections,
+    })
+  }
+
+  /** Where it listens, real ports included. */
+  get listening(): readonly OpenListener[] {
+    return this.#listeners.list
+  }
+
+  /** The local authority whose certificate clients are told to trust, when there is one. */
+  get authority(): LocalAuthority | undefined {
+    return this.#certificates.authority
+  }
+
+  get controlPath(): string | undefined {
+    return this.#control?.path
+  }
+
+  get hosts(): readonly Host[] {
+    return this.core.hosts()
+  }
+
+  get metrics(): Metrics {
+    return this.core.metrics
+  }
+
+  get stores(): Stores {
+    return this.#parts.stores
+  }
+
+  get upMs(): number {
+    return this.#world.clock.monoMs() - this.#startedMs
+  }
+
+  get isClosing(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** The modules of a host type. */
+  modulesOf(type: string): ModuleSet | undefined {
+    return this.#moduleSets.get(type)
+  }
+
+  /** Ends sessions with `system-shutdown`, lets what is queued leave, closes the store. Once; later calls wait for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#listeners.close()
+    this.#c2s.stop()
+    this.core.close()
+    await this.#c2s.drained(stopTimeoutMs)
+    for (const set of [...this.#moduleSets.values()].reverse()) await set.unloadAll()
+    await this.#control?.close()
+    this.accounts.close()
+    await this.#parts.stores.close()
+    await this.#parts.lock?.release()
+  }
+}
+
+/** Made once and kept: salts of unknown names must look the same after a restart. */
+async function decoySecret(store: Store<typeof secretStore>, world: World): Promise<Uint8Array> {
+  const name = 'decoy'
+  await store.add({ name, value: world.random.bytes(32) })
+  const kept = await store.get({ name })
+  if (kept === undefined) throw new Error('the secret for unknown names was not kept')
+  return kept.value
+}
+
+function admissionLimits({ limits }: Config) {
+  return {
+    connections: limits.connections,
+    failures: limits.sign_in_failures,
+    failureWindowMs: limits.sign_in_failure_window,
+  }
+}
+
+function bindPolicy({ session }: HostTypeConfig) {
+  return {
+    conflict: session.conflict,
+    count: session.max_per_user_policy,
+    sessionsMax: (jid: Parameters<Binder['bind']>[0]['account'], info: { readonly address: string }) =>
+      session.max_per_user.valueFor({ jid, host: jid.domain, address: info.address }),
+  }
+}
