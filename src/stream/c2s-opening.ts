@@ -43,6 +43,7 @@ export function readOpening(header: StreamHeader, before: Before, driver: C2sDri
   }
   const fault = headerFault(header) ?? identityFault(fromText, from, before.account)
   if (fault !== undefined) return { ours, result: fault }
+  if (driver.refusal !== undefined) return { ours, result: driver.refusal }
   if (host === undefined) return { ours, result: found === 'gone' ? c2sErrors.hostGone : c2sErrors.hostUnknown }
   if (!isModern) return { ours, result: c2sErrors.version }
   if (before.host !== undefined && before.host.domain !== host.domain) return { ours, result: c2sErrors.hostChanged }

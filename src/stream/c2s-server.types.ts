@@ -7,7 +7,7 @@ import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/index.ts'
 import type { StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
-import type { ChannelBindings, SaslFailure, ServerLookup, ServerVerify } from './sasl/index.ts'
+import type { ChannelBindings, SaslCondition, SaslFailure, ServerLookup } from './sasl/index.ts'
 
 /** What the machine must know of a host that it serves. */
 export interface StreamHost {
@@ -42,13 +42,16 @@ export interface SignInFailure {
   readonly username: string
   /** '' when none was chosen. */
   readonly mechanism: string
-  readonly failure: SaslFailure
+  readonly condition: SaslCondition
+  readonly code: SaslFailure['code']
 }
 
 /** A driver's methods are called by the machine, never from outside of one of its inputs. Answers may come at once or later. */
 export interface C2sDriver {
   /** The `from` of a response header when the client's `to` is none of ours (section 4.9.1.3). */
   readonly defaultDomain: string
+  /** Why this client is turned away as soon as its header has come (too many connections …); undefined to let it in. */
+  readonly refusal: StreamError | undefined
   /** `gone`: no longer served (`host-gone`); undefined: never heard of. `domain` is prepared. */
   host(domain: string): StreamHost | 'gone' | undefined
   /** The host's back ends decide, never the user. In order of preference; names as in the SASL registry. */
@@ -61,7 +64,7 @@ export interface C2sDriver {
   /** Asks for what SCRAM needs of an account; answered by `machine.answer`, for unknown names with a decoy. */
   lookUp(ticket: Ticket, host: StreamHost, request: ServerLookup): void
   /** Asks whether a password is right; answered by `machine.answer`. */
-  verify(ticket: Ticket, host: StreamHost, request: ServerVerify): void
+  verify(ticket: Ticket, host: StreamHost, username: string, password: string): void
   /** Told of each failure, before the client is. */
   signInFailed(failure: SignInFailure): void
   /**

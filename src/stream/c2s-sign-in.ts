@@ -97,8 +97,9 @@ export class SignIn {
         const ticket = this.#whole.ask()
         this.#state = { kind: 'asking', exchange, ticket }
         const { driver } = this.#whole.needs
-        if (outcome.question.kind === 'verify') driver.verify(ticket, this.#host, outcome.question)
-        else driver.lookUp(ticket, this.#host, outcome.question)
+        const { question } = outcome
+        if (question.kind === 'lookup') driver.lookUp(ticket, this.#host, question)
+        else driver.verify(ticket, this.#host, question.username, question.password)
         return
       }
       case 'success':
@@ -115,10 +116,11 @@ export class SignIn {
     this.#state = waiting
     const { driver, effects, limits } = this.#whole.needs
     const username = exchange?.username ?? ''
-    driver.signInFailed({ host: this.#host, username, mechanism: exchange?.mechanism ?? '', failure })
+    const { condition, code } = failure
+    driver.signInFailed({ host: this.#host, username, mechanism: exchange?.mechanism ?? '', condition, code })
     effects.send(failureElement(failure))
     // An abort is no attempt at a password; `negotiation_elements` bounds those.
-    if (failure.condition === 'aborted') return
+    if (condition === 'aborted') return
     this.#failures++
     // Section 6.4.5.
     if (this.#failures > limits.saslRetries) this.#whole.close(c2sErrors.saslRetries)

@@ -1,6 +1,6 @@
 /** For the tests of this folder: a clock that is wound by hand, transports in memory, a driver with accounts, a client of raw text. */
 import { type Jid, jid } from '../jid/index.ts'
-import type { StanzaError } from '../stanza/error.ts'
+import type { StreamError } from '../stanza/error.ts'
 import type { Clock, Timer } from '../world/clock.types.ts'
 import { RealHashing } from '../world/hashing.ts'
 import type {
@@ -397,6 +397,7 @@ export class Recorder implements StanzaSink {
 /** A driver over plain maps; answers at once, or when `later` is on by `answerAll`. */
 export class TestDriver implements C2sDriver {
   readonly defaultDomain = 'localhost'
+  refusal: StreamError | undefined = undefined
   readonly hosts = new Map<string, StreamHost | 'gone'>([['localhost', { domain: 'localhost', tls: 'required' }]])
   readonly accounts = new Map<string, TestAccount>()
   readonly decoys = new Decoys(hashing, Buffer.from('secret of thirty-two bytes, more'), 4096)
@@ -442,12 +443,11 @@ export class TestDriver implements C2sDriver {
     })
   }
 
-  verify(ticket: Ticket, _host: StreamHost, request: ServerVerify): void {
+  verify(ticket: Ticket, _host: StreamHost, username: string, password: string): void {
     this.#reply(() => {
-      const account = this.accounts.get(request.username)
+      const account = this.accounts.get(username)
       if (this.isUnavailable) this.machine?.answer(ticket, { kind: 'unavailable' })
-      else if (account?.password !== request.password)
-        this.machine?.answer(ticket, { kind: 'verified', result: 'wrong' })
+      else if (account?.password !== password) this.machine?.answer(ticket, { kind: 'verified', result: 'wrong' })
       else this.machine?.answer(ticket, { kind: 'verified', result: account.refusal ?? 'right' })
     })
   }
@@ -571,4 +571,3 @@ export function signIn(client: RawClient, password = 'r0m30'): void {
 }
 
 export const juliet = jid('juliet@localhost/made')
-export type { StanzaError }
