@@ -1,5 +1,5 @@
 /** The real hashing door, on OpenSSL by way of Node. Passwords are stretched in the thread pool, a few at a time. */
-import { createHmac, hash, pbkdf2, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import type { Hashing, HashName } from './hashing.types.ts'
 
 const lengths: Readonly<Record<HashName, number>> = { sha1: 20, sha256: 32, sha512: 64 }
@@ -56,4 +56,9 @@ export class RealHashing implements Hashing {
     this.#running--
     this.#waiting.shift()?.()
   }
+}
+
+/** PBKDF2 on the calling thread: for the simulator, where nothing may run beside it. */
+export function stretchNow(name: HashName, password: string, salt: Uint8Array, iterations: number): Uint8Array {
+  return pbkdf2Sync(password, salt, iterations, lengths[name], name)
 }

@@ -113,6 +113,8 @@ class PlainTransport extends BaseTransport {
 
   protected secureServer(context: TlsServerContext): void {
     const { tls } = this.#around
+    const early = this.takeUnread()
+    if (early !== undefined) this.#socket.unshift(early)
     this.#layer(() => {
       const secure = new TLSSocket(this.#socket, tls.serverOptions(context))
       secure.once('secure', () => this.secureDone(tls.serverInfo(secure)))

@@ -310,7 +310,10 @@ export class FastTransport extends BaseTransport {
   protected secureServer(context: TlsServerContext): void {
     const { tls } = this.#shared
     const secure = this.#wrap(tls.serverOptions(context))
-    secure?.once('secure', () => this.secureDone(tls.serverInfo(secure)))
+    if (secure === undefined) return
+    secure.once('secure', () => this.secureDone(tls.serverInfo(secure)))
+    const early = this.takeUnread()
+    if (early !== undefined) (this.#stream as Handle & { receive(bytes: Buffer): void }).receive(early)
   }
 
   protected secureClient(options: TlsClientOptions): void {

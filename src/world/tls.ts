@@ -2,7 +2,7 @@
  * The TLS engine on Node's own (DESIGN.md section 10): contexts, names, ALPN and what is known of an established layer.
  * TLS 1.2 at least. How the layer is put on a connection is the socket door's work.
  */
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   checkServerIdentity,
@@ -12,6 +12,7 @@ import {
   type TLSSocket,
   type TLSSocketOptions,
 } from 'node:tls'
+import { readCertificate } from './certificate.ts'
 import { WorldError } from './error.ts'
 import type {
   Certificate,
@@ -40,14 +41,16 @@ export type PeerCertificate = NonNullable<TlsInfo['peerCertificate']>
 class PreparedCertificate implements TlsCertificate {
   readonly fingerprint: string
   readonly notAfter: Date
+  readonly isFor: (name: string) => boolean
   readonly pem: Certificate
   readonly #context: SecureContext
   readonly #asking = new Map<string | undefined, SecureContext>()
 
   constructor(pem: Certificate) {
-    const certificate = new X509Certificate(pem.certPem)
-    this.fingerprint = createHash('sha256').update(certificate.raw).digest('hex')
-    this.notAfter = new Date(certificate.validTo)
+    const { fingerprint, notAfter, isFor } = readCertificate(pem.certPem)
+    this.fingerprint = fingerprint
+    this.notAfter = notAfter
+    this.isFor = isFor
     this.pem = pem
     // An empty list of roots: a context that never verifies anybody need not hold the system's.
     this.#context = this.#create({ ca: [] })

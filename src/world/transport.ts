@@ -14,7 +14,7 @@ import type {
   TransportHandler,
 } from './net.types.ts'
 import { tlsCause } from './net-error.ts'
-import type { Flushable, Turn } from './turn.ts'
+import type { Flushable, TurnEnd } from './turn.ts'
 
 /** How long `close` waits for the peer when its caller names no time, in milliseconds. */
 export const DEFAULT_LINGER_MS = 5_000
@@ -22,7 +22,7 @@ export const DEFAULT_LINGER_MS = 5_000
 /** What a transport needs of its world. One object serves all transports of a world. */
 export interface TransportSurroundings {
   readonly clock: Clock
-  readonly turn: Turn
+  readonly turn: TurnEnd
 }
 
 const OPEN = 0
@@ -60,6 +60,8 @@ export abstract class BaseTransport implements Transport, Flushable {
   /** What was written before TLS was started and must leave in the clear first. */
   #clear = ''
   #begin: (() => void) | undefined = undefined
+  /** Given back for the handshake. */
+  #unread: Buffer | undefined = undefined
   #linger: Timer | undefined = undefined
   #cause: CloseCause | undefined = undefined
 
@@ -121,6 +123,10 @@ export abstract class BaseTransport implements Transport, Flushable {
     if (!this.shaking) this.reading(true)
   }
 
+  unread(bytes: Uint8Array): void {
+    this.#unread = this.#unread === undefined ? Buffer.from(bytes) : Buffer.concat([this.#unread, bytes])
+  }
+
   startTlsServer(context: TlsServerContext): void {
     this.#startTls(() => this.secureServer(context))
   }
@@ -145,6 +151,13 @@ export abstract class BaseTransport implements Transport, Flushable {
 
   destroy(): void {
     this.#drop(this.#cause ?? (this.#peerEnded ? PEER : LOCAL), true)
+  }
+
+  /** What was given back, once. */
+  protected takeUnread(): Buffer | undefined {
+    const bytes = this.#unread
+    this.#unread = undefined
+    return bytes
   }
 
   protected get open(): boolean {
@@ -293,6 +306,7 @@ export abstract class BaseTransport implements Transport, Flushable {
     this.#backlogBytes = 0
     this.#busy = false
     this.#begin = undefined
+    this.#unread = undefined
     if (this.#linger !== undefined) this.#linger.cancel()
     this.#linger = undefined
   }

@@ -8,23 +8,29 @@ export interface Flushable {
   flush(): void
 }
 
+/** The simulator has its own. */
+export interface TurnEnd {
+  /** Calls `fn(arg)` at the end of this turn; what is added meanwhile waits for the next turn. */
+  soon<T>(fn: (arg: T) => void, arg: T): void
+  /** Calls `flush` once at the end of this turn, after the `soon` callbacks. The caller asks once a turn. */
+  flushAtEnd(transport: Flushable): void
+}
+
 type Callback = (arg: never) => void
 
-export class Turn {
+export class Turn implements TurnEnd {
   #callbacks: Callback[] = []
   #args: unknown[] = []
   #dirty: Flushable[] = []
   #armed = false
   readonly #end = (): void => this.#run()
 
-  /** Calls `fn(arg)` at the end of this turn; what is added meanwhile waits for the next turn. */
   soon<T>(fn: (arg: T) => void, arg: T): void {
     this.#callbacks.push(fn as Callback)
     this.#args.push(arg)
     this.#arm()
   }
 
-  /** Calls `flush` once at the end of this turn, after the `soon` callbacks. The caller asks once a turn. */
   flushAtEnd(transport: Flushable): void {
     this.#dirty.push(transport)
     this.#arm()

@@ -1,0 +1,30 @@
+/** Facts of a PEM certificate that both TLS engines, the real and the simulated, ask for. */
+import { createHash, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+
+export interface CertificateFacts {
+  readonly der: Uint8Array
+  /** SHA-256 of the DER, hexadecimal. */
+  readonly fingerprint: string
+  readonly notAfter: Date
+  /** Whether it is for this domain name or address. */
+  isFor(name: string): boolean
+  /** Whether one of these roots signed it. */
+  isSignedBy(rootsPem: string): boolean
+}
+
+/** Throws when the PEM holds no certificate. */
+export function readCertificate(pem: string): CertificateFacts {
+  const certificate = new X509Certificate(pem)
+  return {
+    der: certificate.raw,
+    fingerprint: createHash('sha256').update(certificate.raw).digest('hex'),
+    notAfter: new Date(certificate.validTo),
+    isFor: (name) => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined,
+    isSignedBy: (rootsPem) =>
+      (rootsPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).some((root) => {
+        const authority = new X509Certificate(root)
+        return certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
+      }),
+  }
+}
