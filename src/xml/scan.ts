@@ -1,6 +1,8 @@
 /**
  * The scan: one loop over bytes that checks everything RFC 6120 section 11 and XML demand, and can stop and go on at any byte.
- * It is one long function on purpose: state lives in local variables, and no call is made for an ordinary byte.
+ * It is one long function on purpose: state lives in local variables, and no call is made for an ordinary byte. States are
+ * written as numbers, their names (`work.ts`) beside them: a switch over literals becomes a jump table, one over imported
+ * constants a chain of loads that costs a sixth of the scan.
  */
 import {
   BAD_UTF8,
@@ -20,34 +22,7 @@ import type { ScannerLimits } from './limits.ts'
 import { isPlainDeclaration, isQualified, popBindings, resolveTag } from './namespaces.ts'
 import { isText, keepKid, keepOwnTag, misplaced, sameBytes, unreadable } from './own-tag.ts'
 import type { Scope } from './tag.ts'
-import {
-  AFTER,
-  ATTR,
-  ATTR_STRIDE,
-  BANG,
-  CDATA,
-  CLOSING,
-  DECLARATION,
-  DONE,
-  EMPTY,
-  END,
-  END_GAP,
-  EQ,
-  FAULT,
-  GAP,
-  grown,
-  HAS_PREFIX,
-  HAS_REFERENCE,
-  HAS_XMLNS,
-  LT,
-  NAME,
-  OPEN,
-  QUOTE,
-  SLASH,
-  TEXT,
-  VALUE,
-  type Work,
-} from './work.ts'
+import { ATTR_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
 
 const CDATA_OPEN = [0x5b, 0x43, 0x44, 0x41, 0x54, 0x41, 0x5b]
 
@@ -67,8 +42,10 @@ export function scan(
 ): number {
   const nameMax = limits.nameBytes
   const textPlain = TEXT_PLAIN
+  const nameStart = NAME_START
   const namePart = NAME_PART
   const valuePlain = VALUE_PLAIN
+  const stride = ATTR_STRIDE
   let i = from
   let state = w.state
   let depth = w.depth
@@ -86,7 +63,7 @@ export function scan(
 
   run: while (i < end) {
     switch (state) {
-      case TEXT:
+      case 0: // TEXT
         c = b[i]!
         while (textPlain[c] === 1) {
           if (++i === end) break run
@@ -94,7 +71,13 @@ export function scan(
         }
         if (c === 0x3c) {
           i++
-          state = LT
+          if (i < end && nameStart[b[i]!] === 1) {
+            mark = i - base
+            colon = -1
+            attrs = 0
+            tag = 0
+            state = 2 /* NAME */
+          } else state = 1 /* LT */
         } else if (c >= 0x80) {
           if ((n = charLength(b, i, end)) <= 0) {
             if (n !== MORE) code = unreadable(n)
@@ -114,35 +97,35 @@ export function scan(
         }
         continue
 
-      case LT:
+      case 1: // LT
         c = b[i]!
         if (c === 0x2f) {
           i++
           if (depth === 0) {
-            state = CLOSING
+            state = 17 /* CLOSING */
             break run
           }
           depth--
           mark = i - base
-          state = END
+          state = 12 /* END */
         } else if (NAME_START[c] === 1 || c >= 0x80) {
           mark = i - base
           colon = -1
           attrs = 0
           tag = 0
-          state = NAME
+          state = 2 /* NAME */
         } else if (c === 0x3f) {
           if (depth > 0) {
             code = 'RTK_XML_INSTRUCTION'
             break run
           }
           i++
-          state = DECLARATION
+          state = 18 /* DECLARATION */
           break run
         } else if (c === 0x21) {
           i++
           mark = i - base
-          state = BANG
+          state = 14 /* BANG */
         } else {
           code =
             c === 0 ? 'RTK_XML_ENCODING' : c < 0x20 && SPACE[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
@@ -150,7 +133,7 @@ export function scan(
         }
         continue
 
-      case NAME:
+      case 2: // NAME
         c = b[i]!
         while (namePart[c] === 1) {
           if (++i === end) break run
@@ -183,44 +166,45 @@ export function scan(
         if (2 * depth === open.length) open = w.open = grown(open)
         open[2 * depth] = mark
         open[2 * depth + 1] = i - base
-        if (c === 0x3e) state = OPEN
+        if (c === 0x3e) state = 10 /* OPEN */
         else if (SPACE[c] === 1) {
           i++
-          state = GAP
+          state = 3 /* GAP */
         } else if (c === 0x2f) {
           i++
-          state = SLASH
+          state = i < end && b[i] === 0x3e ? 11 /* EMPTY */ : 9 /* SLASH */
         } else {
           code = misplaced(c, 'RTK_XML_BAD_NAME')
           break run
         }
         continue
 
-      case GAP:
+      case 3: // GAP
         c = b[i]!
         while (SPACE[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
-        if (NAME_START[c] === 1 || c >= 0x80) {
+        if (nameStart[c] === 1 || c >= 0x80) {
           if (attrs === limits.attributes) {
             code = 'RTK_XML_ATTRIBUTES'
             break run
           }
           mark = i - base
           colon = -1
-          state = ATTR
-        } else if (c === 0x3e) state = OPEN
+          state = 4 /* ATTR */
+        } else if (c === 0x3e) state = 10 /* OPEN */
         else if (c === 0x2f) {
           i++
-          state = SLASH
+          state = i < end && b[i] === 0x3e ? 11 /* EMPTY */ : 9 /* SLASH */
         } else {
           code = misplaced(c, 'RTK_XML_BAD_TAG')
           break run
         }
         continue
 
-      case ATTR: {
+      case 4: {
+        // ATTR
         c = b[i]!
         while (namePart[c] === 1) {
           if (++i === end) break run
@@ -256,12 +240,12 @@ export function scan(
           if (colon - mark === 5 && isText(b, start, 'xmlns')) tag |= HAS_XMLNS
         } else if (length === 5 && b[start] === 0x78 && isText(b, start, 'xmlns')) {
           tag |= HAS_XMLNS
-          w.nsAttr = attrs * ATTR_STRIDE
+          w.nsAttr = attrs * stride
         }
         const signature = length ^ (b[start]! << 24) ^ (b[i - 1]! << 16) ^ (b[start + (length >> 1)]! << 8)
         at = w.at
-        const k = attrs * ATTR_STRIDE
-        for (let j = 0; j < k; j += ATTR_STRIDE) {
+        const k = attrs * stride
+        for (let j = 0; j < k; j += stride) {
           if (
             at[j] === signature &&
             at[j + 2]! - at[j + 1]! === length &&
@@ -276,32 +260,39 @@ export function scan(
         at[k + 1] = mark
         at[k + 2] = i - base
         at[k + 5] = colon
-        if (c === 0x3d) {
+        if (c !== 0x3d) {
+          state = 5 /* EQ */
+          continue
+        }
+        i++
+        quote = i < end ? b[i]! : 0
+        if (quote === 0x27 || quote === 0x22) {
           i++
-          state = QUOTE
-        } else state = EQ
+          at[k + 3] = i - base
+          state = 7 /* VALUE */
+        } else state = 6 /* QUOTE */
         continue
       }
 
-      case EQ:
+      case 5: // EQ
         c = b[i]!
         if (SPACE[c] === 1) i++
         else if (c === 0x3d) {
           i++
-          state = QUOTE
+          state = 6 /* QUOTE */
         } else {
           code = misplaced(c, 'RTK_XML_BAD_TAG')
           break run
         }
         continue
 
-      case QUOTE:
+      case 6: // QUOTE
         c = b[i]!
         if (c === 0x27 || c === 0x22) {
           quote = c
           i++
-          at[attrs * ATTR_STRIDE + 3] = i - base
-          state = VALUE
+          at[attrs * stride + 3] = i - base
+          state = 7 /* VALUE */
         } else if (SPACE[c] === 1) i++
         else {
           code = misplaced(c, 'RTK_XML_BAD_TAG')
@@ -309,17 +300,22 @@ export function scan(
         }
         continue
 
-      case VALUE:
+      case 7: // VALUE
         c = b[i]!
         while (valuePlain[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
         if (c === quote) {
-          at[attrs * ATTR_STRIDE + 4] = i - base
+          at[attrs * stride + 4] = i - base
           attrs++
           i++
-          state = AFTER
+          c = i < end ? b[i]! : 0
+          if (c === 0x20) {
+            i++
+            state = 3 /* GAP */
+          } else if (c === 0x3e) state = 10 /* OPEN */
+          else state = 8 /* AFTER */
         } else if (c === 0x27 || c === 0x22) i++
         else if (c >= 0x80) {
           if ((n = charLength(b, i, end)) <= 0) {
@@ -340,32 +336,32 @@ export function scan(
         }
         continue
 
-      case AFTER:
+      case 8: // AFTER
         c = b[i]!
         if (SPACE[c] === 1) {
           i++
-          state = GAP
-        } else if (c === 0x3e) state = OPEN
+          state = 3 /* GAP */
+        } else if (c === 0x3e) state = 10 /* OPEN */
         else if (c === 0x2f) {
           i++
-          state = SLASH
+          state = i < end && b[i] === 0x3e ? 11 /* EMPTY */ : 9 /* SLASH */
         } else {
           code = misplaced(c, 'RTK_XML_BAD_TAG')
           break run
         }
         continue
 
-      case SLASH:
+      case 9: // SLASH
         c = b[i]!
         if (c !== 0x3e) {
           code = misplaced(c, 'RTK_XML_BAD_TAG')
           break run
         }
-        state = EMPTY
+        state = 11 /* EMPTY */
         continue
 
-      case OPEN:
-      case EMPTY:
+      case 10: // OPEN
+      case 11: // EMPTY
         if (++elements > limits.elements) {
           code = 'RTK_XML_ELEMENTS'
           break run
@@ -388,24 +384,25 @@ export function scan(
           w.tagEnd = w.bodyEnd = i - base
           keepOwnTag(w, b, base)
           if (w.headerOnly) {
-            w.selfClosed = state === EMPTY
-            state = DONE
+            w.selfClosed = state === 11 /* EMPTY */
+            state = 16 /* DONE */
             break run
           }
         } else if (depth === 1) keepKid(w, open[2]!, open[3]!, tag)
-        if (state === OPEN) depth++
+        if (state === 10 /* OPEN */) depth++
         else {
           if (depth === 0) {
-            state = DONE
+            state = 16 /* DONE */
             break run
           }
           if (depth === w.bindLevel) popBindings(w, depth)
           if (depth === w.foreign) w.foreign = -1
         }
-        state = TEXT
+        state = 0 /* TEXT */
         continue
 
-      case END: {
+      case 12: {
+        // END
         const start = base + open[2 * depth]! - (base + mark)
         const stop = base + mark + open[2 * depth + 1]! - open[2 * depth]!
         while (i < stop) {
@@ -416,22 +413,22 @@ export function scan(
           }
           i++
         }
-        state = END_GAP
+        state = 13 /* END_GAP */
         continue
       }
 
-      case END_GAP:
+      case 13: // END_GAP
         c = b[i]!
         if (c === 0x3e) {
           i++
           if (depth === 0) {
             w.bodyEnd = mark - 2
-            state = DONE
+            state = 16 /* DONE */
             break run
           }
           if (depth === w.bindLevel) popBindings(w, depth)
           if (depth === w.foreign) w.foreign = -1
-          state = TEXT
+          state = 0 /* TEXT */
         } else if (SPACE[c] === 1) i++
         else {
           code = 'RTK_XML_TAG_MISMATCH'
@@ -439,7 +436,8 @@ export function scan(
         }
         continue
 
-      case BANG: {
+      case 14: {
+        // BANG
         c = b[i]!
         const k = i - base - mark
         if (c !== CDATA_OPEN[k] || depth === 0) {
@@ -449,18 +447,18 @@ export function scan(
           break run
         }
         i++
-        if (k === 6) state = CDATA
+        if (k === 6) state = 15 /* CDATA */
         continue
       }
 
-      case CDATA:
+      case 15: // CDATA
         c = b[i]!
         while (CDATA_PLAIN[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
         if (c === 0x3e) {
-          if (b[i - 1] === 0x5d && b[i - 2] === 0x5d) state = TEXT
+          if (b[i - 1] === 0x5d && b[i - 2] === 0x5d) state = 0 /* TEXT */
           i++
         } else if (c >= 0x80) {
           if ((n = charLength(b, i, end)) <= 0) {
@@ -479,12 +477,12 @@ export function scan(
     }
   }
 
-  if ((state === NAME || state === ATTR) && i - base - mark > nameMax) {
+  if ((state === 2 /* NAME */ || state === 4) /* ATTR */ && i - base - mark > nameMax) {
     code = 'RTK_XML_NAME_BYTES'
     i = base + mark + nameMax
   }
   if (code !== undefined) {
-    state = FAULT
+    state = 19 /* FAULT */
     w.fault = code
   }
   w.state = state
