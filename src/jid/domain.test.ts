@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { checkAsciiDomain, OK } from './ascii.ts'
+import { hasRtl } from './bidi.ts'
 import { enforceAnyDomain, enforceDomain } from './domain.ts'
 import { prepDomain, toAscii } from './index.ts'
 import { decodePunycode, encodePunycode } from './punycode.ts'
@@ -169,7 +170,10 @@ test('property: what is accepted is what the URL standard calls the same host, a
       assert.equal(prepDomain(ace), prepared)
       assert.equal(prepDomain(ace.toUpperCase()), prepared)
       // A last label that looks like a number makes a URL host an IPv4 address.
-      if (!/^[0-9]|^0x/.test(ace.split('.').at(-1) ?? '')) assert.equal(new URL(`http://${prepared}`).hostname, ace)
+      if (/^[0-9]|^0x/.test(ace.split('.').at(-1) ?? '')) return
+      // Node's URL takes Bidi classes from a Unicode before 14, so of right-to-left names it refuses some that are right.
+      const url = URL.parse(`http://${prepared}`)
+      if (url !== null || !labels.some(hasRtl)) assert.equal(url?.hostname, ace)
     }),
     { numRuns: 3000 },
   )

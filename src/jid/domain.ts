@@ -8,7 +8,7 @@ import { hasRtl, keepsBidiRule } from './bidi.ts'
 import { keepsContextRules } from './context.ts'
 import { FAULT, type JidFault } from './fault.ts'
 import { decodePunycode, encodePunycode } from './punycode.ts'
-import { CONTEXT, DISALLOWED, idna, mapCase, mapWidth, mark } from './tables.ts'
+import { CONTEXT, DISALLOWED, hasTooManyMarks, idna, mapCase, mapWidth, mark } from './tables.ts'
 
 /** RFC 1034 section 3.1: 255 octets on the wire are 253 characters of A-labels and dots. The RFC 7622 limit is wider. */
 const MAX_NAME = 253
@@ -97,6 +97,7 @@ export function enforceAnyDomain(text: string): string | JidFault {
   if (text.length === 0) return FAULT.domainEmpty
   if (text.length > MAX_INPUT) return FAULT.domainLong
   if (text.startsWith('[')) return enforceAddress(text)
+  if (hasTooManyMarks(text)) return FAULT.domainMarks
   const mapped = mapName(text)
   // RFC 7622 section 3.2: one final dot is stripped, here whatever form of dot it had.
   return enforceName(mapped.endsWith('.') ? mapped.slice(0, -1) : mapped)

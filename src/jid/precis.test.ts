@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { prepLocal, prepPassword, prepResource, prepUsernameForSasl } from './index.ts'
+import { prepDomain, prepLocal, prepPassword, prepResource, prepUsernameForSasl } from './index.ts'
 import { enforceAnyLocal, enforceAnyResource, enforceLocal, enforceResource } from './precis.ts'
 import { bidiClass, idna, precis } from './tables.ts'
 import { UNICODE } from './unicode.generated.ts'
@@ -227,23 +227,44 @@ test('every code point alone: prepared once, it stays as it is', () => {
   }
 })
 
-test('hostile input: ten times the length costs no more than a small multiple of ten', () => {
-  const hostile = ['\u0301', '\u0628\u200c', '\u30fb', '\u064b\u200c', '\u3099\u0327', '\u0661', '\u{1d165}', '\u1100']
-  const time = (text: string) => {
-    const start = performance.now()
-    for (let i = 0; i < 5; i++) {
+test('more than 30 combining marks in a row are refused', () => {
+  for (const prep of [prepLocal, prepResource, prepPassword]) {
+    assert.equal(prep(`a${'\u0327'.repeat(30)}b${'\u0327'.repeat(30)}`) === undefined, false)
+    assert.equal(prep(`a${'\u0327'.repeat(31)}`), undefined)
+  }
+  assert.equal(prepDomain(`a${'\u0327'.repeat(30)}.example`) === undefined, false)
+  assert.equal(prepDomain(`a${'\u0327'.repeat(31)}.example`), undefined)
+})
+
+test('hostile input: CPU time grows with the length, not with its square', () => {
+  const marks = '\u3099\u0327'
+  const hostile = [
+    '\u0301',
+    '\u0628\u200c',
+    '\u30fb',
+    '\u064b\u200c',
+    '\u0661',
+    marks,
+    `a${marks.repeat(15)}`,
+    '\u{1d165}',
+  ]
+  const time = (text: string, times: number) => {
+    const before = process.cpuUsage()
+    for (let i = 0; i < times; i++) {
       prepPassword(text)
-      prepLocal(text)
+      prepDomain(text)
       prepResource(text)
     }
-    return performance.now() - start
+    // The sum is exact; how the kernel splits it is sampled.
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / times
   }
+  const best = (text: string, times: number) => Math.min(...Array.from({ length: 5 }, () => time(text, times)))
   for (const unit of hostile) {
-    const count = Math.floor(380 / unit.length)
-    const short = `a${unit.repeat(count)}`
-    const long = `a${unit.repeat(count * 10)}`
-    time(long)
-    const best = (text: string) => Math.min(...Array.from({ length: 4 }, () => time(text)))
-    assert.ok(best(long) < 40 * best(short) + 2, `${JSON.stringify(unit)} is not linear`)
+    const count = Math.floor(250 / unit.length)
+    const short = best(`a${unit.repeat(count)}`, 40)
+    const long = best(`a${unit.repeat(count * 8)}`, 10)
+    // Twice the factor, and some room for a clock that counts in steps.
+    assert.ok(long < 16 * short + 100, `${JSON.stringify(unit)}: ${short} becomes ${long} microseconds`)
   }
 })

@@ -3,7 +3,7 @@ import { checkAsciiLocal, checkAsciiResource, MAX_PART, OK } from './ascii.ts'
 import { hasRtl, keepsBidiRule } from './bidi.ts'
 import { keepsContextRules } from './context.ts'
 import { FAULT, type JidFault } from './fault.ts'
-import { CONTEXT, DISALLOWED, mapCase, mapWidth, PVALID, precis, space } from './tables.ts'
+import { CONTEXT, DISALLOWED, hasTooManyMarks, mapCase, mapWidth, PVALID, precis, space } from './tables.ts'
 
 /** No mapping shortens a text to less than half (four characters can compose to one of three bytes), so this is no JID. */
 const MAX_INPUT = 2 * MAX_PART
@@ -71,6 +71,7 @@ export function enforceAnyLocal(text: string): string | JidFault {
   if (text.length > MAX_INPUT) return FAULT.localLong
   // Preparation (section 3.3.2) comes before the mapping of case and the normalisation.
   if (inClass(mapWidth(text), false) === 'refused') return FAULT.localCharacter
+  if (hasTooManyMarks(text)) return FAULT.localMarks
   const mapped = settle(text, mapUsername)
   if (mapped === undefined || !isValid(mapped, false) || hasExcluded(mapped)) return FAULT.localCharacter
   if (isLong(mapped)) return FAULT.localLong
@@ -94,7 +95,7 @@ const mapOpaque = (text: string) => mapSpaces(text).normalize('NFC')
 
 /** OpaqueString (RFC 8265 section 4.2) without a limit; undefined when the text is empty or not allowed. */
 function enforceOpaque(text: string): string | undefined {
-  if (text.length === 0 || inClass(text, true) === 'refused') return undefined
+  if (text.length === 0 || inClass(text, true) === 'refused' || hasTooManyMarks(text)) return undefined
   const mapped = settle(text, mapOpaque)
   return mapped !== undefined && isValid(mapped, true) ? mapped : undefined
 }

@@ -94,6 +94,25 @@ export function mapWidth(text: string): string {
 }
 
 /**
+ * More combining marks in a row than this make no word of any language, but sorting them costs the square of their
+ * number. The limit is that of Stream-Safe Text (UAX #15 section 13); PRECIS and IDNA have none.
+ */
+export const MAX_MARKS = 30
+
+/** True when the text must not be normalised. */
+export function hasTooManyMarks(text: string): boolean {
+  let run = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text.codePointAt(i) ?? 0
+    if (c > 0xffff) i++
+    // U+0300 is the first mark.
+    run = c >= 0x300 && mark.at(c) === 1 ? run + 1 : 0
+    if (run > MAX_MARKS) return true
+  }
+  return false
+}
+
+/**
  * Unicode's toLowerCase without the context of a final sigma: RFC 7622 section 3.5 (examples 9 to 11) and RFC 8265
  * section 3.6 map U+03A3 to U+03C3 everywhere.
  */
