@@ -5,7 +5,7 @@
 import type { AccountState } from '../core/accounts.ts'
 import type { AccountEntry, AccountKeeper, AuthBackend, PasswordVerdict, SignInRecord } from '../core/auth.ts'
 import type { Host } from '../core/host.ts'
-import { accounts } from '../store/accounts.ts'
+import type { accounts } from '../store/accounts.ts'
 import type { Store } from '../store/define.ts'
 import {
   type CredentialRow,

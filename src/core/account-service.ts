@@ -123,7 +123,11 @@ export class AccountService implements AccountDirectory {
     const host = this.#running.host(jid.domain)
     if (host === undefined) {
       const known = this.#running.hosts().map((other) => other.domain)
-      throw new CommandError('RTK_ACCOUNT_HOST', `${jid.domain} is no host of this server`, `known: ${known.slice(0, 5).join(', ')}`)
+      throw new CommandError(
+        'RTK_ACCOUNT_HOST',
+        `${jid.domain} is no host of this server`,
+        `known: ${known.slice(0, 5).join(', ')}`,
+      )
     }
     if (jid.local === '') throw new CommandError('RTK_ACCOUNT_NAME', `${jid} names no account`)
     return { host, keeper: this.#keeper(host), local: jid.local }

@@ -57,7 +57,10 @@ export class Acceptor {
     this.#protocol = protocol
     this.#needs = needs
     this.#accepted = needs.metrics.counter('ratatosk_connections_accepted_total', 'Connections accepted')
-    this.#throttled = needs.metrics.counter('ratatosk_accept_throttled_total', 'Times a listener stopped accepting by its rate')
+    this.#throttled = needs.metrics.counter(
+      'ratatosk_accept_throttled_total',
+      'Times a listener stopped accepting by its rate',
+    )
     const rate = config.accept_rate
     this.#rate = Number.isFinite(rate) ? new Shaper(rate, Math.max(1, rate / 20), needs.clock.monoMs()) : undefined
   }
@@ -99,7 +102,9 @@ export class Acceptor {
   #admit(transport: Transport, client: Endpoint, early: Uint8Array | undefined): TransportHandler {
     const { admission } = this.#needs
     const isAllowed = this.config.access.allows({ address: client.host })
-    const refusal = isAllowed ? admission.enter(client.host, this.config.limits.connections_per_address) : 'RTK_LISTENER_ACCESS'
+    const refusal = isAllowed
+      ? admission.enter(client.host, this.config.limits.connections_per_address)
+      : 'RTK_LISTENER_ACCESS'
     let isIn = refusal === undefined
     return this.#protocol.accept({
       transport,

@@ -22,7 +22,9 @@ export function shaped(
   clock: Clock,
 ): TransportHandler {
   const { rate, burst } = rule.valueFor({ address })
-  return Number.isFinite(rate) ? new ShapedHandler(connection, new Shaper(rate, burst, clock.monoMs()), clock) : connection
+  return Number.isFinite(rate)
+    ? new ShapedHandler(connection, new Shaper(rate, burst, clock.monoMs()), clock)
+    : connection
 }
 
 class ShapedHandler implements TransportHandler {

@@ -1,7 +1,7 @@
 /** `createServer`: from options to a running server (DESIGN.md section 14). */
 import { controlSocketPath } from '../admin/control/path.ts'
 import { CommandError } from '../core/command-error.ts'
-import { type Config, ConfigError, type Mistake, finishConfig, openConfig } from '../core/config/index.ts'
+import { type Config, ConfigError, finishConfig, type Mistake, openConfig } from '../core/config/index.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { openSqlite, type Stores } from '../store/index.ts'
 import { createWorld } from '../world/index.ts'

@@ -21,7 +21,9 @@ export function health(server: HealthSource): readonly HttpRoute[] {
       handle: () => {
         if (server.isClosing) return answer(503, { status: 'stopping' })
         const { name } = server.stores.state
-        return name === 'open' ? answer(200, { status: 'ok' }) : answer(503, { status: 'store', store: name })
+        return name === 'ready' || name === 'full'
+          ? answer(200, { status: 'ok' })
+          : answer(503, { status: 'store', store: name })
       },
     },
   ]

@@ -9,4 +9,12 @@ import time from '../modules/time/time.ts'
 import version from '../modules/version/version.ts'
 
 // A definition is checked against its own options; the list forgets them.
-export const defaultModules = [disco, offline, ping, presence, roster, time, version] as unknown as readonly ModuleDefinition[]
+export const defaultModules = [
+  disco,
+  offline,
+  ping,
+  presence,
+  roster,
+  time,
+  version,
+] as unknown as readonly ModuleDefinition[]

@@ -2,8 +2,8 @@
  * A running server: everything put together (DESIGN.md section 14). It installs no signal handler, prints nothing, never
  * exits, and keeps nothing at module level; two of them live in one process.
  */
-import { openControl, type Control } from '../admin/control/server.ts'
-import { coreCommands } from '../admin/commands/index.ts'
+import { type Control, openControl } from '../admin/control/server.ts'
+// import { coreCommands } from '../admin/commands/index.ts'
 import { InternalBackend } from '../auth/internal.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { AccountService } from '../core/account-service.ts'
@@ -55,6 +55,7 @@ export class Server {
   readonly #moduleSets = new Map<string, ModuleSet>()
   readonly #admission: Admission
   readonly #c2s: C2sProtocol
+  readonly #http: HttpProtocol
   readonly #startedMs: number
   #control: Control | undefined
   #closing: Promise<void> | undefined
@@ -75,7 +76,12 @@ export class Server {
     return server
   }
 
-  private constructor(parts: ServerParts, certificates: Certificates, store: Store<typeof accounts>, secret: Uint8Array) {
+  private constructor(
+    parts: ServerParts,
+    certificates: Certificates,
+    store: Store<typeof accounts>,
+    secret: Uint8Array,
+  ) {
     const { config, world, stores } = parts
     this.#parts = parts
     this.#world = world
@@ -118,8 +124,12 @@ export class Server {
       tls: (listener) => certificates.context(listener),
       hasCertificate: (listener, domain) => certificates.covers(listener, domain),
     })
-    const http = new HttpProtocol({ world, routes: this.core.http, tls: (listener) => certificates.context(listener) })
-    this.#listeners = new Listeners([this.#c2s, http], {
+    this.#http = new HttpProtocol({
+      log: world.log,
+      routes: this.core.http,
+      tls: (listener) => certificates.context(listener),
+    })
+    this.#listeners = new Listeners([this.#c2s, this.#http], {
       net: world.net,
       clock: world.clock,
       log: world.log,
@@ -143,7 +153,7 @@ export class Server {
         [...type.modules].map(([name, options]) => ({ definition: modules.get(name) as ModuleDefinition, options })),
       )
     }
-    for (const command of coreCommands(this)) this.commands.add(command)
+    // for (const command of coreCommands(this)) this.commands.add(command)
     for (const route of health(this)) this.core.http.add(route)
     await this.#listeners.open(config)
     await this.#openControl()
@@ -154,6 +164,7 @@ export class Server {
     if (controlPath === undefined) return
     this.#control = await openControl({
       net: world.net,
+      clock: world.clock,
       log: world.log,
       commands: this.commands,
       path: controlPath,
@@ -213,6 +224,7 @@ export class Server {
     this.#c2s.stop()
     this.core.close()
     await this.#c2s.drained(stopTimeoutMs)
+    this.#http.stop()
     for (const set of [...this.#moduleSets.values()].reverse()) await set.unloadAll()
     await this.#control?.close()
     this.accounts.close()

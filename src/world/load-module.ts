@@ -13,7 +13,9 @@ import { WorldError } from './error.ts'
 export async function loadModule(name: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
   const file = name.startsWith('.') || isAbsolute(name) ? resolve(folder, name) : packageFile(name, folder)
   if (file === undefined) {
-    throw new WorldError('RTK_PLUGIN_NOT_FOUND', `there is no plugin ${name}, seen from ${folder}`, { temporary: false })
+    throw new WorldError('RTK_PLUGIN_NOT_FOUND', `there is no plugin ${name}, seen from ${folder}`, {
+      temporary: false,
+    })
   }
   try {
     return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>

@@ -2,16 +2,17 @@
  * Clients over TCP: STARTTLS (RFC 6120 section 5) and direct TLS (XEP-0368). The stream machine decides; here it meets
  * accounts, sessions and limits.
  */
-import type { Accepted, Protocol } from '../acceptor.ts'
-import { shaped } from '../shaped.ts'
+
 import { StreamError } from '../../stanza/error.ts'
 import { C2sServer } from '../../stream/c2s-server.ts'
 import { Connection } from '../../stream/connection.ts'
 import { clientFraming } from '../../stream/framing.ts'
 import type { TransportHandler } from '../../world/net.types.ts'
+import type { Accepted, Protocol } from '../acceptor.ts'
+import { shaped } from '../shaped.ts'
 import { C2sClient } from './client.ts'
-import type { C2sNeeds } from './needs.ts'
 import { streamLimits } from './limits.ts'
+import type { C2sNeeds } from './needs.ts'
 
 /** What a refused client is told (RFC 6120 section 4.9.3.14 and 4.9.3.17). */
 const refusals = {
@@ -24,6 +25,8 @@ const refusals = {
 export class C2sProtocol implements Protocol {
   readonly name = 'c2s'
   readonly #needs: C2sNeeds
+  readonly #open = new Set<C2sClient>()
+  #whenEmpty: (() => void) | undefined
 
   constructor(needs: C2sNeeds) {
     this.#needs = needs
@@ -41,19 +44,42 @@ export class C2sProtocol implements Protocol {
       limits: limits.before,
       startTls: (socket) => socket.startTlsServer(tls),
     })
-    const client = new C2sClient(this.#needs, accepted, connection)
+    const client = new C2sClient(this.#needs, accepted, connection, (gone) => this.#left(gone))
     const machine = new C2sServer({ effects: connection, driver: client, limits, random, hashing })
     client.run(machine)
-    if (accepted.refusal !== undefined) {
-      const [condition, text] = refusals[accepted.refusal]
-      // The machine may speak only in a stream: it says so once the client has opened one, or its time is up.
-      client.refuse(new StreamError(accepted.refusal, condition, text))
-    }
+    this.#open.add(client)
     if (accepted.early !== undefined && isDirect) transport.unread(accepted.early)
     connection.run(machine, isDirect ? { domain: '' } : undefined)
     const handler = shaped(connection, listener.shaper, accepted.client.host, clock)
     transport.handler = handler
     if (accepted.early !== undefined && !isDirect) handler.data(accepted.early, 0, accepted.early.length)
+    if (accepted.refusal !== undefined) {
+      const [condition, text] = refusals[accepted.refusal]
+      machine.close(new StreamError(accepted.refusal, condition, text))
+    }
     return handler
+  }
+
+  /** The server stops: every client is told. */
+  stop(): void {
+    for (const client of this.#open) client.stop()
+  }
+
+  /** Resolves when all connections are gone; those that linger longer are dropped. */
+  async drained(timeoutMs: number): Promise<void> {
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = this.#needs.clock.after(timeoutMs, () => resolve(), undefined)
+      this.#whenEmpty = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+    for (const client of this.#open) client.drop()
+  }
+
+  #left(client: C2sClient): void {
+    this.#open.delete(client)
+    if (this.#open.size === 0) this.#whenEmpty?.()
   }
 }

@@ -1,12 +1,12 @@
 /** One client's connection: answers what its stream machine asks, and ties its session to it. */
 import type { AccountState } from '../../core/accounts.ts'
 import type { Host } from '../../core/host.ts'
-import { type Session } from '../../core/session.ts'
+import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
-import type { C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
+import type { C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import type { Connection } from '../../stream/connection.ts'
 import type { StreamEnd } from '../../stream/machine.types.ts'
 import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
@@ -16,7 +16,11 @@ import type { Accepted } from '../acceptor.ts'
 import type { C2sNeeds } from './needs.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
-const tooManyFailures = new StreamError('RTK_SIGN_IN_FAILURES', 'policy-violation', 'too many failed attempts to sign in')
+const tooManyFailures = new StreamError(
+  'RTK_SIGN_IN_FAILURES',
+  'policy-violation',
+  'too many failed attempts to sign in',
+)
 const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text: 'the host is not served any more' })
 
 export class C2sClient implements C2sDriver {
@@ -25,27 +29,31 @@ export class C2sClient implements C2sDriver {
   readonly #connection: Connection
   #machine: C2sServer | undefined
   #session: Session | undefined
-  #refusal: StreamError | undefined
+  readonly #gone: (client: C2sClient) => void
 
-  constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection) {
+  constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection, gone: (client: C2sClient) => void) {
     this.#needs = needs
     this.#accepted = accepted
     this.#connection = connection
+    this.#gone = gone
   }
 
   run(machine: C2sServer): void {
     this.#machine = machine
   }
 
-  /** This client is to be turned away as soon as it can be told why. */
-  refuse(error: StreamError): void {
-    this.#refusal = error
-  }
-
   /** The server stops: clients that have no session yet are told too. */
   stop(): void {
     this.#machine?.close(errorStopping)
   }
+
+  /** Its connection does not end by itself. */
+  drop(): void {
+    this.#accepted.transport.destroy()
+  }
+
+  /** A refused client is told at once, without waiting for its header: it must not cost memory for long. */
+  readonly refusal = undefined
 
   get defaultDomain(): string {
     return this.#needs.defaultDomain()
@@ -68,7 +76,7 @@ export class C2sClient implements C2sDriver {
       if (name === 'PLAIN') return channel.isSecure && backend.checksPasswords
       const scram = readScramName(name)
       if (scram === undefined || !backend.scram.includes(scram.mechanism)) return false
-      return !scram.plus || channel.channelBindings.length > 0
+      return !scram.plus || channel.bindings.size > 0
     })
   }
 
@@ -195,10 +203,6 @@ export class C2sClient implements C2sDriver {
     this.#machine = undefined
     this.#session = undefined
     this.#accepted.left()
-  }
-
-  /** The refusal that waits for the stream, if any. */
-  get refusal(): StreamError | undefined {
-    return this.#refusal
+    this.#gone(this)
   }
 }

@@ -15,7 +15,11 @@ export function streamLimits(limits: ConnectionLimits): StreamLimits {
     saslRetries: limits.sign_in_attempts - 1,
     bindRetries: defaultStreamLimits.bindRetries,
     closingMs: limits.close_timeout,
-    before: { ...defaultStreamLimits.before, stanzaBytes: limits.sign_in_stanza_bytes, headerBytes: limits.header_bytes },
+    before: {
+      ...defaultStreamLimits.before,
+      stanzaBytes: limits.sign_in_stanza_bytes,
+      headerBytes: limits.header_bytes,
+    },
     after: {
       ...defaultStreamLimits.after,
       stanzaBytes: limits.stanza_bytes,

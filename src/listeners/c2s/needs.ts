@@ -1,8 +1,8 @@
 /** What clients' streams need of the server. */
 import type { AuthBackend } from '../../core/auth.ts'
 import type { Binder } from '../../core/binder.ts'
-import type { AuthConfig } from '../../core/config/sections.ts'
 import type { ListenerConfig } from '../../core/config/listener-section.ts'
+import type { AuthConfig } from '../../core/config/sections.ts'
 import type { Core } from '../../core/core.ts'
 import type { Host } from '../../core/host.ts'
 import type { Decoys } from '../../stream/sasl/index.ts'
