@@ -1,0 +1,13 @@
+/** The commands of the core: accounts, sessions, the server itself. */
+import type { CommandDefinition } from '../../core/commands.ts'
+import { accountCommands } from './accounts.ts'
+import { serverCommands } from './server.ts'
+import type { CommandServices } from './services.ts'
+import { sessionCommands } from './sessions.ts'
+
+export { placeText } from './server.ts'
+export type { CommandServices, ListenerInfo } from './services.ts'
+
+export function coreCommands(services: CommandServices): readonly CommandDefinition[] {
+  return [...accountCommands(services), ...sessionCommands(services), ...serverCommands(services)]
+}
