@@ -31,9 +31,9 @@ function presence(n: number, filler: string): string {
 
 function pubsub(n: number, filler: string): string {
   let items = ''
-  for (let k = 0; k < 6; k++) {
+  for (let k = 0; k < 3; k++) {
     items +=
-      `<item id='${n}-${k}'><entry xmlns='http://www.w3.org/2005/Atom'><title>${filler} ${k}</title><summary>${filler.repeat(9)}</summary>` +
+      `<item id='${n}-${k}'><entry xmlns='http://www.w3.org/2005/Atom'><title>${filler} ${k}</title><summary>${filler.repeat(8)}</summary>` +
       `<link rel='alternate' type='text/html' href='http://denmark.example/2003/12/13/atom${k}'/><id>tag:denmark.example,2003:entry-${k}</id>` +
       `<published>2003-12-13T18:30:02Z</published></entry></item>`
   }

@@ -57,7 +57,8 @@ export function charLength(b: Uint8Array, i: number, end: number): number {
   return (c === 0xf0 && d < 0x90) || (c === 0xf4 && d > 0x8f) ? BAD_UTF8 : 4
 }
 
-function codePoint(b: Uint8Array, i: number, length: number): number {
+/** The code point of a checked sequence. */
+export function codePoint(b: Uint8Array, i: number, length: number): number {
   const c = b[i]!
   if (length === 2) return ((c & 0x1f) << 6) | (b[i + 1]! & 0x3f)
   if (length === 3) return ((c & 0x0f) << 12) | ((b[i + 1]! & 0x3f) << 6) | (b[i + 2]! & 0x3f)

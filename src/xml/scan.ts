@@ -160,7 +160,6 @@ export function scan(
           }
           tag = HAS_PREFIX
         }
-        w.nameStart = mark
         w.nameColon = colon
         open = w.open
         if (2 * depth === open.length) open = w.open = grown(open)

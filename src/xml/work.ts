@@ -38,10 +38,10 @@ export const HAS_REFERENCE = 4
 /** An attribute with a colon that is not xml:…; namespaces must be resolved to find duplicates. */
 export const HAS_PREFIXED_ATTRIBUTE = 8
 
-/** Numbers kept of an attribute: a signature of its name, four offsets, the colon. */
-export const ATTR_STRIDE = 6
-/** Numbers kept of a prefix declaration: offsets of prefix and value, level of its element. */
-export const BINDING_STRIDE = 5
+/** Numbers kept of an attribute: a signature of its name, four offsets, the colon, the namespace's number. */
+export const ATTR_STRIDE = 7
+/** Numbers kept of a prefix declaration: offsets of prefix and value, level of its element, signature, namespace's number. */
+export const BINDING_STRIDE = 7
 
 /** Numbers kept of a child of the stanza, and of how many children. */
 export const KID_STRIDE = 4
@@ -58,7 +58,6 @@ export class Work implements Offsets {
   /** Start of the name or value that is being read. All offsets count from the "<" of the stanza. */
   mark = 0
   colon = -1
-  nameStart = 0
   nameColon = -1
   quote = 0
   attrs = 0
