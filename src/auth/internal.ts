@@ -19,6 +19,7 @@ import {
   verifyPassword,
 } from '../stream/sasl/index.ts'
 import type { Clock } from '../world/clock.types.ts'
+import { WorldError } from '../world/error.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { Random } from '../world/random.types.ts'
 
@@ -113,13 +114,15 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
 
   async #credentials(password: string): Promise<readonly CredentialRow[]> {
     const { hashing, random, iterations } = this.#needs
-    const derived = await Promise.all(
+    return Promise.all(
       mechanisms.map(async (mechanism) => {
         const salt = random.bytes(SALT_LENGTH)
         const credential = await deriveScram(hashing, HASH_OF[mechanism], password, salt, iterations)
-        return credential === undefined ? undefined : toRow(mechanism, credential)
+        // The account service has prepared it; without this an account would be left that nobody can sign in to.
+        if (credential === undefined)
+          throw new WorldError('RTK_ACCOUNT_PASSWORD', 'no such password can be had', { temporary: false })
+        return toRow(mechanism, credential)
       }),
     )
-    return derived.filter((row) => row !== undefined)
   }
 }

@@ -49,7 +49,7 @@ export interface ListenerProtocol {
 }
 
 export const coreProtocols: ReadonlyMap<string, ListenerProtocol> = new Map([
-  ['c2s', { tls: ['starttls', 'direct'], ports: { starttls: 5222, direct: 5223 }, options: {} }],
+  ['c2s', { tls: ['starttls', 'direct', 'none'], ports: { starttls: 5222, direct: 5223, none: 5222 }, options: {} }],
   ['http', { tls: ['none', 'direct'], ports: { none: 5280, direct: 5443 }, options: {} }],
 ])
 
