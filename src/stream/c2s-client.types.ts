@@ -1,0 +1,54 @@
+/** What the client's machine asks of its driver, and what it needs to know. */
+import type { Jid } from '../jid/index.ts'
+import type { StanzaCondition } from '../stanza/error.ts'
+import type { HashName } from '../world/hashing.types.ts'
+import type { CloseCause } from '../world/net.types.ts'
+import type { Element } from '../xml/index.ts'
+import type { StanzaSink, StreamEnd } from './machine.types.ts'
+import type { ChoiceLimits, SaslCondition } from './sasl/index.ts'
+
+export interface C2sClientConfig {
+  /** Prepared. */
+  readonly domain: string
+  /** The localpart, which is the simple user name (RFC 6120 section 6.3.7). */
+  readonly username: string
+  readonly password: string
+  /** A bare JID, only to act for another. */
+  readonly authzid?: string
+  /** '' lets the server make one. */
+  readonly resource: string
+  /**
+   * Of a connection that is not secured: `required` asks for STARTTLS even where it is not offered (RFC 7590 section 3.1);
+   * `optional` takes it where it is; `none` never asks.
+   */
+  readonly tls: 'required' | 'optional' | 'none'
+  /** PLAIN only inside of TLS unless `allowPlainInClear`. */
+  readonly allowPlainInClear?: boolean
+  readonly atLeast?: ChoiceLimits['atLeast']
+  /** False: as a client that cannot bind channels (`n` in SCRAM). */
+  readonly bindsChannel?: boolean
+  readonly lang?: string
+}
+
+/** Why a stream did not come to be. Codes are RTK_CLIENT_… and those of SASL. */
+export interface ClientRefusal {
+  readonly kind: 'refused'
+  readonly step: 'tls' | 'sign-in' | 'bind'
+  readonly code: `RTK_${string}`
+  /** What the server said, if it did. */
+  readonly condition: SaslCondition | StanzaCondition | undefined
+  readonly text: string
+}
+
+export type ClientEnd = StreamEnd | ClientRefusal
+
+export interface C2sClientDriver {
+  /** PBKDF2 of the password (`stretch` of sasl/); answered by `stretched`. */
+  stretch(ticket: number, hash: HashName, salt: Uint8Array, iterations: number): void
+  /** A resource is bound: where do stanzas go? */
+  established(jid: Jid, features: Element): StanzaSink
+  /** A first-level element that is no stanza, once established. False: unknown, the stream ends. */
+  claim(el: Element): boolean
+  ended(end: ClientEnd): void
+  disconnected(cause: CloseCause): void
+}

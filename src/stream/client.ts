@@ -1,0 +1,293 @@
+/**
+ * A small XMPP client over a world: it connects, signs in, binds, and then sends and receives stanzas. Plays use it over the simulator
+ * and over sockets, tests too; the replication daemon will. It neither reconnects nor keeps a roster.
+ */
+import { type Jid, toAscii } from '../jid/index.ts'
+import type { StreamError } from '../stanza/error.ts'
+import { StanzaError } from '../stanza/error.ts'
+import { WorldError } from '../world/error.ts'
+import type { HashName } from '../world/hashing.types.ts'
+import type { CloseCause, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
+import type { World } from '../world/world.types.ts'
+import type { Element, Octets } from '../xml/index.ts'
+import { C2sClient } from './c2s-client.ts'
+import type { C2sClientConfig, C2sClientDriver, ClientEnd } from './c2s-client.types.ts'
+import { Connection } from './connection.ts'
+import { clientFraming } from './framing.ts'
+import { defaultStreamLimits, type StreamLimits } from './limits.ts'
+import type { StanzaSink } from './machine.types.ts'
+import { stretch } from './sasl/index.ts'
+
+export interface ClientOptions {
+  /** The account; a resource in it is asked for, without one the server makes it. */
+  readonly jid: Jid
+  readonly password: string
+  readonly place: Place
+  /** `direct` is XEP-0368; `starttls` insists on TLS; `if-offered` and `none` are for tests and loopback. */
+  readonly tls: 'direct' | 'starttls' | 'if-offered' | 'none'
+  /** PEM of trusted roots; undefined: the system's. */
+  readonly ca?: string
+  /** False: any certificate will do. */
+  readonly verify?: boolean
+  readonly sasl?: Pick<C2sClientConfig, 'authzid' | 'allowPlainInClear' | 'atLeast' | 'bindsChannel'>
+  readonly limits?: Partial<StreamLimits>
+  readonly connectTimeoutMs?: number
+  readonly lang?: string
+  /** Every stanza that is no answer to `request`. */
+  readonly onStanza?: (el: Element, client: XmppClient) => void
+  /** Once, when the stream is over. */
+  readonly onEnd?: (end: ClientEnd) => void
+}
+
+/** Why there is no client. `code` is asserted on; `end` has the whole story, undefined when there was no connection. */
+export class ClientFailure {
+  readonly code: string
+  readonly end: ClientEnd | undefined
+  readonly text: string
+
+  constructor(code: string, text: string, end?: ClientEnd) {
+    this.code = code
+    this.text = text
+    this.end = end
+  }
+
+  toString(): string {
+    return `${this.code}: ${this.text}`
+  }
+}
+
+const defaultConnectTimeoutMs = 10_000
+const defaultRequestMs = 10_000
+
+/** Waits for nothing: what comes before the connection has its handler. */
+const nobody: TransportHandler = {
+  data: () => undefined,
+  drained: () => undefined,
+  secured: () => undefined,
+  ended: () => undefined,
+  closed: () => undefined,
+}
+
+interface OpenRequest {
+  readonly settle: (answer: Element | StanzaError) => void
+}
+
+const lostAnswer = new StanzaError('RTK_CLIENT_LOST', 'recipient-unavailable')
+const lateAnswer = new StanzaError('RTK_CLIENT_TIMEOUT', 'remote-server-timeout')
+
+export class XmppClient implements StanzaSink {
+  readonly jid: Jid
+  /** The features behind sign-in. */
+  readonly features: Element
+  /** Settled when the stream is over. */
+  readonly ended: Promise<ClientEnd>
+  readonly #world: ClientWorld
+  readonly #connection: Connection
+  readonly #requests = new Map<string, OpenRequest>()
+  onStanza: (el: Element, client: XmppClient) => void
+
+  constructor(
+    world: ClientWorld,
+    connection: Connection,
+    jid: Jid,
+    features: Element,
+    options: ClientOptions,
+    ended: Promise<ClientEnd>,
+  ) {
+    this.#world = world
+    this.#connection = connection
+    this.jid = jid
+    this.features = features
+    this.ended = ended
+    this.onStanza = options.onStanza ?? (() => undefined)
+  }
+
+  get transport(): Transport {
+    return this.#connection.transport
+  }
+
+  send(el: Element): void {
+    this.#connection.send(el)
+  }
+
+  /** Bytes as they are; for what no element can be. */
+  sendBytes(bytes: Octets): void {
+    this.#connection.write(bytes)
+  }
+
+  /** Sends an iq get or set, with an id of its own when it has none, and waits for its answer, an error stanza included. */
+  request(iq: Element, timeoutMs = defaultRequestMs): Promise<Element | StanzaError> {
+    const id = iq.attr('id') ?? this.#world.random.id()
+    const { promise, resolve } = Promise.withResolvers<Element | StanzaError>()
+    const timer = this.#world.clock.after(timeoutMs, (late) => this.#settle(late, lateAnswer), id)
+    this.#requests.set(id, {
+      settle: (answer) => {
+        timer.cancel()
+        resolve(answer)
+      },
+    })
+    this.send(iq.withAttrs({ id }))
+    return promise
+  }
+
+  /** Closes in good order; settled when the stream is over. */
+  close(error?: StreamError): Promise<ClientEnd> {
+    this.#connection.close(error)
+    return this.ended
+  }
+
+  /** Cuts the connection, without a word. */
+  destroy(): void {
+    this.#connection.transport.destroy()
+  }
+
+  receive(el: Element): void {
+    if (el.name === 'iq') {
+      const type = el.attr('type')
+      const id = el.attr('id')
+      if ((type === 'result' || type === 'error') && id !== undefined && this.#settle(id, el)) return
+    }
+    this.onStanza(el, this)
+  }
+
+  /** For the driver: no answer will come any more. */
+  lost(): void {
+    for (const id of [...this.#requests.keys()]) this.#settle(id, lostAnswer)
+  }
+
+  #settle(id: string, answer: Element | StanzaError): boolean {
+    const open = this.#requests.get(id)
+    if (open === undefined) return false
+    this.#requests.delete(id)
+    open.settle(answer)
+    return true
+  }
+}
+
+export type ClientWorld = Pick<World, 'clock' | 'random' | 'net' | 'hashing'>
+
+/** What the machine asks: the password's key, and news of its life. */
+class Driver implements C2sClientDriver {
+  readonly opened = Promise.withResolvers<XmppClient | ClientFailure>()
+  readonly #over = Promise.withResolvers<ClientEnd>()
+  readonly #world: ClientWorld
+  readonly #options: ClientOptions
+  readonly #connection: Connection
+  machine: C2sClient | undefined
+  #client: XmppClient | undefined
+
+  constructor(world: ClientWorld, options: ClientOptions, connection: Connection) {
+    this.#world = world
+    this.#options = options
+    this.#connection = connection
+  }
+
+  stretch(ticket: number, hash: HashName, salt: Uint8Array, iterations: number): void {
+    stretch(this.#world.hashing, hash, this.#options.password, salt, iterations).then(
+      (key) => this.machine?.stretched(ticket, key),
+      () => this.machine?.stretched(ticket, undefined),
+    )
+  }
+
+  established(jid: Jid, features: Element): StanzaSink {
+    const client = new XmppClient(this.#world, this.#connection, jid, features, this.#options, this.#over.promise)
+    this.#client = client
+    this.opened.resolve(client)
+    return client
+  }
+
+  claim(): boolean {
+    return false
+  }
+
+  ended(end: ClientEnd): void {
+    this.opened.resolve(failureOf(end))
+    this.#client?.lost()
+    this.#over.resolve(end)
+    this.#options.onEnd?.(end)
+  }
+
+  disconnected(): void {
+    this.machine = undefined
+  }
+}
+
+function failureOf(end: ClientEnd): ClientFailure {
+  switch (end.kind) {
+    case 'refused':
+      return new ClientFailure(end.code, end.condition === undefined ? end.text : `${end.condition}: ${end.text}`, end)
+    case 'error':
+    case 'peer-error':
+      return new ClientFailure(end.error.code, end.error.condition, end)
+    case 'peer-closed':
+      return new ClientFailure('RTK_CLIENT_CLOSED', 'the server closed the stream', end)
+    case 'local':
+      return new ClientFailure('RTK_CLIENT_CLOSED', 'closed here', end)
+    case 'lost':
+      return new ClientFailure(codeOf(end.cause), 'the connection was lost', end)
+  }
+}
+
+function codeOf(cause: CloseCause): string {
+  return cause.kind === 'error' || cause.kind === 'tls' ? cause.code : 'RTK_CLIENT_LOST'
+}
+
+function tlsOptions(options: ClientOptions): TlsClientOptions {
+  const { domain } = options.jid
+  return {
+    // RFC 6066 section 3: an address is no server name.
+    servername: domain.startsWith('[') ? '' : toAscii(domain),
+    alpn: options.tls === 'direct' ? ['xmpp-client'] : [],
+    ca: options.ca,
+    verify: options.verify ?? true,
+  }
+}
+
+/** Connects and signs in. Never rejects: what went wrong is a value. */
+export async function connectClient(world: ClientWorld, options: ClientOptions): Promise<XmppClient | ClientFailure> {
+  let transport: Transport
+  try {
+    transport = await world.net.connect(options.place, nobody, options.connectTimeoutMs ?? defaultConnectTimeoutMs)
+  } catch (error) {
+    if (error instanceof WorldError) return new ClientFailure(error.code, error.message)
+    throw error
+  }
+  return runClient(world, transport, options)
+}
+
+/** The same over a transport that is connected, secured or not. */
+export function runClient(
+  world: ClientWorld,
+  transport: Transport,
+  options: ClientOptions,
+): Promise<XmppClient | ClientFailure> {
+  const limits: StreamLimits = { ...defaultStreamLimits, ...options.limits }
+  const secure = tlsOptions(options)
+  const connection = new Connection(transport, {
+    clock: world.clock,
+    framing: clientFraming,
+    limits: limits.before,
+    startTls: (end) => end.startTlsClient(secure),
+  })
+  const driver = new Driver(world, options, connection)
+  const { jid, tls, password, lang } = options
+  const machine = new C2sClient({
+    effects: connection,
+    driver,
+    config: {
+      domain: jid.domain,
+      username: jid.local,
+      password,
+      resource: jid.resource,
+      tls: tls === 'starttls' || tls === 'direct' ? 'required' : tls === 'if-offered' ? 'optional' : 'none',
+      ...(lang === undefined ? {} : { lang }),
+      ...options.sasl,
+    },
+    limits,
+    random: world.random,
+    hashing: world.hashing,
+  })
+  driver.machine = machine
+  connection.run(machine, tls === 'direct' ? { domain: jid.domain } : undefined)
+  return driver.opened.promise
+}
