@@ -35,6 +35,10 @@ export function escapeAttr(text: string): string {
   return VALUE_SPECIAL.test(text) ? text.replace(VALUE_SPECIALS, reference) : text
 }
 
+/** What does not stand for itself in a value or in text as it comes. */
+const VALUE_RAW = /[&\t\n\r]/
+const TEXT_RAW = /[&<\r]/
+
 const PREDEFINED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
 function referenced(name: string): string {
@@ -56,16 +60,16 @@ function resolve(text: string): string {
 
 /** The value of an attribute, from checked bytes: white space becomes blanks (XML 1.0 section 3.3.3), references resolved. */
 export function unescapeAttr(bytes: Octets): string {
-  let text = decode(bytes)
-  if (/[\t\n\r]/.test(text)) text = text.replace(/\r\n|[\t\n\r]/g, ' ')
-  return text.includes('&') ? resolve(text) : text
+  const text = decode(bytes)
+  return VALUE_RAW.test(text) ? resolve(text.replace(/\r\n|[\t\n\r]/g, ' ')) : text
 }
 
 /** Character data between two tags, from checked bytes: line ends made `\n` (section 2.11), references and CDATA resolved. */
 export function unescapeText(bytes: Octets): string {
   let text = decode(bytes)
+  if (!TEXT_RAW.test(text)) return text
   if (text.includes('\r')) text = text.replace(/\r\n?/g, '\n')
-  if (!text.includes('<![CDATA[')) return text.includes('&') ? resolve(text) : text
+  if (!text.includes('<![CDATA[')) return resolve(text)
   let out = ''
   let from = 0
   for (let at = text.indexOf('<![CDATA['); at >= 0; at = text.indexOf('<![CDATA[', from)) {

@@ -95,6 +95,15 @@ test('a stanza means the same on another stream, as copied, stamped, or built an
         ? `<message xmlns='${content}' from='x' to='y'>${text}</message>`
         : `<message id="1" from = 'x'>${text}</message>`
       for (const element of received(header, content, [text, wrapped])) {
+        // Asked before anything else has built the children.
+        const names = element.childNames
+        const texts = names.map((child) => element.childText(child.name, child.ns))
+        const built = rebuilt(element)
+        assert.deepEqual(names, built.childNames)
+        assert.deepEqual(
+          texts,
+          names.map((child) => built.childText(child.name, child.ns)),
+        )
         const expected = sorted(withLang(tree(element), 'de'))
         if (element.ns === NS_CLIENT) stanzas++
         if (element instanceof LazyElement && (element.flags & RAW_PAYLOAD) !== 0) raw++

@@ -23,7 +23,7 @@ function placeOf(s: Octets, start: number, end: number): number {
 /** The string that is known for these bytes, or undefined. */
 function recall(s: Octets, start: number, end: number, place: number): string | undefined {
   const found = known[place]
-  return found !== undefined && found.length === end - start && s.startsWith(found, start) ? found : undefined
+  return found !== undefined && found.length === end - start && s.substring(start, end) === found ? found : undefined
 }
 
 function introduce(bytes: Octets, place: number): void {

@@ -10,6 +10,7 @@ import { nameOf, nsOf } from './intern.ts'
 import { NS_XML } from './ns.ts'
 import { ascii, type Octets } from './octets.ts'
 import {
+  behindTag,
   declared,
   innerScopeOf,
   readTag,
@@ -158,6 +159,12 @@ export class LazyElement extends BaseElement implements Offsets {
 
   /** What the start tag makes of the scope around it. */
   #declared(): Scope {
+    // Where no prefix is used only namespace and language can matter, and both are known without reading the tag.
+    if ((this.flags & RAW) === RAW) {
+      const scope = this.#scope
+      if (this.nsAt < 0 && this.langAt < 0 && scope.ns === this.ns) return scope
+      return { ns: this.ns, prefixes: undefined, lang: this.lang, content: undefined }
+    }
     return declared(this.raw, this.#parsedTag(), this.#scope)
   }
 
@@ -202,6 +209,17 @@ export class LazyElement extends BaseElement implements Offsets {
       names.push({ name: nameOf(this.raw, kids[k]! + 1, kids[k + 1]!), ns })
     }
     return names
+  }
+
+  override childText(name: string, ns: string = this.ns): string | undefined {
+    if (this.#content !== undefined || this.#kids === undefined || (this.flags & RAW) !== RAW)
+      return super.childText(name, ns)
+    const names = this.childNames
+    for (let k = 0; k < names.length; k++) {
+      if (names[k]!.name !== name || names[k]!.ns !== ns) continue
+      return simpleText(this.raw, this.#kids[4 * k + 1]!) ?? super.childText(name, ns)
+    }
+    return undefined
   }
 
   override get payload(): Octets {
@@ -395,6 +413,14 @@ function offsetsOf(s: Octets, tag: Tag, bodyEnd: number, end: number): Offsets {
     }
   }
   return out
+}
+
+/** The text of an element that holds nothing else, from the end of its name on; undefined when there is more to it. */
+function simpleText(s: Octets, nameEnd: number): string | undefined {
+  const start = behindTag(s, nameEnd)
+  if (s.charCodeAt(start - 2) === 0x2f) return ''
+  const end = s.indexOf('<', start)
+  return s.charCodeAt(end + 1) === 0x2f ? unescapeText(s.substring(start, end) as Octets) : undefined
 }
 
 /** Direct children, each lazy in its turn; only where no prefix is used. */

@@ -40,6 +40,8 @@ export interface Tag {
   readonly colon: number
   /** Four offsets an attribute: of its name, behind it, of its value, behind it. */
   readonly attrs: readonly number[]
+  /** Some attribute begins with "x": only then can there be a declaration or xml:lang among them. */
+  readonly mayDeclare: boolean
   /** Behind the ">". */
   readonly end: number
   readonly empty: boolean
@@ -62,11 +64,13 @@ export function readTag(s: Octets, start: number): Tag {
   }
   const nameEnd = i
   const attrs: number[] = []
+  let mayDeclare = false
   for (;;) {
     while (c <= SPACES) c = s.charCodeAt(++i)
-    if (c === GREATER) return { start, nameEnd, colon, attrs, end: i + 1, empty: false }
-    if (c === SLASH) return { start, nameEnd, colon, attrs, end: i + 2, empty: true }
+    if (c === GREATER) return { start, nameEnd, colon, attrs, mayDeclare, end: i + 1, empty: false }
+    if (c === SLASH) return { start, nameEnd, colon, attrs, mayDeclare, end: i + 2, empty: true }
     const nameStart = i
+    if (c === 0x78) mayDeclare = true
     while (c > SPACES && c !== EQUALS) c = s.charCodeAt(++i)
     const attrNameEnd = i
     while (c !== 0x22 && c !== 0x27) c = s.charCodeAt(++i)
@@ -96,7 +100,7 @@ export function skipContent(s: Octets, from: number): number {
 }
 
 /** Behind the ">" of a start tag; one inside a value does not count. */
-function behindTag(s: Octets, from: number): number {
+export function behindTag(s: Octets, from: number): number {
   let i = from
   for (;;) {
     const c = s.charCodeAt(i++)
@@ -147,6 +151,7 @@ export function canonicalNs(ns: string, content: string | undefined): string {
 
 /** What the tag's declarations make of the scope around it; the same object when it declares nothing. `ns` is its default one. */
 export function declared(s: Octets, tag: Tag, outer: Scope): Scope {
+  if (!tag.mayDeclare) return outer
   let { ns, prefixes, lang } = outer
   for (let k = 0; k < tag.attrs.length; k += 4) {
     if (declares(s, tag, k)) {
@@ -179,7 +184,7 @@ export function innerScopeOf(ns: string, scope: Scope): Scope {
 export function tagAttrs(s: Octets, tag: Tag, scope: Scope): readonly Attr[] {
   const out: Attr[] = []
   for (let k = 0; k < tag.attrs.length; k += 4) {
-    if (declares(s, tag, k)) continue
+    if (tag.mayDeclare && declares(s, tag, k)) continue
     const name = s.substring(tag.attrs[k]!, tag.attrs[k + 1]!) as Octets
     const value = unescapeAttr(attrBytes(s, tag, k))
     const colon = name.indexOf(':')
