@@ -53,6 +53,8 @@ export interface CommandDefinition<
   readonly input?: I
   /** Fields of the result, or of each row. */
   readonly result: F
+  /** True: the result is a list, shown as a table; else it is one thing. */
+  readonly rows?: boolean
   /** True: it can say what it would do. */
   readonly dryRun?: boolean
   run(args: OptionsOf<A>, call: CommandCall<I>): Answer<F> | Promise<Answer<F>> | Answers<F>

@@ -12,6 +12,8 @@ export interface CommandDescription {
   /** Fields of the rows that it takes; undefined when it takes none. */
   readonly input?: readonly OptionRow[]
   readonly result: readonly { name: string; form: FieldForm; title: string; description: string }[]
+  /** True: a list of them. */
+  readonly rows: boolean
   readonly dryRun: boolean
 }
 
@@ -28,6 +30,7 @@ export function describeCommand(definition: CommandDefinition): CommandDescripti
     positional: definition.positional ?? [],
     ...(definition.input === undefined ? {} : { input: describeOptions(definition.input) }),
     result: describeFields(definition.result),
+    rows: definition.rows === true,
     dryRun: definition.dryRun === true,
   }
 }

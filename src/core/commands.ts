@@ -151,6 +151,7 @@ export class CommandRegistry {
       name: 'commands list',
       summary: 'Lists the commands of the server with their arguments.',
       permission: 'commands:read',
+      rows: true,
       args: {},
       result: {
         name: field.text('Command', 'Name.'),

@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly stores?: (config: Config) => Promise<Stores>
   /** Told of warnings in the configuration. */
   readonly onWarning?: (mistake: Mistake) => void
+  /** Permission bits of a file, so that secrets that everybody can read are warned of; by default nobody looks. */
+  readonly modeOf?: (path: string) => Promise<number | undefined>
 }
 
 /**
@@ -56,10 +58,10 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
 
 /** The checked configuration with the modules that it may name. */
 export async function configure(
-  options: Pick<ServerOptions, 'config' | 'dataDir' | 'plugins' | 'onWarning'>,
+  options: Pick<ServerOptions, 'config' | 'dataDir' | 'modeOf' | 'onWarning' | 'plugins'>,
   world: Pick<World, 'disk' | 'net'>,
 ): Promise<{ readonly config: Config; readonly modules: ReadonlyMap<string, ModuleDefinition> }> {
-  const { config: given = {}, dataDir, plugins = [], onWarning } = options
+  const { config: given = {}, dataDir, plugins = [], onWarning, modeOf } = options
   const isFile = 'file' in given && typeof given.file === 'string'
   const opened = await openConfig(isFile ? { file: given.file as string } : { value: given }, world.disk)
   const named = await loadPlugins(opened.document.plugins, world.disk.resolve(opened.folder, '.'))
@@ -70,6 +72,7 @@ export async function configure(
     disk: world.disk,
     tls: world.net.tls,
     dataDir,
+    modeOf,
   })
   if (config === undefined) throw new ConfigError(mistakes)
   for (const mistake of mistakes) onWarning?.(mistake)

@@ -2,8 +2,8 @@
  * A running server: everything put together (DESIGN.md section 14). It installs no signal handler, prints nothing, never
  * exits, and keeps nothing at module level; two of them live in one process.
  */
+import { coreCommands } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
-// import { coreCommands } from '../admin/commands/index.ts'
 import { InternalBackend } from '../auth/internal.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { AccountService } from '../core/account-service.ts'
@@ -59,6 +59,7 @@ export class Server {
   readonly #startedMs: number
   #control: Control | undefined
   #closing: Promise<void> | undefined
+  readonly #ended = Promise.withResolvers<void>()
 
   /** Starts a server; when something fails, all that was opened is closed again. */
   static async start(parts: ServerParts): Promise<Server> {
@@ -153,7 +154,7 @@ export class Server {
         [...type.modules].map(([name, options]) => ({ definition: modules.get(name) as ModuleDefinition, options })),
       )
     }
-    // for (const command of coreCommands(this)) this.commands.add(command)
+    for (const command of coreCommands(this)) this.commands.add(command)
     for (const route of health(this)) this.core.http.add(route)
     await this.#listeners.open(config)
     await this.#openControl()
@@ -215,8 +216,18 @@ export class Server {
 
   /** Ends sessions with `system-shutdown`, lets what is queued leave, closes the store. Once; later calls wait for the first. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    if (this.#closing === undefined) {
+      this.#closing = this.#close()
+      this.#ended.resolve(this.#closing)
+      // Whoever closed hears of a failure; that nobody else waits is no fault.
+      this.#ended.promise.catch(() => undefined)
+    }
     return this.#closing
+  }
+
+  /** Settled as `close` is, for whoever did not call it: the command `stop` may have. */
+  get closed(): Promise<void> {
+    return this.#ended.promise
   }
 
   async #close(): Promise<void> {

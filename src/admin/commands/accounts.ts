@@ -147,6 +147,7 @@ const list = (services: Services) =>
     name: 'account list',
     summary: 'Lists accounts, of one host or of all.',
     permission: 'accounts:read',
+    rows: true,
     positional: ['host'],
     args: { host: opt.optional(opt.domain({ description: 'Host.' })) },
     result: {

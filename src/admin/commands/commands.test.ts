@@ -18,7 +18,7 @@ class MapAccounts {
 
   async add(jid: Jid, password: string): Promise<void> {
     this.most = Math.max(this.most, ++this.atOnce)
-    for (let i = 0; i < ((this.made.size * 7) % 5) * 40; i++) await Promise.resolve()
+    for (let i = 0; i < ((this.made.size * 7) % 5) * 8; i++) await Promise.resolve()
     this.atOnce--
     if (this.made.size >= this.failsAt) throw new WorldError('RTK_STORE_DISK_FULL', 'no room', { temporary: true })
     if (this.made.has(`${jid}`)) throw new CommandError('RTK_ACCOUNT_EXISTS', `${jid} exists already`)

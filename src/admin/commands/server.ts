@@ -57,6 +57,7 @@ const hosts = (services: CommandServices) =>
     name: 'host list',
     summary: 'Lists the hosts with their types.',
     permission: 'hosts:read',
+    rows: true,
     args: {},
     result: {
       host: field.text('Host', 'Domain.'),
@@ -75,6 +76,7 @@ const metrics = (services: CommandServices) =>
     name: 'metrics list',
     summary: 'Lists counters and gauges.',
     permission: 'server:read',
+    rows: true,
     args: {},
     result: {
       name: field.text('Name', 'Of the figure.'),

@@ -40,6 +40,7 @@ const list = (services: Services) =>
     name: 'session list',
     summary: 'Lists sessions, of an account, of a host or of all.',
     permission: 'sessions:read',
+    rows: true,
     positional: ['of'],
     args: { of: opt.optional(opt.jid({ description: 'Account (bare or full JID) or host.' })) },
     result: {
@@ -71,6 +72,7 @@ const kick = (services: Services) =>
     name: 'session kick',
     summary: 'Ends the sessions of an account, or the one of a full JID.',
     permission: 'sessions:write',
+    rows: true,
     positional: ['jid'],
     args: {
       jid: opt.jid({ description: 'Bare or full JID.' }),

@@ -22,6 +22,7 @@ export {
   openConfig,
 } from './load.ts'
 export { ConfigError, formatMistake, type Mistake, type MistakeCode } from './mistake.ts'
+export { type PeekedConfig, peekConfig } from './peek.ts'
 export type {
   AuthConfig,
   CertificateFiles,

@@ -1,0 +1,210 @@
+/** The command line: what is known without a server, the commands of the core, and those that a running server adds. */
+import { Command, CommanderError } from 'commander'
+import { type CommandServices, coreCommands } from '../admin/commands/index.ts'
+import { type CommandDescription, describeCommand } from '../core/command-description.ts'
+import { ConfigError, formatMistake } from '../core/config/index.ts'
+import { softwareVersion } from '../core/software.ts'
+import { WorldError } from '../world/error.ts'
+import { CliError, EXIT } from './exit.ts'
+import { connect, remoteCommand, runRemote, showError } from './remote.ts'
+import type { GlobalOptions, Surroundings } from './settings.ts'
+import { Interrupted } from './terminal.ts'
+
+const exitHelp = `
+Exit codes:
+  0  done            1  refused, failed in part, or mistakes in the configuration
+  2  wrong usage     3  no server answers            4  the server could not start
+
+The configuration is --config FILE, else $RATATOSK_CONFIG, else ratatosk.yaml in this folder, else all defaults.`
+
+/** Runs a command line (without program and script) and gives the exit code. */
+export async function runCli(argv: readonly string[], around: Surroundings): Promise<number> {
+  const state: State = { exit: EXIT.ok }
+  let options: GlobalOptions = { json: argv.includes('--json') }
+  try {
+    const program = programOf(around, state)
+    addRemote(program, coreDescriptions(), around, state)
+    if (asksServer(program, argv)) await addServersOwn(program, argv, around, state)
+    options = { ...options, ...program.opts<GlobalOptions>() }
+    await program.parseAsync([...argv], { from: 'user' })
+    return state.exit
+  } catch (error) {
+    return failed(error, options, around)
+  }
+}
+
+interface State {
+  exit: number
+}
+
+function programOf(around: Surroundings, state: State): Command {
+  const { terminal } = around
+  const program = new Command('ratatosk')
+  program
+    .description('An XMPP server. Words from one world to the other.')
+    .version(softwareVersion, '-V, --version', 'print the version')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--data-dir <folder>', 'in place of data_dir of the configuration')
+    .option('--json', 'results as JSON, one object a line; errors too, on standard error')
+    .addHelpText('after', exitHelp)
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .exitOverride()
+    .showSuggestionAfterError()
+    .helpCommand('help [command]', 'show help')
+  own(program, program, 'serve')
+    .summary('Runs the server in the foreground.')
+    .description('Runs the server in the foreground until SIGTERM, SIGINT or `ratatosk stop`.')
+    .action(async () => {
+      const { serve } = await import('./serve.ts')
+      state.exit = await serve(program.opts(), around)
+    })
+  const config = group(program, program, 'config')
+  own(config, program, 'check')
+    .summary('Checks the configuration and tells every mistake with its place.')
+    .description('Checks the configuration and tells every mistake with its place. No server is needed.')
+    .argument('[file]', 'in place of --config')
+    .action(async (file: string | undefined) => {
+      const { checkCommand } = await import('./config-commands.ts')
+      state.exit = await checkCommand({ ...program.opts(), ...(file === undefined ? {} : { config: file }) }, around)
+    })
+  own(config, program, 'options')
+    .summary('Lists every option that a configuration may have.')
+    .description('Lists every option that a configuration may have, those of its plugins included.')
+    .action(async () => {
+      const { optionsCommand } = await import('./config-commands.ts')
+      state.exit = await optionsCommand(program.opts(), around)
+    })
+  return program
+}
+
+/** A command below `parent` that writes and ends as the program does. */
+function own(parent: Command, program: Command, name: string): Command {
+  return parent.command(name).copyInheritedSettings(program).helpCommand(false)
+}
+
+const groups: Readonly<Record<string, string>> = {
+  account: 'Accounts.',
+  commands: 'Commands of the server.',
+  config: 'The configuration.',
+  host: 'Hosts.',
+  metrics: 'Counters and gauges.',
+  session: 'Sessions.',
+}
+
+function group(parent: Command, program: Command, name: string): Command {
+  const known = parent.commands.find((command) => command.name() === name)
+  if (known !== undefined) return known
+  const made = own(parent, program, name)
+  made.summary(groups[name] ?? `Commands of ${name}.`).description(groups[name] ?? `Commands of ${name}.`)
+  return made
+}
+
+/** Their descriptions need no server: only `run` would use what is missing here. */
+function coreDescriptions(): readonly CommandDescription[] {
+  return coreCommands({} as CommandServices).map(describeCommand)
+}
+
+function addRemote(
+  program: Command,
+  descriptions: readonly CommandDescription[],
+  around: Surroundings,
+  state: State,
+): void {
+  for (const description of descriptions) {
+    const words = description.name.split(' ')
+    const last = words.pop() ?? ''
+    const parent = words.reduce((at, word) => group(at, program, word), program)
+    if (parent.commands.some((command) => command.name() === last)) continue
+    const command = remoteCommand(description, last, async (args, dryRun) => {
+      state.exit = await runRemote(description, args, { ...program.opts<GlobalOptions>(), dryRun }, around)
+    })
+    parent.addCommand(command.copyInheritedSettings(program))
+  }
+}
+
+/** Words of the command line, options and what may belong to them left out as far as one can tell. */
+function wordsOf(argv: readonly string[]): readonly string[] {
+  const words: string[] = []
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? ''
+    if (['-c', '--config', '--data-dir'].includes(word)) i++
+    else if (!word.startsWith('-')) words.push(word)
+  }
+  return words
+}
+
+/** True when only a server can know what is meant: help of the whole, or words that nobody here knows. */
+function asksServer(program: Command, argv: readonly string[]): boolean {
+  if (argv.includes('--version') || argv.includes('-V')) return false
+  const words = wordsOf(argv)
+  if (words.length === 0 || words[0] === 'help') return true
+  let at = program
+  for (const word of words) {
+    const next = at.commands.find((command) => command.name() === word)
+    if (next === undefined) return at.commands.length > 0
+    at = next
+  }
+  return at.commands.length > 0
+}
+
+async function addServersOwn(
+  program: Command,
+  argv: readonly string[],
+  around: Surroundings,
+  state: State,
+): Promise<void> {
+  try {
+    const client = await connect(globalOptions(argv), around)
+    try {
+      const { result } = await client.call('commands list')
+      addRemote(
+        program,
+        result.map((row) => row['description'] as unknown as CommandDescription),
+        around,
+        state,
+      )
+    } finally {
+      client.close()
+    }
+  } catch (error) {
+    // Help and usage errors have to work without a server; who ran an unknown word hears of it from the parser.
+    if (!(error instanceof CliError || error instanceof ConfigError)) throw error
+  }
+}
+
+/** The options that say which server is meant, before the whole line can be parsed. */
+function globalOptions(argv: readonly string[]): GlobalOptions {
+  const reader = new Command()
+    .option('-c, --config <file>')
+    .option('--data-dir <folder>')
+    .option('--json')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+  try {
+    reader.parse([...argv], { from: 'user' })
+  } catch {
+    return {}
+  }
+  return reader.opts()
+}
+
+function failed(error: unknown, options: GlobalOptions, around: Surroundings): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof Interrupted) return EXIT.interrupted
+  if (error instanceof CliError) {
+    showError({ code: error.code, text: error.message, hint: error.hint }, options, around)
+    return error.exit
+  }
+  if (error instanceof ConfigError) {
+    for (const mistake of error.mistakes) around.terminal.err(`${formatMistake(mistake)}\n`)
+    return EXIT.refused
+  }
+  if (error instanceof WorldError) {
+    showError({ code: error.code as `RTK_${string}`, text: error.message, hint: '' }, options, around)
+    return EXIT.refused
+  }
+  throw error
+}

@@ -1,0 +1,210 @@
+/** Commands of the registry, run by the server over its control socket. */
+import { Command, Option } from 'commander'
+import { ControlClient } from '../admin/control/client.ts'
+import type { CommandDescription } from '../core/command-description.ts'
+import type { CommandError } from '../core/command-error.ts'
+import type { Json, Row } from '../core/command-result.ts'
+import type { OptionRow } from '../core/config/describe.ts'
+import { CliError, EXIT } from './exit.ts'
+import { rowsOfLines } from './input-rows.ts'
+import { renderOne, TableWriter } from './render.ts'
+import { controlPath, type GlobalOptions, readSettings, type Surroundings } from './settings.ts'
+
+const dashed = (name: string) => name.replaceAll('_', '-')
+
+/** Options of the command line for arguments that are not given by position, and for all that may be. */
+export function remoteCommand(
+  description: CommandDescription,
+  word: string,
+  run: (args: Json, dryRun: boolean) => Promise<void>,
+): Command {
+  const command = new Command(word).summary(description.summary).description(description.summary)
+  for (const name of description.positional) {
+    const arg = description.args.find((row) => row.path === name)
+    if (arg === undefined) continue
+    // Who sends rows gives none: the server knows what is missing.
+    const form = arg.required ? `<${name}>` : `[${name}]`
+    command.argument(form, helpOf(arg))
+  }
+  for (const arg of description.args) if (!description.positional.includes(arg.path)) command.addOption(optionOf(arg))
+  if (description.dryRun) command.option('--dry-run', 'say what would be done, and do nothing')
+  if (description.input !== undefined) {
+    const names = description.input.map((row) => row.path).join(' ')
+    command.addHelpText('after', `\nMany at once: lines of '${names}' (or JSON objects) on standard input.`)
+  }
+  command.action(async () => {
+    const args: Record<string, Json> = {}
+    for (const [i, name] of description.positional.entries()) setArg(args, description, name, command.args[i])
+    const given: Readonly<Record<string, unknown>> = command.opts()
+    for (const arg of description.args) {
+      if (!description.positional.includes(arg.path)) setArg(args, description, arg.path, given[camel(arg.path)])
+    }
+    await run(args, given['dryRun'] === true)
+  })
+  return command
+}
+
+function camel(name: string): string {
+  return dashed(name).replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function helpOf(arg: OptionRow): string {
+  const values = arg.values.length > 0 ? ` One of ${arg.values.join(', ')}.` : ''
+  return `${arg.description}${values}${arg.default === '' ? '' : ` Default: ${arg.default}.`}`
+}
+
+function optionOf(arg: OptionRow): Option {
+  const flag = `--${dashed(arg.path)}`
+  if (arg.type === 'bool') return new Option(flag, helpOf(arg))
+  const many = arg.type === 'list'
+  const option = new Option(`${flag} <${arg.type === 'one of' ? 'value' : arg.type}${many ? '...' : ''}>`, helpOf(arg))
+  // A secret is asked for when it is not given.
+  if (arg.required && arg.type !== 'secret') option.makeOptionMandatory()
+  return option
+}
+
+function setArg(args: Record<string, Json>, description: CommandDescription, name: string, value: unknown): void {
+  if (value === undefined) return
+  const arg = description.args.find((row) => row.path === name)
+  const isNumber = (arg?.type === 'int' || arg?.type === 'number') && typeof value === 'string' && value.trim() !== ''
+  const number = isNumber ? Number(value) : Number.NaN
+  // What is no number goes as it is: the server says what is wrong with it.
+  args[name] = Number.isNaN(number) ? (value as Json) : number
+}
+
+/** Runs one command on the server and shows its result. Gives the exit code. */
+export async function runRemote(
+  description: CommandDescription,
+  args: Json,
+  options: GlobalOptions & { readonly dryRun: boolean },
+  around: Surroundings,
+): Promise<number> {
+  const { terminal } = around
+  const given = args as Readonly<Record<string, Json>>
+  const hasRows = description.input !== undefined && Object.keys(given).length === 0 && !terminal.isInTty
+  if (description.input !== undefined && Object.keys(given).length === 0 && terminal.isInTty) {
+    const names = description.positional.map((name) => `<${name}>`).join(' ')
+    throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', `${description.name} needs ${names}, or rows on standard input`)
+  }
+  const complete = hasRows ? given : await withSecrets(description, given, around)
+  const client = await connect(options, around)
+  try {
+    const show = options.json === true ? jsonOutput(around) : textOutput(description, hasRows, around)
+    const outcome = await client.run(description.name, complete, {
+      dryRun: options.dryRun,
+      input: hasRows ? rowsOfLines(terminal.lines(), description.input ?? []) : undefined,
+      onRow: show.row,
+    })
+    if (!outcome.ok) {
+      show.end(0)
+      return refused(outcome.error, options, around)
+    }
+    show.end(outcome.failed)
+    return outcome.failed > 0 ? EXIT.refused : EXIT.ok
+  } finally {
+    client.close()
+  }
+}
+
+/** A client of the server that the settings describe. Throws `CliError`. */
+export async function connect(options: GlobalOptions, around: Surroundings): Promise<ControlClient> {
+  const path = await controlPath(await readSettings(options, around), around)
+  try {
+    return await ControlClient.connect(around.world.net, path)
+  } catch (error) {
+    const { code, text, hint } = error as CommandError
+    throw new CliError(EXIT.noServer, code, text, hint)
+  }
+}
+
+/** Passwords that were not given are asked for without echo, or read from the first line of standard input. */
+async function withSecrets(
+  description: CommandDescription,
+  given: Readonly<Record<string, Json>>,
+  { terminal }: Surroundings,
+): Promise<Json> {
+  const args: Record<string, Json> = { ...given }
+  for (const { path, secret } of description.args) {
+    if (!secret) continue
+    if (args[path] !== undefined) {
+      terminal.err(
+        `warning: --${dashed(path)} can be seen by others on this machine, and is kept in your shell's history\n`,
+      )
+      continue
+    }
+    args[path] = await askSecret(path, terminal)
+  }
+  return args
+}
+
+async function askSecret(name: string, terminal: Surroundings['terminal']): Promise<string> {
+  if (!terminal.isInTty) {
+    for await (const line of terminal.lines()) return line
+    throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', `no ${name} on standard input`)
+  }
+  const first = await terminal.askSecret(`${name}: `)
+  const again = first === undefined ? undefined : await terminal.askSecret(`${name} again: `)
+  if (first === undefined || again === undefined)
+    throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', `no ${name} was given`)
+  if (first !== again) throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', 'the two are not the same')
+  return first
+}
+
+interface Output {
+  row(row: Row): void
+  end(failed: number): void
+}
+
+/** One object a line, as it comes. */
+function jsonOutput({ terminal }: Surroundings): Output {
+  return { row: (row) => terminal.out(`${JSON.stringify(row)}\n`), end: () => undefined }
+}
+
+function textOutput(description: CommandDescription, hasRows: boolean, { terminal }: Surroundings): Output {
+  if (hasRows) return summaryOutput(terminal)
+  if (!description.rows) {
+    return { row: (row) => terminal.out(renderOne(description.result, row)), end: () => undefined }
+  }
+  const table = new TableWriter(description.result, (text) => terminal.out(text))
+  return { row: (row) => table.row(row), end: () => table.end() }
+}
+
+/** Of many rows only those are told that were refused. */
+function summaryOutput(terminal: Surroundings['terminal']): Output {
+  let rows = 0
+  return {
+    row: (row) => {
+      rows++
+      const { result, text } = row
+      if (typeof result !== 'string' || !result.startsWith('RTK_')) return
+      terminal.err(`row ${rows}: ${String(text)} (${result})\n`)
+    },
+    end: (failed) => terminal.out(`${rows - failed} done, ${failed} refused\n`),
+  }
+}
+
+export function refused(
+  error: Pick<CommandError, 'code' | 'hint' | 'text'>,
+  options: GlobalOptions,
+  around: Surroundings,
+): number {
+  showError(error, options, around)
+  switch (error.code) {
+    case 'RTK_CONTROL_CLOSED':
+      return EXIT.noServer
+    case 'RTK_COMMAND_ARGUMENTS':
+    case 'RTK_COMMAND_UNKNOWN':
+      return EXIT.usage
+    default:
+      return EXIT.refused
+  }
+}
+
+export function showError(
+  { code, text, hint }: Pick<CommandError, 'code' | 'hint' | 'text'>,
+  options: GlobalOptions,
+  { terminal }: Pick<Surroundings, 'terminal'>,
+): void {
+  if (options.json === true) terminal.err(`${JSON.stringify({ error: { code, text, hint } })}\n`)
+  else terminal.err(`ratatosk: ${text}${hint === '' ? '' : ` (${hint})`} [${code}]\n`)
+}

@@ -1,0 +1,136 @@
+/** `ratatosk serve`: the server as a process. Signals, standard output and the end of the process are here, nowhere else. */
+import { placeText } from '../admin/commands/index.ts'
+import { formatMistake } from '../core/config/index.ts'
+import { softwareVersion } from '../core/software.ts'
+import { createServer, type Server } from '../index.ts'
+import { WorldError } from '../world/error.ts'
+import { createWorld } from '../world/index.ts'
+import { openLog } from '../world/log.ts'
+import type { Log } from '../world/log.types.ts'
+import { modeOf } from './config-commands.ts'
+import { EXIT } from './exit.ts'
+import { showError } from './remote.ts'
+import {
+  controlPath,
+  controlPlaces,
+  type GlobalOptions,
+  readSettings,
+  type Settings,
+  type Surroundings,
+} from './settings.ts'
+
+/** Runs until a signal or the command `stop`. Rejects with `ConfigError` for mistakes in the configuration. */
+export async function serve(options: GlobalOptions, around: Surroundings): Promise<number> {
+  const settings = await readSettings(options, around)
+  const log = await logOf(settings, around)
+  // Makes the socket's folder, where it needs one of its own, and refuses a path that is too long before anything starts.
+  if (settings.peeked.control.enabled) await controlPath(settings, around)
+  const server = await start(settings, log, options, around)
+  if (server === undefined) return EXIT.cannotStart
+  tellStart(server, log, settings, around)
+  return running(server, log)
+}
+
+function isText(settings: Settings, { terminal }: Surroundings): boolean {
+  const { format } = settings.peeked.log
+  return format === 'text' || (format === 'auto' && terminal.isOutTty)
+}
+
+function logOf(settings: Settings, around: Surroundings): Promise<Log> {
+  const format = isText(settings, around) ? 'text' : 'json'
+  return openLog({ level: settings.peeked.log.level, format, write: (text) => around.terminal.out(text) })
+}
+
+async function start(
+  settings: Settings,
+  log: Log,
+  options: GlobalOptions,
+  around: Surroundings,
+): Promise<Server | undefined> {
+  const { file, dataDir } = settings
+  try {
+    return await createServer({
+      config: file === undefined ? {} : { file },
+      ...(dataDir === undefined ? {} : { dataDir }),
+      world: createWorld({ log }),
+      control: controlPlaces(around),
+      modeOf,
+      onWarning: (mistake) => log.warn(formatMistake(mistake), { code: mistake.code }),
+    })
+  } catch (error) {
+    const isOurs = error instanceof WorldError || (error instanceof Error && 'code' in error && isCode(error.code))
+    if (!isOurs || (error instanceof Error && error.name === 'ConfigError')) throw error
+    const { code, message } = error as Error & { code: `RTK_${string}` }
+    showError({ code, text: message, hint: hints[code] ?? '' }, options, around)
+    return undefined
+  }
+}
+
+const isCode = (code: unknown) => typeof code === 'string' && code.startsWith('RTK_')
+
+const hints: Readonly<Record<string, string>> = {
+  RTK_DISK_LOCKED: 'another server has this data directory',
+  RTK_NET_ADDRESS_IN_USE: 'another program listens there: stop it, or choose other ports under listeners',
+  RTK_NET_PERMISSION: 'ports below 1024 need a privilege of the system',
+}
+
+/** To a person as lines; into a log as one entry. */
+function tellStart(server: Server, log: Log, settings: Settings, around: Surroundings): void {
+  const listening = server.listening.map(({ protocol, tls, place }) => ({ protocol, tls, place: placeText(place) }))
+  const hosts = server.hosts.map((host) => host.domain)
+  const authority = server.authority?.file
+  if (!isText(settings, around)) {
+    log.info('serving', {
+      version: softwareVersion,
+      hosts: hosts.slice(0, 20),
+      hostCount: hosts.length,
+      listening,
+      authority,
+      control: server.controlPath,
+    })
+    // Whoever starts it by hand without a terminal (npm start | cat) is told as well.
+    return
+  }
+  const shown = hosts.length > 3 ? `${hosts.slice(0, 3).join(', ')} and ${hosts.length - 3} more` : hosts.join(', ')
+  const lines = [`Ratatosk ${softwareVersion} serves ${shown}`, '']
+  for (const { protocol, tls, place } of listening)
+    lines.push(`  ${`${protocol} (${meanings[tls]})`.padEnd(24)}${place}`)
+  lines.push('', `Make an account:     ${commandOf(settings)} account add you@${hosts[0] ?? 'localhost'}`)
+  if (authority !== undefined) lines.push(`Clients have to trust:  ${authority}`)
+  lines.push(`Stop:                Ctrl-C, or ${commandOf(settings)} stop`, '')
+  around.terminal.out(`${lines.join('\n')}\n`)
+}
+
+const meanings = { starttls: 'STARTTLS', direct: 'direct TLS', none: 'no TLS' } as const
+
+/** The command that finds this server again. */
+function commandOf({ file, dataDir }: Settings): string {
+  const config = file === undefined || file === 'ratatosk.yaml' ? '' : ` --config ${file}`
+  return `ratatosk${config}${dataDir === undefined ? '' : ` --data-dir ${dataDir}`}`
+}
+
+/** Resolves when the server has ended, by a signal or by itself. */
+async function running(server: Server, log: Log): Promise<number> {
+  const ended = Promise.withResolvers<number>()
+  let signals = 0
+  const stop = (signal: NodeJS.Signals) => {
+    if (++signals > 1) process.exit(EXIT.interrupted)
+    log.info('stopping', { signal })
+    server.close().then(
+      () => ended.resolve(EXIT.ok),
+      (error: unknown) => ended.reject(error),
+    )
+  }
+  const reload = () => log.warn('a reload is not to be had yet: restart the server', { code: 'RTK_SERVER_RELOAD' })
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
+  server.closed.then(
+    () => ended.resolve(EXIT.ok),
+    () => undefined,
+  )
+  try {
+    return await ended.promise
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload)
+    log.info('stopped')
+  }
+}
