@@ -25,6 +25,7 @@ import { Session, type SessionEnd, type SessionOwner } from './session.ts'
 import type { LinkInfo, SessionLink } from './session-link.ts'
 import { SessionTable } from './session-table.ts'
 import { SlotRegistry } from './slots.ts'
+import { StoreUses } from './store-uses.ts'
 import { Timed } from './timed.ts'
 
 /** Whom a broadcast is for (features.md SM-06). */
@@ -38,7 +39,8 @@ export class Core implements SessionOwner {
   readonly metrics = new Metrics()
   readonly sessions = new SessionTable()
   readonly slots = new SlotRegistry()
-  readonly http = new HttpRoutes()
+  readonly http = new HttpRoutes((domain) => this.#hosts.has(domain))
+  readonly storeUses = new StoreUses()
   readonly jids: JidCache
   readonly router: Router
   readonly fanOut: FanOut

@@ -61,9 +61,9 @@ function list(names: string | readonly string[] | undefined): readonly string[] 
 /** The handlers of one hook, split by stanza kind for filters, so that the hot path looks at one array's length. */
 export class HookPoint {
   readonly name: string
-  readonly message: Registration[] = []
-  readonly presence: Registration[] = []
-  readonly iq: Registration[] = []
+  message: readonly Registration[] = []
+  presence: readonly Registration[] = []
+  iq: readonly Registration[] = []
   all: readonly Registration[] = []
 
   constructor(name: string) {
@@ -72,9 +72,9 @@ export class HookPoint {
 
   replace(entries: readonly Registration[]): void {
     this.all = orderByName(this.name, entries)
+    // New arrays: a filter that waits goes on with those it began with.
     for (const kind of allKinds) {
-      this[kind].length = 0
-      for (const entry of this.all) if (entry.kinds === undefined || entry.kinds.includes(kind)) this[kind].push(entry)
+      this[kind] = this.all.filter((entry) => entry.kinds === undefined || entry.kinds.includes(kind))
     }
   }
 
@@ -97,6 +97,8 @@ type FilterHandler = (packet: Packet, at: unknown) => Verdict | undefined | Prom
 
 export class HookTable {
   readonly #points = new Map<string, HookPoint>()
+  /** Modules in the order in which they first registered: a reloaded one comes back to its old place. */
+  readonly #ranks = new Map<string, number>()
   readonly #fault: HookFault
 
   constructor(fault: HookFault) {
@@ -129,7 +131,9 @@ export class HookTable {
       types: options.types,
       handler,
     }
-    point.replace([...point.all, entry])
+    if (!this.#ranks.has(module)) this.#ranks.set(module, this.#ranks.size)
+    const rank = (of: Registration) => this.#ranks.get(of.module) ?? 0
+    point.replace([...point.all, entry].sort((a, b) => rank(a) - rank(b)))
     return () => point.replace(point.all.filter((other) => other !== entry))
   }
 
@@ -209,8 +213,8 @@ export class HookTable {
     packet: Packet,
     at: AtOf<Hooks[Name]>,
     start = 0,
+    entries = point[packet.kind],
   ): Verdict | undefined | Promise<Verdict | undefined> {
-    const entries = point[packet.kind]
     for (let i = start; i < entries.length; i++) {
       const entry = entries[i] as Registration
       if (!isWanted(entry, packet)) continue
@@ -221,7 +225,7 @@ export class HookTable {
         return this.#fault(point.name, entry.module, error)
       }
       if (verdict === undefined) continue
-      if (verdict instanceof Promise) return this.#filterLater<Name>(point, packet, at, entry, i, verdict)
+      if (verdict instanceof Promise) return this.#filterLater<Name>(point, packet, at, entries, i, verdict)
       if (verdict.kind !== 'replace') return verdict
       packet.el = verdict.el
     }
@@ -232,7 +236,7 @@ export class HookTable {
     point: HookPoint,
     packet: Packet,
     at: AtOf<Hooks[Name]>,
-    entry: Registration,
+    entries: readonly Registration[],
     index: number,
     waiting: Promise<Verdict | undefined>,
   ): Promise<Verdict | undefined> {
@@ -240,10 +244,10 @@ export class HookTable {
     try {
       verdict = await waiting
     } catch (error) {
-      return this.#fault(point.name, entry.module, error)
+      return this.#fault(point.name, (entries[index] as Registration).module, error)
     }
     if (verdict !== undefined && verdict.kind !== 'replace') return verdict
     if (verdict !== undefined) packet.el = verdict.el
-    return this.filter<Name>(point, packet, at, index + 1)
+    return this.filter<Name>(point, packet, at, index + 1, entries)
   }
 }

@@ -5,20 +5,32 @@ import { type Jid, makeJid } from '../jid/jid.ts'
 import type { StoreDefinition } from '../store/define.ts'
 import type { Stores } from '../store/store.types.ts'
 import type { Element } from '../xml/element.types.ts'
-import type { CommandRegistry } from './commands.ts'
+import type { CommandDefinition, CommandRegistry } from './commands.ts'
+import { opt } from './config/opt.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
 import type { HostType } from './host-type.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
 import type { ModuleContext, ModuleDefinition } from './module.ts'
+import { ModuleClock } from './module-clock.ts'
 import type { ServiceName } from './services.ts'
 
-/** A set of modules that cannot be set up: a missing or circular need, a failing `setup`. */
+export type ModuleErrorCode =
+  | 'RTK_MODULE_CIRCLE'
+  | 'RTK_MODULE_NEEDED'
+  | 'RTK_MODULE_NEEDS'
+  | 'RTK_MODULE_SETUP'
+  | 'RTK_MODULE_STOPPED'
+
+/**
+ * What cannot be done with modules: a missing or circular need, a failing `setup`, an unload of what others need, or a
+ * registration after the unload.
+ */
 export class ModuleError extends Error {
-  readonly code: 'RTK_MODULE_CIRCLE' | 'RTK_MODULE_NEEDS' | 'RTK_MODULE_SETUP'
+  readonly code: ModuleErrorCode
   readonly module: string
 
-  constructor(code: ModuleError['code'], module: string, text: string, cause?: unknown) {
+  constructor(code: ModuleErrorCode, module: string, text: string, cause?: unknown) {
     super(text, cause === undefined ? undefined : { cause })
     this.name = 'ModuleError'
     this.code = code
@@ -34,6 +46,14 @@ export interface ModuleEntry {
 
 type Undo = () => void | Promise<void>
 
+/** One life of a module, from its `setup` to its unload. */
+interface Loaded {
+  readonly entry: ModuleEntry
+  readonly undo: Undo[]
+  readonly commands: Set<string>
+  isStopped: boolean
+}
+
 function targets(on: IqTarget | readonly IqTarget[] | undefined): readonly IqTarget[] {
   return on === undefined ? ['host'] : typeof on === 'string' ? [on] : on
 }
@@ -43,13 +63,17 @@ export class ModuleSet {
   readonly #type: HostType
   readonly #stores: Stores
   readonly #commands: CommandRegistry
-  readonly #loaded = new Map<string, { readonly entry: ModuleEntry; readonly undo: Undo[] }>()
+  /** In the order of their needs. */
+  readonly #loaded = new Map<string, Loaded>()
+  /** Where commands and HTTP routes of these modules count. */
+  readonly #scope: { owns(domain: string): boolean }
 
   constructor(core: Core, type: HostType, stores: Stores, commands: CommandRegistry) {
     this.#core = core
     this.#type = type
     this.#stores = stores
     this.#commands = commands
+    this.#scope = { owns: (domain) => core.host(domain)?.type === type.name }
   }
 
   get names(): readonly string[] {
@@ -63,72 +87,165 @@ export class ModuleSet {
   /** Sets up all, those that provide before those that need. Throws `ModuleError`; what was set up is undone. */
   async load(entries: readonly ModuleEntry[]): Promise<void> {
     const known = new Set<string>()
-    for (const loaded of this.#loaded.values())
-      for (const name of loaded.entry.definition.provides ?? []) known.add(name)
-    for (const entry of inOrderOfNeeds(entries, known)) await this.#setup(entry)
+    for (const { entry } of this.#loaded.values()) for (const name of entry.definition.provides ?? []) known.add(name)
+    const done: string[] = []
+    try {
+      for (const entry of inOrderOfNeeds(entries, known)) {
+        await this.#setup(entry)
+        done.push(entry.definition.name)
+      }
+    } catch (error) {
+      for (const name of done.reverse()) await this.#end(name)
+      throw error
+    }
   }
 
-  /** Undoes a module and sets it up again, with other options when given. */
+  /**
+   * Undoes a module and sets it up again, with other options when given; those that use its services go down before it
+   * and come up behind it. Throws `ModuleError` when a `setup` fails; then all run on with the options from before, and
+   * those that cannot even do that are down and named in the error.
+   */
   async reload(name: string, options?: unknown): Promise<void> {
-    const loaded = this.#loaded.get(name)
-    if (loaded === undefined) throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} is not loaded`)
-    await this.unload(name)
-    await this.#setup({ definition: loaded.entry.definition, options: options ?? loaded.entry.options })
+    const before = this.#withUsers(name).map((loaded) => loaded.entry)
+    const after = before.map((entry) =>
+      entry.definition.name === name ? { ...entry, options: options ?? entry.options } : entry,
+    )
+    const down = [...before].reverse()
+    for (const entry of down) await this.#end(entry.definition.name)
+    try {
+      for (const entry of after) await this.#setup(entry)
+    } catch (error) {
+      for (const entry of down) await this.#end(entry.definition.name)
+      const lost = await this.#restore(before)
+      if (lost.length === 0 || !(error instanceof ModuleError)) throw error
+      const text = `${error.message}; and these are down now: ${lost.join(', ')}`
+      throw new ModuleError(error.code, error.module, text, error.cause)
+    }
   }
 
+  async #restore(entries: readonly ModuleEntry[]): Promise<readonly string[]> {
+    const lost: string[] = []
+    for (const entry of entries) {
+      try {
+        await this.#setup(entry)
+      } catch (error) {
+        const module = entry.definition.name
+        this.#core.world.log.error('a module is down', { code: 'RTK_MODULE_DOWN', module, error })
+        lost.push(module)
+      }
+    }
+    return lost
+  }
+
+  /** Undoes a module. Throws RTK_MODULE_NEEDED while others need its services, and names them. */
   async unload(name: string): Promise<void> {
-    const loaded = this.#loaded.get(name)
-    if (loaded === undefined) return
-    this.#loaded.delete(name)
-    await this.#undo(name, loaded.undo)
+    if (!this.#loaded.has(name)) return
+    const [, ...users] = this.#withUsers(name)
+    const needing = users.filter(({ entry }) => isNeeding(entry, this.#providedBy(name)))
+    if (needing.length > 0) {
+      const names = needing.map(({ entry }) => entry.definition.name).join(', ')
+      throw new ModuleError('RTK_MODULE_NEEDED', name, `module ${name} cannot go: its services are needed by ${names}`)
+    }
+    const again = users.map((user) => user.entry)
+    for (const entry of [...again].reverse()) await this.#end(entry.definition.name)
+    await this.#end(name)
+    // They can do without, and shall not keep what is gone.
+    for (const entry of again) await this.#setup(entry)
   }
 
   async unloadAll(): Promise<void> {
-    for (const name of [...this.#loaded.keys()].reverse()) await this.unload(name)
+    for (const name of [...this.#loaded.keys()].reverse()) await this.#end(name)
   }
 
-  async #undo(name: string, undo: readonly Undo[]): Promise<void> {
-    for (const step of [...undo].reverse()) {
+  #providedBy(name: string): readonly string[] {
+    return this.#loaded.get(name)?.entry.definition.provides ?? []
+  }
+
+  /** The module and all that use its services, directly or not, in the order in which they were set up. */
+  #withUsers(name: string): readonly Loaded[] {
+    if (!this.#loaded.has(name)) throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} is not loaded`)
+    const names = new Set([name])
+    const services = new Set<string>(this.#providedBy(name))
+    for (const { entry } of this.#loaded.values()) {
+      const { definition } = entry
+      if (!Object.keys(definition.needs ?? {}).some((need) => services.has(need))) continue
+      names.add(definition.name)
+      for (const service of definition.provides ?? []) services.add(service)
+    }
+    const found = [...this.#loaded.values()].filter(({ entry }) => names.has(entry.definition.name))
+    // Providers were set up first, so the module leads.
+    return found
+  }
+
+  async #end(name: string): Promise<void> {
+    const loaded = this.#loaded.get(name)
+    if (loaded === undefined) return
+    this.#loaded.delete(name)
+    await this.#undo(loaded)
+  }
+
+  async #undo(loaded: Loaded): Promise<void> {
+    loaded.isStopped = true
+    for (const step of loaded.undo.splice(0).reverse()) {
       try {
         await step()
       } catch (error) {
-        this.#core.world.log.error('a module failed to stop', { code: 'RTK_MODULE_STOP', module: name, error })
+        const module = loaded.entry.definition.name
+        this.#core.world.log.error('a module failed to stop', { code: 'RTK_MODULE_STOP', module, error })
       }
     }
   }
 
   async #setup(entry: ModuleEntry): Promise<void> {
-    const { definition } = entry
-    const undo: Undo[] = []
-    for (const [service, need] of Object.entries(definition.needs ?? {})) {
+    const { name, needs = {}, setup } = entry.definition
+    for (const [service, need] of Object.entries(needs)) {
       if (need !== 'hard' || this.#type.services.find(service as ServiceName) !== undefined) continue
-      throw new ModuleError(
-        'RTK_MODULE_NEEDS',
-        definition.name,
-        `module ${definition.name} needs the service ${service}`,
-      )
+      throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} needs the service ${service}`)
     }
+    const loaded: Loaded = { entry, undo: [], commands: new Set(), isStopped: false }
     try {
-      await definition.setup(this.#context(entry, undo))
+      await setup.call(entry.definition, this.#context(loaded))
+      for (const service of entry.definition.provides ?? []) {
+        if (this.#type.services.find(service) === undefined) throw new Error(`it did not provide ${service}`)
+      }
     } catch (error) {
-      await this.#undo(definition.name, undo)
-      throw new ModuleError(
-        'RTK_MODULE_SETUP',
-        definition.name,
-        `module ${definition.name} could not be set up: ${error}`,
-        error,
-      )
+      await this.#undo(loaded)
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ModuleError('RTK_MODULE_SETUP', name, `module ${name} could not be set up: ${why}`, error)
     }
-    this.#loaded.set(definition.name, { entry, undo })
+    this.#loaded.set(name, loaded)
   }
 
-  #context(entry: ModuleEntry, undo: Undo[]): ModuleContext {
+  #addCommand(loaded: Loaded, definition: CommandDefinition): Undo {
+    const { commands } = loaded
+    for (const other of [loaded, ...this.#loaded.values()]) {
+      if (other.commands.has(definition.name)) {
+        throw new Error(`the command '${definition.name}' is taken by ${other.entry.definition.name}`)
+      }
+    }
+    const remove = this.#commands.add(withHost(definition), this.#scope)
+    commands.add(definition.name)
+    return () => {
+      commands.delete(definition.name)
+      remove()
+    }
+  }
+
+  #context(loaded: Loaded): ModuleContext {
     const core = this.#core
     const type = this.#type
-    const name = entry.definition.name
+    const { entry } = loaded
+    const { name } = entry.definition
     const keep = (step: Undo): void => {
-      undo.push(step)
+      if (!loaded.isStopped) {
+        loaded.undo.push(step)
+        return
+      }
+      void step()
+      throw new ModuleError('RTK_MODULE_STOPPED', name, `module ${name} was stopped and cannot register any more`)
     }
+    const clock = new ModuleClock(core.world.clock)
+    keep(() => clock.stop())
     const iq =
       (kind: 'get' | 'set') =>
       (payload: PayloadName, handler: IqHandler, options: IqOptions = {}) => {
@@ -147,7 +264,7 @@ export class ModuleSet {
       name,
       options: entry.options as ModuleContext['options'],
       services: services as ModuleContext['services'],
-      clock: core.world.clock,
+      clock,
       random: core.world.random,
       log: core.world.log.with({ module: name }),
       epoch: this.#stores.epoch,
@@ -183,16 +300,30 @@ export class ModuleSet {
       accountJid: (host, local) => accountJid(host, local),
       provide: (service, value) => keep(type.services.provide(service, name, value)),
       service: (service) => type.services.find(service),
-      store: <const D extends StoreDefinition>(definition: D) => this.#stores.open(definition),
+      store: <const D extends StoreDefinition>(definition: D) => {
+        keep(core.storeUses.enter(definition, `module ${name}`))
+        return this.#stores.open(definition)
+      },
       slot: (slot, initial, options) => core.slots.declare(`${name}.${slot}`, initial, options?.kept === true),
-      command: (definition) => keep(this.#commands.add(definition)),
+      command: (definition) => keep(this.#addCommand(loaded, definition)),
       route: (domain, owner, options) => keep(core.router.add(domain, owner, options)),
-      http: (route) => keep(core.http.add(route)),
+      http: (route) => keep(core.http.add(route, this.#scope)),
       counter: (counter, help) => core.metrics.counter(`ratatosk_${name}_${counter}_total`, help),
       gauge: (gauge, help, read) => keep(core.metrics.gauge(`ratatosk_${name}_${gauge}`, help, read)),
       onStop: keep,
     }
   }
+}
+
+/** Where several host types have a command, its caller says which host is meant, by `host` or `jid`. */
+function withHost(definition: CommandDefinition): CommandDefinition {
+  if ('host' in definition.args || 'jid' in definition.args) return definition
+  const host = opt.optional(opt.domain({ description: 'Host that is meant, where host types differ.' }))
+  return { ...definition, args: { ...definition.args, host } }
+}
+
+function isNeeding({ definition }: ModuleEntry, services: readonly string[]): boolean {
+  return Object.entries(definition.needs ?? {}).some(([name, need]) => need === 'hard' && services.includes(name))
 }
 
 function accountJid(host: Host, local: string): Jid {

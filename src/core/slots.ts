@@ -12,12 +12,16 @@ export interface Slot<T> {
 export class SlotRegistry {
   readonly #slots: Slot<unknown>[] = []
 
-  /** The same name gives the same slot: a reloaded module finds its data again. */
+  get count(): number {
+    return this.#slots.length
+  }
+
+  /** The same name gives the same place: a reloaded module finds its data again. */
   declare<T>(name: string, initial: () => T, kept: boolean): Slot<T> {
     const known = this.#slots.find((slot) => slot.name === name)
-    if (known !== undefined) return known as Slot<T>
-    const slot: Slot<T> = { name, index: this.#slots.length, kept, initial }
-    this.#slots.push(slot as Slot<unknown>)
+    const slot: Slot<T> = { name, index: known?.index ?? this.#slots.length, kept, initial }
+    // The new `initial` replaces the old one, which belongs to a module that was unloaded, or to another host type.
+    this.#slots[slot.index] = slot as Slot<unknown>
     return slot
   }
 }

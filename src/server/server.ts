@@ -101,6 +101,7 @@ export class Server {
     this.accounts = new AccountService(world.clock, stores, backend)
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
     this.accounts.attach(this.core)
+    for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry()
     this.#admission = new Admission(world.clock, () => admissionLimits(config), this.core.metrics)
     const binder = new Binder({
@@ -126,6 +127,7 @@ export class Server {
       hasCertificate: (listener, domain) => certificates.covers(listener, domain),
     })
     this.#http = new HttpProtocol({
+      clock: world.clock,
       log: world.log,
       routes: this.core.http,
       tls: (listener) => certificates.context(listener),
@@ -231,17 +233,33 @@ export class Server {
   }
 
   async #close(): Promise<void> {
-    await this.#listeners.close()
-    this.#c2s.stop()
-    this.core.close()
-    await this.#c2s.drained(stopTimeoutMs)
-    this.#http.stop()
-    for (const set of [...this.#moduleSets.values()].reverse()) await set.unloadAll()
-    await this.#control?.close()
-    this.accounts.close()
-    await this.#parts.stores.close()
-    await this.#parts.lock?.release()
+    await inTurn([
+      () => this.#listeners.close(),
+      () => this.#c2s.stop(),
+      () => this.core.close(),
+      () => this.#c2s.drained(stopTimeoutMs),
+      () => this.#http.stop(),
+      () => this.#http.drained(stopTimeoutMs),
+      ...[...this.#moduleSets.values()].reverse().map((set) => () => set.unloadAll()),
+      () => this.#control?.close(),
+      () => this.accounts.close(),
+      () => this.#parts.stores.close(),
+      () => this.#parts.lock?.release(),
+    ])
   }
+}
+
+/** Takes all steps, whichever of them fails; then the first failure is thrown. */
+async function inTurn(steps: readonly (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** Made once and kept: salts of unknown names must look the same after a restart. */

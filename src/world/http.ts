@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http'
 import { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { fromBytes } from '../xml/octets.ts'
-import type { CloseCause, Transport, TransportHandler } from './net.types.ts'
+import type { CloseCause, Endpoint, Transport, TransportHandler } from './net.types.ts'
 
 export interface HttpLimits {
   /** Bytes of a request's header fields; more get 431. */
@@ -22,7 +22,8 @@ export const defaultHttpLimits: HttpLimits = { headerBytes: 16_384, requestMs: 3
 /** Bytes that may wait for a slow reader before the response is held. */
 const writeAhead = 65_536
 
-export type HttpHandler = (request: Request) => Response | Promise<Response>
+/** `address` is the client's, as `accept` was told; '' for a Unix socket. */
+export type HttpHandler = (request: Request, address: string) => Response | Promise<Response>
 
 export class HttpDoor {
   readonly #server: Server
@@ -30,13 +31,18 @@ export class HttpDoor {
   constructor(handler: HttpHandler, limits: HttpLimits = defaultHttpLimits) {
     this.#server = createServer(
       { maxHeaderSize: limits.headerBytes, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs },
-      getRequestListener(handler, { overrideGlobalObjects: false }),
+      getRequestListener((request, { incoming }) => handler(request, incoming.socket.remoteAddress ?? ''), {
+        overrideGlobalObjects: false,
+      }),
     )
   }
 
-  /** Serves a connection that is ready (its TLS, if any, stands). The handler takes its bytes from now on. */
-  accept(transport: Transport): TransportHandler {
-    const stream = new TransportStream(transport)
+  /**
+   * Serves a connection that is ready (its TLS, if any, stands). The handler takes its bytes from now on. `client` is
+   * whom a PROXY header names; default: the other end.
+   */
+  accept(transport: Transport, client: Endpoint = transport.remote): TransportHandler {
+    const stream = new TransportStream(transport, client)
     this.#server.emit('connection', stream)
     return stream.handler
   }
@@ -57,11 +63,11 @@ class TransportStream extends Duplex {
   readonly remotePort: number
   readonly encrypted: boolean
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, client: Endpoint) {
     super({ allowHalfOpen: true, emitClose: true })
     this.#transport = transport
-    this.remoteAddress = transport.remote.host
-    this.remotePort = transport.remote.port
+    this.remoteAddress = client.host
+    this.remotePort = client.port
     this.encrypted = transport.tls !== undefined
     this.handler = {
       data: (bytes, start, end) => {

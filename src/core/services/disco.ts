@@ -2,7 +2,6 @@
 import type { Jid } from '../../jid/jid.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Identity } from '../features.ts'
-import type { WaitingFold } from '../hooks.ts'
 import type { Host } from '../host.ts'
 
 export interface DiscoQuery {

@@ -1,13 +1,18 @@
 /** HTTP for health and whatever modules serve (DESIGN.md section 6). */
-import { Hono } from 'hono'
+import { Hono, type HonoRequest } from 'hono'
 import type { ListenerConfig } from '../../core/config/listener-section.ts'
-import type { HttpRoute, HttpRoutes } from '../../core/http-routes.ts'
+import type { HttpPoint, HttpRoutes } from '../../core/http-routes.ts'
+import { prepDomain } from '../../jid/domain.ts'
+import type { Clock } from '../../world/clock.types.ts'
 import { HttpDoor } from '../../world/http.ts'
 import type { Log } from '../../world/log.types.ts'
 import type { TlsServerContext, Transport, TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
 
+type HttpApp = Hono<{ Bindings: { readonly address: string } }>
+
 export interface HttpNeeds {
+  readonly clock: Clock
   readonly log: Log
   readonly routes: HttpRoutes
   tls(listener: ListenerConfig): TlsServerContext
@@ -18,18 +23,20 @@ export class HttpProtocol implements Protocol {
   readonly #needs: HttpNeeds
   readonly #door: HttpDoor
   readonly #open = new Set<Transport>()
-  #app: Hono | undefined
+  #app: HttpApp | undefined
+  #whenEmpty: (() => void) | undefined
   #version = -1
 
   constructor(needs: HttpNeeds) {
     this.#needs = needs
-    this.#door = new HttpDoor((request) => this.#serve(request))
+    this.#door = new HttpDoor((request, address) => this.#serve(request, address))
   }
 
-  accept({ transport, listener, refusal, early, left }: Accepted): TransportHandler {
+  accept({ transport, listener, client, refusal, early, left }: Accepted): TransportHandler {
     const leave = (): void => {
       this.#open.delete(transport)
       left()
+      if (this.#open.size === 0) this.#whenEmpty?.()
     }
     if (refusal !== undefined) {
       transport.close()
@@ -37,13 +44,13 @@ export class HttpProtocol implements Protocol {
     }
     this.#open.add(transport)
     if (listener.tls !== 'direct') {
-      const inner = this.#door.accept(transport)
+      const inner = this.#door.accept(transport, client)
       if (early !== undefined) inner.data(early, 0, early.length)
       return new Watched(inner, leave)
     }
     const watched = new Watched(new Closing(() => undefined), leave)
     watched.onSecured = () => {
-      watched.inner = this.#door.accept(transport)
+      watched.inner = this.#door.accept(transport, client)
     }
     if (early !== undefined) transport.unread(early)
     transport.startTlsServer(this.#needs.tls(listener))
@@ -56,29 +63,34 @@ export class HttpProtocol implements Protocol {
     for (const transport of this.#open) transport.close()
   }
 
-  /** The routes as they are now; made anew when a module added or removed one. */
-  #serve(request: Request): Response | Promise<Response> {
-    const { routes } = this.#needs
-    if (this.#app === undefined || this.#version !== routes.version) {
-      this.#app = this.#build(routes.list)
-      this.#version = routes.version
-    }
-    return this.#app.fetch(request)
+  /** Resolves when all connections are gone; those that linger longer are dropped. */
+  async drained(timeoutMs: number): Promise<void> {
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = this.#needs.clock.after(timeoutMs, () => resolve(), undefined)
+      this.#whenEmpty = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+    for (const transport of this.#open) transport.destroy()
   }
 
-  #build(routes: readonly HttpRoute[]): Hono {
-    const app = new Hono()
-    for (const route of routes) {
-      app.on(route.method, route.path, async ({ req }) => {
-        const length = Number(req.header('content-length') ?? '0')
-        const hasBody = length > 0 || req.header('transfer-encoding') !== undefined
-        if (hasBody && !(length <= (route.bodyBytesMax ?? 0) && req.header('transfer-encoding') === undefined)) {
-          return text(413, 'the request is too large')
-        }
-        const response = await route.handle(req.raw, req.param())
-        if (route.cors === true) response.headers.set('access-control-allow-origin', '*')
-        return response
-      })
+  /** The routes as they are now; made anew when a module added or removed one. */
+  #serve(request: Request, address: string): Response | Promise<Response> {
+    const { routes } = this.#needs
+    if (this.#app === undefined || this.#version !== routes.version) {
+      this.#app = this.#build(routes.points)
+      this.#version = routes.version
+    }
+    return this.#app.fetch(request, { address })
+  }
+
+  #build(points: readonly HttpPoint[]): HttpApp {
+    const app: HttpApp = new Hono()
+    for (const point of points) {
+      app.on(point.method, point.path, ({ req, env }) => this.#answer(point, req, env.address))
+      app.options(point.path, ({ req }) => this.#preflight(points, req))
     }
     app.notFound(() => text(404, 'there is nothing here'))
     app.onError((error) => {
@@ -87,6 +99,44 @@ export class HttpProtocol implements Protocol {
     })
     return app
   }
+
+  async #answer(point: HttpPoint, req: HonoRequest, address: string): Promise<Response> {
+    const domain = hostOf(req)
+    const route = this.#needs.routes.choose(point, domain)
+    if (route === undefined) return text(404, 'there is nothing here')
+    // RFC 9110 section 15.5.20: the name that was asked for is none of those that the answer depends on.
+    if (route === 'ambiguous') return text(421, 'ask for one of the hosts of this server by its name')
+    if (route.access?.allows({ address, ...(domain === '' ? {} : { host: domain }) }) === false) {
+      return text(403, 'you may not')
+    }
+    const length = Number(req.header('content-length') ?? '0')
+    const hasBody = length > 0 || req.header('transfer-encoding') !== undefined
+    if (hasBody && !(length <= (route.bodyBytesMax ?? 0) && req.header('transfer-encoding') === undefined)) {
+      return text(413, 'the request is too large')
+    }
+    const response = await route.handle(req.raw, req.param())
+    if (route.cors === true) response.headers.set('access-control-allow-origin', '*')
+    return response
+  }
+
+  /** A page of another origin asks whether it may ask (WHATWG Fetch, CORS-preflight request). */
+  #preflight(points: readonly HttpPoint[], req: HonoRequest): Response {
+    const method = req.header('access-control-request-method')
+    const point = points.find((other) => other.method === method && other.path === req.routePath)
+    const route = point === undefined ? undefined : this.#needs.routes.choose(point, hostOf(req))
+    if (route === undefined || route === 'ambiguous' || route.cors !== true) return text(404, 'there is nothing here')
+    const headers = {
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': route.method,
+      'access-control-allow-headers': req.header('access-control-request-headers') ?? '*',
+    }
+    return new Response(null, { status: 204, headers })
+  }
+}
+
+/** The Host of a request in canonical form, without its port; '' for none. */
+function hostOf(req: HonoRequest): string {
+  return prepDomain(new URL(req.url).hostname) ?? ''
 }
 
 function text(status: number, body: string): Response {
