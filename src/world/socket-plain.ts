@@ -7,7 +7,7 @@ import { connect as connectTls, TLSSocket } from 'node:tls'
 import { type Accepted, type Door, type DoorSurroundings, plainHost } from './door.ts'
 import type { CloseCause, Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
 import { errorCause, tlsCause } from './net-error.ts'
-import { BaseTransport } from './transport.ts'
+import { BaseTransport, TLS_WRITE_UNNOTICED_BYTES } from './transport.ts'
 
 export class PlainDoor implements Door {
   readonly name = 'plain'
@@ -94,7 +94,8 @@ class PlainTransport extends BaseTransport {
   }
 
   protected sending(): number {
-    return this.#stream.writableLength
+    const left = this.#stream.writableLength
+    return this.#stream === this.#socket || left > TLS_WRITE_UNNOTICED_BYTES ? left : 0
   }
 
   protected reading(on: boolean): void {
@@ -107,7 +108,8 @@ class PlainTransport extends BaseTransport {
   }
 
   protected release(abrupt: boolean): void {
-    if (this.#stream !== this.#socket) this.#stream.destroy()
+    // A TLS layer goes with the socket below it; let go first, it would close the socket without a reset.
+    if (!abrupt) this.#stream.destroy()
     letGo(this.#socket, abrupt)
   }
 
@@ -129,9 +131,9 @@ class PlainTransport extends BaseTransport {
       const secure = connectTls({
         ...tls.clientOptions(options),
         socket: this.#socket,
+        ...tls.sniOf(options),
         checkServerIdentity: () => undefined,
       })
-      tls.nameServer(secure, options)
       secure.once('secure', () => {
         const info = tls.clientInfo(secure, options)
         const peer = info.peerCertificate

@@ -10,13 +10,10 @@ import { getSystemErrorMap } from 'node:util'
 import { type Accepted, type Door, type DoorSurroundings, plainHost } from './door.ts'
 import type { Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
 import { errorCause, tlsCause } from './net-error.ts'
-import { BaseTransport } from './transport.ts'
+import { BaseTransport, TLS_WRITE_UNNOTICED_BYTES } from './transport.ts'
 
 /** The majors of Node whose handles behave as this file expects, as the tests have shown. */
 const TRIED_MAJORS: readonly number[] = [24, 25, 26]
-
-/** A TLS write beyond this counts as queued until it is complete, even while the kernel keeps up. */
-const TLS_WRITE_UNNOTICED_BYTES = 65_536
 
 interface Request {
   oncomplete: (this: Request, status: number) => void
@@ -326,8 +323,10 @@ export class FastTransport extends BaseTransport {
       if (options.verify && peer?.verified !== true) this.failed(tls.unverified(peer), false)
       else this.secureDone(info)
     })
-    tls.nameServer(secure, options)
-    ;(secure as unknown as { _start(): void })._start()
+    const client = secure as unknown as { setServername(name: string): void; _start(): void }
+    const { servername } = tls.sniOf(options)
+    if (servername !== undefined) client.setServername(servername)
+    client._start()
   }
 
   /** Puts the TLS layer between the connection and us. Public for the self-test only. */

@@ -125,11 +125,9 @@ export class RealTls implements Tls {
     return options
   }
 
-  /** Asks the server by name; an address is no name (RFC 6066 section 3). */
-  nameServer(socket: TLSSocket, client: TlsClientOptions): void {
-    if (client.servername !== '' && isIP(client.servername) === 0) {
-      ;(socket as unknown as { setServername(name: string): void }).setServername(client.servername)
-    }
+  /** The name to ask the server for; an address is no name (RFC 6066 section 3). */
+  sniOf(client: TlsClientOptions): { readonly servername?: string } {
+    return client.servername === '' || isIP(client.servername) !== 0 ? {} : { servername: client.servername }
   }
 
   serverInfo(socket: TLSSocket): TlsInfo {

@@ -19,6 +19,12 @@ import type { Flushable, TurnEnd } from './turn.ts'
 /** How long `close` waits for the peer when its caller names no time, in milliseconds. */
 export const DEFAULT_LINGER_MS = 5_000
 
+/**
+ * Node reports a TLS write complete a turn late, whether the kernel was quick or not. One up to this size counts as taken
+ * at once, a larger one as queued until it is reported.
+ */
+export const TLS_WRITE_UNNOTICED_BYTES = 65_536
+
 /** What a transport needs of its world. One object serves all transports of a world. */
 export interface TransportSurroundings {
   readonly clock: Clock
