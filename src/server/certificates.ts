@@ -14,8 +14,10 @@ const files = {
 } as const
 
 export interface LocalAuthority {
-  /** PEM file that clients are told to trust. */
-  readonly file: string
+  /** What clients are told to trust. */
+  readonly certPem: string
+  /** The same as a file; undefined for a server that writes none. */
+  readonly file: string | undefined
   readonly isNew: boolean
 }
 
@@ -36,8 +38,11 @@ export class Certificates {
     this.authority = authority
   }
 
-  /** Reads and prepares all. Rejects with `WorldError` RTK_DISK_… or RTK_TLS_BAD_CERTIFICATE. */
-  static async load(config: Config, world: World): Promise<Certificates> {
+  /**
+   * Reads and prepares all; what it makes is written to the data directory if `isKept`. Rejects with `WorldError`
+   * RTK_DISK_… or RTK_TLS_BAD_CERTIFICATE.
+   */
+  static async load(config: Config, world: World, isKept: boolean): Promise<Certificates> {
     const prepare = async (list: Config['tls']['certificates']) => {
       const made: TlsCertificate[] = []
       for (const { cert, key } of list) {
@@ -51,7 +56,7 @@ export class Certificates {
     for (const listener of config.listeners) byListener.set(listener.name, await prepare(listener.certificates))
     const bare = [...config.hosts.keys()].filter((domain) => find(shared, domain) === undefined)
     if (!config.tls.local_ca || bare.length === 0) return new Certificates(shared, byListener, undefined)
-    const { certificate, authority } = await localCertificate(config, world, bare)
+    const { certificate, authority } = await localCertificate(config, world, bare, isKept)
     return new Certificates([...shared, certificate], byListener, authority)
   }
 
@@ -81,11 +86,11 @@ function find(certificates: readonly TlsCertificate[], domain: string): TlsCerti
   return name === '' ? undefined : certificates.find((certificate) => certificate.isFor(name))
 }
 
-async function localCertificate(config: Config, world: World, domains: readonly string[]) {
+async function localCertificate(config: Config, world: World, domains: readonly string[], isKept: boolean) {
   const { disk, clock, net } = world
   const path = (name: string) => disk.resolve(config.data_dir, name)
   const read = async (pair: { cert: string; key: string }): Promise<Certificate | undefined> => {
-    if (!(await disk.exists(path(pair.cert))) || !(await disk.exists(path(pair.key)))) return undefined
+    if (!isKept || !(await disk.exists(path(pair.cert))) || !(await disk.exists(path(pair.key)))) return undefined
     return { certPem: await disk.readText(path(pair.cert)), keyPem: await disk.readText(path(pair.key)) }
   }
   const authority = await read(files.authority)
@@ -93,6 +98,9 @@ async function localCertificate(config: Config, world: World, domains: readonly 
   const stored = { ...(authority === undefined ? {} : { authority }), ...(host === undefined ? {} : { host }) }
   const { renewLocalCertificates } = await import('../world/local-ca.ts')
   const made = renewLocalCertificates(stored, domains, clock.now())
+  const certificate = net.tls.prepare(made.host)
+  const { certPem } = made.authority
+  if (!isKept) return { certificate, authority: { certPem, file: undefined, isNew: true } }
   await disk.makeDirectory(path('tls'), 0o700)
   const write = async (pair: { cert: string; key: string }, certificate: Certificate) => {
     await disk.writeText(path(pair.key), certificate.keyPem, 0o600)
@@ -100,8 +108,5 @@ async function localCertificate(config: Config, world: World, domains: readonly 
   }
   if (made.authorityIsNew) await write(files.authority, made.authority)
   if (made.hostIsNew) await write(files.host, made.host)
-  return {
-    certificate: net.tls.prepare(made.host),
-    authority: { file: path(files.authority.cert), isNew: made.authorityIsNew },
-  }
+  return { certificate, authority: { certPem, file: path(files.authority.cert), isNew: made.authorityIsNew } }
 }

@@ -39,13 +39,15 @@ export interface ServerOptions {
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
   const world = options.world ?? createWorld(options.log === undefined ? {} : { log: options.log })
   const { config, modules } = await configure(options, world)
-  const isKept = config.store.engine !== 'memory'
+  const control = controlPath(options, config)
+  // With the data in memory, no folder named and no socket asked for, there is nothing to keep.
+  const isKept = config.store.engine !== 'memory' || options.dataDir !== undefined || control !== undefined
   if (isKept) await world.disk.makeDirectory(config.data_dir, 0o700)
   const lock = isKept ? await world.disk.lock(config.data_dir) : undefined
   try {
     const stores = await (options.stores ?? openStores(world))(config)
     try {
-      return await Server.start({ config, world, stores, modules, controlPath: controlPath(options, config), lock })
+      return await Server.start({ config, world, stores, modules, isKept, controlPath: control, lock })
     } catch (error) {
       await stores.close()
       throw error

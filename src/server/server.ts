@@ -34,6 +34,8 @@ export interface ServerParts {
   readonly world: World
   readonly stores: Stores
   readonly modules: ReadonlyMap<string, ModuleDefinition>
+  /** False: nothing is written anywhere. */
+  readonly isKept: boolean
   /** Path of the control socket; undefined: none is opened. */
   readonly controlPath: string | undefined
   /** Released last. */
@@ -66,7 +68,7 @@ export class Server {
     const { stores, config, world } = parts
     const secret = await decoySecret(await stores.open(secretStore), world)
     const store = await stores.open(accounts)
-    const certificates = await Certificates.load(config, world)
+    const certificates = await Certificates.load(config, world, parts.isKept)
     const server = new Server(parts, certificates, store, secret)
     try {
       await server.#open()

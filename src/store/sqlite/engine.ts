@@ -40,7 +40,12 @@ export function sqliteEngine(clock: Pick<Clock, 'wallMs'>, options: SqliteOption
         },
         freshEpoch,
       }
-      const worker = thread(workerEntry(import.meta.url, './worker.ts'), { workerData: start, name: 'store' })
+      const worker = thread(workerEntry(import.meta.url, './worker.ts'), {
+        workerData: start,
+        name: 'store',
+        // The flags of the program that embeds us are not for this thread: with --input-type it could not even start.
+        execArgv: [],
+      })
       return new Promise((resolve, reject) => new WorkerLink(worker, clock, events, resolve, reject))
     },
   }
