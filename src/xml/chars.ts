@@ -82,11 +82,15 @@ export function isNamePart(c: number): boolean {
   return c === 0xb7 || (c >= 0x300 && c <= 0x36f) || c === 0x203f || c === 0x2040 || isNameStart(c)
 }
 
+/** For all characters of two bytes: bit 1 when it may begin a name, bit 2 when it may go on one. */
+const TWO_BYTES = Uint8Array.from({ length: 0x800 }, (_, c) => (isNameStart(c) ? 1 : 0) | (isNamePart(c) ? 2 : 0))
+
 /** As `charLength`, for a character of a name; BAD_CHARACTER when it may not stand there. */
 export function nameCharLength(b: Uint8Array, i: number, end: number, first: boolean): number {
   const length = charLength(b, i, end)
   if (length <= 0) return length
   const c = codePoint(b, i, length)
+  if (length === 2) return (TWO_BYTES[c]! & (first ? 1 : 2)) !== 0 ? 2 : BAD_CHARACTER
   return (first ? isNameStart(c) : isNamePart(c)) ? length : BAD_CHARACTER
 }
 

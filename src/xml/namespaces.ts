@@ -187,12 +187,13 @@ function headerNumber(b: Uint8Array, start: number, end: number, scope: Scope): 
 function bindingOf(w: Work, b: Uint8Array, base: number, start: number, end: number, scope: Scope): number {
   const length = end - start
   const wanted = signature(b, base + start, base + end)
+  const { bound } = w
   for (let n = (w.bindings - 1) * BINDING_STRIDE; n >= 0; n -= BINDING_STRIDE) {
-    if (w.bound[n + 5] !== wanted) continue
-    const at = w.bound[n]!
-    if (w.bound[n + 1]! - at !== length || !same(b, base + at, base + start, length)) continue
-    if (w.depth > 0 && w.bound[n + 4] === 0) w.inherits = true
-    return w.bound[n + 6]!
+    if (bound[n + 5] !== wanted) continue
+    const at = bound[n]!
+    if (bound[n + 1]! - at !== length || !same(b, base + at, base + start, length)) continue
+    if (w.depth > 0 && bound[n + 4] === 0) w.inherits = true
+    return bound[n + 6]!
   }
   if (equals(b, base + start, base + end, 'xml')) return XML
   const number = headerNumber(b, base + start, base + end, scope)

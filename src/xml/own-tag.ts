@@ -1,5 +1,5 @@
 /** What the scan asks seldom: why something is wrong, and what the first-level tag says. */
-import { BAD_CHARACTER, BAD_REFERENCE, BAD_UTF8, FOREIGN_ENTITY } from './chars.ts'
+import { BAD_CHARACTER, BAD_REFERENCE, BAD_UTF8, FOREIGN_ENTITY, SPACE } from './chars.ts'
 import type { XmlCode } from './errors.ts'
 import { ATTR_STRIDE, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, KID_STRIDE, KIDS, type Work } from './work.ts'
 
@@ -27,6 +27,26 @@ export function misplaced(byte: number, other: XmlCode): XmlCode {
 export function sameBytes(b: Uint8Array, one: number, two: number, length: number): boolean {
   for (let k = 0; k < length; k++) if (b[one + k] !== b[two + k]) return false
   return true
+}
+
+/** What stands behind "<" where a name should begin; a NUL there is UTF-16. */
+export function unnamed(byte: number): XmlCode {
+  if (byte === 0) return 'RTK_XML_ENCODING'
+  return byte < 0x20 && SPACE[byte] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
+}
+
+/** What begins with "<!" and is no CDATA section in an element; `k` bytes of "[CDATA[" were right before this one. */
+export function declares(byte: number, k: number): XmlCode {
+  if (k > 0) return 'RTK_XML_BAD_TAG'
+  if (byte === 0x2d) return 'RTK_XML_COMMENT'
+  return byte === 0x5b ? 'RTK_XML_TEXT_OUTSIDE' : 'RTK_XML_DTD'
+}
+
+/** FNV-1a over a name: names that differ are hardly ever compared further, however alike they are made. */
+export function nameSignature(b: Uint8Array, start: number, length: number): number {
+  let hash = -0x7ee3623b
+  for (let k = 0; k < length; k++) hash = Math.imul(hash ^ b[start + k]!, 0x01000193)
+  return hash
 }
 
 /** Puts the attributes of the first-level tag where routing finds them. */
@@ -80,7 +100,6 @@ export function isText(b: Uint8Array, start: number, text: string): boolean {
 
 /** Notes a child of the stanza, so that its name need not be searched for. `start` is at its name. */
 export function keepKid(w: Work, start: number, nameEnd: number, tag: number): void {
-  if (w.kidCount < 0) return
   if (
     w.kidCount === KIDS ||
     (tag & HAS_PREFIX) !== 0 ||

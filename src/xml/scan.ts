@@ -20,11 +20,19 @@ import {
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
 import { isPlainDeclaration, isQualified, popBindings, resolveTag } from './namespaces.ts'
-import { isText, keepKid, keepOwnTag, misplaced, sameBytes, unreadable } from './own-tag.ts'
+import {
+  declares,
+  isText,
+  keepKid,
+  keepOwnTag,
+  misplaced,
+  nameSignature,
+  sameBytes,
+  unnamed,
+  unreadable,
+} from './own-tag.ts'
 import type { Scope } from './tag.ts'
 import { ATTR_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
-
-const CDATA_OPEN = [0x5b, 0x43, 0x44, 0x41, 0x54, 0x41, 0x5b]
 
 /**
  * Scans on from `from` (behind the "<" when `w` has just begun) and returns how far it came. Then `w.state` is DONE, CLOSING,
@@ -45,7 +53,10 @@ export function scan(
   const nameStart = NAME_START
   const namePart = NAME_PART
   const valuePlain = VALUE_PLAIN
+  const space = SPACE
   const stride = ATTR_STRIDE
+  const depthMax = limits.depth
+  const elementsMax = limits.elements
   let i = from
   let state = w.state
   let depth = w.depth
@@ -77,6 +88,11 @@ export function scan(
             attrs = 0
             tag = 0
             state = 2 /* NAME */
+          } else if (i < end && b[i] === 0x2f) {
+            i++
+            depth--
+            mark = i - base
+            state = 12 /* END */
           } else state = 1 /* LT */
         } else if (c >= 0x80) {
           if ((n = charLength(b, i, end)) <= 0) {
@@ -128,7 +144,7 @@ export function scan(
           state = 14 /* BANG */
         } else {
           code =
-            c === 0 ? 'RTK_XML_ENCODING' : c < 0x20 && SPACE[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
+            c === 0 ? 'RTK_XML_ENCODING' : c < 0x20 && space[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
           break run
         }
         continue
@@ -161,12 +177,11 @@ export function scan(
           tag = HAS_PREFIX
         }
         w.nameColon = colon
-        open = w.open
         if (2 * depth === open.length) open = w.open = grown(open)
         open[2 * depth] = mark
         open[2 * depth + 1] = i - base
         if (c === 0x3e) state = 10 /* OPEN */
-        else if (SPACE[c] === 1) {
+        else if (space[c] === 1) {
           i++
           state = 3 /* GAP */
         } else if (c === 0x2f) {
@@ -180,7 +195,7 @@ export function scan(
 
       case 3: // GAP
         c = b[i]!
-        while (SPACE[c] === 1) {
+        while (space[c] === 1) {
           if (++i === end) break run
           c = b[i]!
         }
@@ -223,7 +238,7 @@ export function scan(
           i++
           continue
         }
-        if (c !== 0x3d && SPACE[c] === 0) {
+        if (c !== 0x3d && space[c] === 0) {
           code = misplaced(c, c === 0x3a ? 'RTK_XML_BAD_NAME' : 'RTK_XML_BAD_TAG')
           break run
         }
@@ -241,7 +256,7 @@ export function scan(
           tag |= HAS_XMLNS
           w.nsAttr = attrs * stride
         }
-        const signature = length ^ (b[start]! << 24) ^ (b[i - 1]! << 16) ^ (b[start + (length >> 1)]! << 8)
+        const signature = nameSignature(b, start, length)
         at = w.at
         const k = attrs * stride
         for (let j = 0; j < k; j += stride) {
@@ -275,7 +290,7 @@ export function scan(
 
       case 5: // EQ
         c = b[i]!
-        if (SPACE[c] === 1) i++
+        if (space[c] === 1) i++
         else if (c === 0x3d) {
           i++
           state = 6 /* QUOTE */
@@ -292,7 +307,7 @@ export function scan(
           i++
           at[attrs * stride + 3] = i - base
           state = 7 /* VALUE */
-        } else if (SPACE[c] === 1) i++
+        } else if (space[c] === 1) i++
         else {
           code = misplaced(c, 'RTK_XML_BAD_TAG')
           break run
@@ -337,7 +352,7 @@ export function scan(
 
       case 8: // AFTER
         c = b[i]!
-        if (SPACE[c] === 1) {
+        if (space[c] === 1) {
           i++
           state = 3 /* GAP */
         } else if (c === 0x3e) state = 10 /* OPEN */
@@ -361,15 +376,19 @@ export function scan(
 
       case 10: // OPEN
       case 11: // EMPTY
-        if (++elements > limits.elements) {
+        if (++elements > elementsMax) {
           code = 'RTK_XML_ELEMENTS'
           break run
         }
-        if (depth === limits.depth) {
+        if (depth === depthMax) {
           code = 'RTK_XML_DEPTH'
           break run
         }
-        if ((tag & (HAS_PREFIX | HAS_XMLNS)) !== 0 && (depth === 0 || !isPlainDeclaration(w, tag, depth, content))) {
+        if (
+          tag !== 0 &&
+          (tag & (HAS_PREFIX | HAS_XMLNS)) !== 0 &&
+          (depth === 0 || !isPlainDeclaration(w, tag, depth, content))
+        ) {
           w.depth = depth
           w.tag = tag
           w.attrs = attrs
@@ -387,7 +406,7 @@ export function scan(
             state = 16 /* DONE */
             break run
           }
-        } else if (depth === 1) keepKid(w, open[2]!, open[3]!, tag)
+        } else if (depth === 1 && w.kidCount >= 0) keepKid(w, open[2]!, open[3]!, tag)
         if (state === 10 /* OPEN */) depth++
         else {
           if (depth === 0) {
@@ -428,7 +447,7 @@ export function scan(
           if (depth === w.bindLevel) popBindings(w, depth)
           if (depth === w.foreign) w.foreign = -1
           state = 0 /* TEXT */
-        } else if (SPACE[c] === 1) i++
+        } else if (space[c] === 1) i++
         else {
           code = 'RTK_XML_TAG_MISMATCH'
           break run
@@ -439,10 +458,8 @@ export function scan(
         // BANG
         c = b[i]!
         const k = i - base - mark
-        if (c !== CDATA_OPEN[k] || depth === 0) {
-          if (k > 0) code = 'RTK_XML_BAD_TAG'
-          else if (c === 0x2d) code = 'RTK_XML_COMMENT'
-          else code = c === 0x5b ? 'RTK_XML_TEXT_OUTSIDE' : 'RTK_XML_DTD'
+        if (depth === 0 || c !== '[CDATA['.charCodeAt(k)) {
+          code = declares(c, k)
           break run
         }
         i++

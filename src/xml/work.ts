@@ -47,6 +47,8 @@ export const BINDING_STRIDE = 7
 export const KID_STRIDE = 4
 export const KIDS = 16
 
+const NO_KIDS: readonly number[] = []
+
 /** Bytes of a stanza that came in more than one read; grown by doubling. */
 const FIRST_BYTES = 1024
 
@@ -136,7 +138,7 @@ export class Work implements Offsets {
 
   /** The children as a list that outlives this, or undefined when they must be searched for. */
   listKids(): readonly number[] | undefined {
-    if (this.kidCount < 0) return undefined
+    if (this.kidCount <= 0) return this.kidCount < 0 ? undefined : NO_KIDS
     const list = new Array<number>(this.kidCount * KID_STRIDE)
     for (let k = 0; k < list.length; k++) list[k] = this.kids[k]!
     return list
