@@ -300,7 +300,8 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
     const kept = this.#kept
-    if (kept === undefined) this.#kept = bytes.slice(start, end)
+    // Copied: `slice` of a Buffer would share the read buffer.
+    if (kept === undefined) this.#kept = new Uint8Array(bytes.subarray(start, end))
     else {
       const joined = new Uint8Array(kept.length + end - start)
       joined.set(kept)
