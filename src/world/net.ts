@@ -33,6 +33,9 @@ const unheard: TransportHandler = {
   closed() {},
 }
 
+/** Connections that may wait while a listener does not accept; more are reset. Each costs a descriptor and about 1 KB. */
+const WAITING_UNREAD_LIMIT = 16_384
+
 export class RealNet implements Net {
   readonly tls = new RealTls()
   readonly #around: DoorSurroundings
@@ -149,8 +152,9 @@ class RealListening implements Listening {
     const waiting = this.#waiting
     if (this.#closed !== undefined) this.#door.refuse(connection)
     else if (waiting === undefined) this.#take(connection)
-    // Node has no way to leave connections in the kernel's queue, so they wait here, unread, as many as there.
-    else if (waiting.length < this.#backlog) waiting.push(connection)
+    // Node has no way to leave connections in the kernel's queue, so they wait here, unread: nobody is reset for coming
+    // while a listener throttles.
+    else if (waiting.length < Math.max(this.#backlog, WAITING_UNREAD_LIMIT)) waiting.push(connection)
     else this.#door.refuse(connection)
   }
 
