@@ -1,8 +1,7 @@
 /**
- * The scan: one loop over bytes that checks everything RFC 6120 section 11 and XML demand, and can stop and go on at any byte.
- * It is one long function on purpose: state lives in local variables, and no call is made for an ordinary byte. States are
- * written as numbers, their names (`work.ts`) beside them: a switch over literals becomes a jump table, one over imported
- * constants a chain of loads that costs a sixth of the scan.
+ * The scan: one loop over bytes that checks what RFC 6120 section 11 and XML demand, and can stop and go on at any byte. One long
+ * function on purpose: state is in local variables, and no ordinary byte makes a call. States are numbers with their names (`work.ts`)
+ * beside them: a switch over literals becomes a jump table, one over imports a chain of loads that costs a sixth of the scan.
  */
 import {
   BAD_UTF8,
@@ -20,23 +19,14 @@ import {
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
 import { isPlainDeclaration, isQualified, popBindings, resolveTag } from './namespaces.ts'
-import {
-  declares,
-  isText,
-  keepKid,
-  keepOwnTag,
-  misplaced,
-  nameSignature,
-  sameBytes,
-  unnamed,
-  unreadable,
-} from './own-tag.ts'
+import { isText, keepKid, keepOwnTag, nameSignature, sameBytes } from './own-tag.ts'
 import type { Scope } from './tag.ts'
+import { declares, misplaced, unnamed, unreadable } from './why.ts'
 import { ATTR_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
 
 /**
- * Scans on from `from` (behind the "<" when `w` has just begun) and returns how far it came. Then `w.state` is DONE, CLOSING,
- * DECLARATION or FAULT, or the bytes ran out. `base` is where the "<" of the stanza is.
+ * Scans on from `from` (behind the "<" when `w` has just begun), returns how far it came; `base` is where the "<" is. Then `w.state`
+ * is DONE, CLOSING, DECLARATION or FAULT, or the bytes ran out.
  */
 export function scan(
   w: Work,
@@ -71,7 +61,6 @@ export function scan(
   let code: XmlCode | undefined
   let c = 0
   let n = 0
-
   run: while (i < end) {
     switch (state) {
       case 0: // TEXT
@@ -143,8 +132,7 @@ export function scan(
           mark = i - base
           state = 14 /* BANG */
         } else {
-          code =
-            c === 0 ? 'RTK_XML_ENCODING' : c < 0x20 && space[c] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
+          code = unnamed(c)
           break run
         }
         continue
@@ -257,7 +245,6 @@ export function scan(
           w.nsAttr = attrs * stride
         }
         const signature = nameSignature(b, start, length)
-        at = w.at
         const k = attrs * stride
         for (let j = 0; j < k; j += stride) {
           if (
