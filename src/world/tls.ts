@@ -2,7 +2,7 @@
  * The TLS engine on Node's own (DESIGN.md section 10): contexts, names, ALPN and what is known of an established layer.
  * TLS 1.2 at least. How the layer is put on a connection is the socket door's work.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   checkServerIdentity,
@@ -172,6 +172,7 @@ class NodeTlsInfo implements TlsInfo {
   /** The name that a client expects of its server; undefined on the server. */
   readonly #expected: string | undefined
   #peer: PeerCertificate | null | undefined = undefined
+  #certificate: X509Certificate | null | undefined = undefined
 
   constructor(socket: TLSSocket, expected: string | undefined) {
     this.#socket = socket
@@ -196,17 +197,22 @@ class NodeTlsInfo implements TlsInfo {
       return this.#socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, undefined as never)
     }
     const own = this.#expected === undefined
-    const certificate = own ? this.#socket.getX509Certificate() : this.#socket.getPeerX509Certificate()
+    const certificate = own ? this.#socket.getX509Certificate() : this.#peerX509()
     if (certificate === undefined) return undefined
     const hash = endPointHash(certificate.raw)
     return hash === undefined ? undefined : createHash(hash).update(certificate.raw).digest()
   }
 
+  /** Asked once: Node 24 takes it out of the chain, and it is not there the second time. */
+  #peerX509(): X509Certificate | undefined {
+    if (this.#certificate === undefined) this.#certificate = this.#socket.getPeerX509Certificate() ?? null
+    return this.#certificate ?? undefined
+  }
+
   #readPeer(): PeerCertificate | undefined {
-    const socket = this.#socket
-    const certificate = socket.getPeerX509Certificate()
+    const certificate = this.#peerX509()
     if (certificate === undefined) return undefined
-    const error = this.#chainError() ?? this.#nameError()
+    const error = this.#chainError() ?? this.#nameError(certificate)
     return { der: certificate.raw, verified: error === undefined, error: error ?? '' }
   }
 
@@ -219,9 +225,9 @@ class NodeTlsInfo implements TlsInfo {
     return 'code' in error && typeof error.code === 'string' ? error.code : error.message
   }
 
-  #nameError(): string | undefined {
+  #nameError(certificate: X509Certificate): string | undefined {
     if (this.#expected === undefined) return undefined
-    const error = checkServerIdentity(this.#expected, this.#socket.getPeerCertificate())
+    const error = checkServerIdentity(this.#expected, certificate.toLegacyObject())
     if (error === undefined) return undefined
     return 'code' in error && typeof error.code === 'string' ? error.code : error.message
   }
