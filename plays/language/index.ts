@@ -1,5 +1,7 @@
 /** What a play imports. */
 export type { Actor } from './actor.ts'
+export { befriend } from './friends.ts'
 export { play } from './play.ts'
 export type { Stage } from './stage.ts'
+export { header, Wire } from './wire.ts'
 export { xml } from './xml.ts'

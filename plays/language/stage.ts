@@ -12,6 +12,7 @@ import { createWorld } from '../../src/world/index.ts'
 import type { Place } from '../../src/world/net.types.ts'
 import { Actor, type Casting, passwordOf, type Setting, show } from './actor.ts'
 import type { Play } from './play.ts'
+import { Wire } from './wire.ts'
 
 /** What a play may ask beyond its actors. */
 export interface Stage {
@@ -23,6 +24,10 @@ export interface Stage {
   cuts(actor: Actor): void
   /** Time passes; in the simulation only. */
   passes(ms: number): Promise<void>
+  /** A connection to the client listener with this kind of TLS, without a client. */
+  wire(tls?: ClientOptions['tls']): Promise<Wire>
+  /** Whom everybody trusts, PEM. */
+  readonly ca: string
 }
 
 const hosts = { localhost: {}, 'capulet.example': {} }
@@ -92,6 +97,8 @@ export async function onSockets(play: Play): Promise<void> {
         kind: 'sockets',
         server,
         settles: () => settle(Object.values(actors)),
+        ca: setting.ca,
+        wire: (tls) => Wire.open(setting.world, setting.place(tls ?? 'starttls'), setting.patienceMs),
         cuts: (actor) => actor.client.destroy(),
         passes: () => Promise.reject(new Error('time does not pass at will here')),
       }
@@ -142,22 +149,23 @@ async function inSimulation(play: Play, simulation: Simulation, note: (line: str
     }),
   })
   await giveAccounts(play, server)
+  const settingOf = (name: string): Setting => ({
+    world: simulation.world(name),
+    place: (tls) => ({ kind: 'tcp', host: 'server', port: ports[tls] ?? 5222 }),
+    ca: authorityPem('play'),
+    patienceMs: 60_000,
+    note,
+  })
   const actors = Object.fromEntries(
-    castings(play).map(([name, casting]) => {
-      const setting: Setting = {
-        world: simulation.world(name),
-        place: (tls) => ({ kind: 'tcp', host: 'server', port: ports[tls] ?? 5222 }),
-        ca: authorityPem('play'),
-        patienceMs: 60_000,
-        note,
-      }
-      return [name, new Actor(name, casting, setting)]
-    }),
+    castings(play).map(([name, casting]) => [name, new Actor(name, casting, settingOf(name))]),
   )
+  const { world: nobody, place, ca, patienceMs } = settingOf('nobody')
   await act(play, actors, {
     kind: 'simulated',
     server,
     settles: () => settle(Object.values(actors)),
+    ca,
+    wire: (tls) => Wire.open(nobody, place(tls ?? 'starttls'), patienceMs),
     cuts: (actor) => simulation.network.cut(actor.name, 'server'),
     passes: (ms) => simulation.advance(ms),
   })
