@@ -186,6 +186,7 @@ typedef struct {
   const char *rows;       // chat: "alone,window:16,paced:1000"
   uint32_t pairs, active, turn, background, count, concurrency, rounds;
   double warm, seconds, settle;
+  double drain;           // how long the last messages may take
   bool short_only;        // no message of 586 bytes
 } options;
 extern options option;

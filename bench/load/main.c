@@ -8,8 +8,8 @@
 
 settings config = {.host = "127.0.0.1", .domain = "bench.local", .user_prefix = "u", .password = "correct horse", .resource = "load",
                    .port = 5222, .sources = 250, .users = 100, .cipher = "TLS_AES_256_GCM_SHA384"};
-options option = {.rows = "alone,window:16,paced:1000", .active = 50, .turn = 64, .count = 1000, .concurrency = 64, .rounds = 3,
-                  .warm = 2, .seconds = 8, .settle = 1};
+options option = {.rows = "alone/64,window:16/50,paced:1000", .active = 50, .turn = 64, .count = 1000, .concurrency = 64, .rounds = 3,
+                  .warm = 2, .seconds = 8, .settle = 1, .drain = 10};
 events handlers;
 
 static const char usage[] =
@@ -19,19 +19,19 @@ static const char usage[] =
     "  --password TEXT     --scram-cache FILE     --pid N (each root process of the server; its children are found)\n"
     "  --sources N         spread over so many loopback source addresses (250)\n"
     "  --concurrency N     log-ins at a time (64) --seed N   --relay (the yardstick instead of an XMPP server)\n"
-    "chat:  --rows alone,window:16,paced:1000     --pairs N (users / 2)   --active N (50)   --turn N (64)\n"
-    "       --warm S (2) --seconds S (8)          --settle S (1)   --mix full|short\n"
+    "chat:  --rows alone/64,window:16/50,paced:1000   --pairs N (users / 2)   --active N (50)   --turn N (64)\n"
+    "       --warm S (2) --seconds S (8)          --settle S (1)   --mix full|short   --drain S (10)\n"
     "storm: --count N (1000)  --rounds N (3)      idle: --count N  --seconds S  --settle S\n"
     "One JSON line a row on standard output.\n";
 
 enum { HOST = 256, PORT, DOMAIN, TLS, CA, CIPHER, USERS, PASSWORD, SCRAM_CACHE, PID, SOURCES, CONCURRENCY, SEED, RELAY, ROWS, PAIRS, ACTIVE,
-       TURN, WARM, SECONDS, SETTLE, COUNT, ROUNDS, MIX };
+       TURN, WARM, SECONDS, SETTLE, COUNT, ROUNDS, MIX, DRAIN };
 static const struct option known[] = {
     {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"domain", 1, 0, DOMAIN}, {"tls", 1, 0, TLS}, {"ca", 1, 0, CA}, {"cipher", 1, 0, CIPHER},
     {"users", 1, 0, USERS}, {"password", 1, 0, PASSWORD}, {"scram-cache", 1, 0, SCRAM_CACHE}, {"pid", 1, 0, PID}, {"sources", 1, 0, SOURCES},
     {"concurrency", 1, 0, CONCURRENCY}, {"seed", 1, 0, SEED}, {"relay", 0, 0, RELAY}, {"rows", 1, 0, ROWS}, {"pairs", 1, 0, PAIRS},
     {"active", 1, 0, ACTIVE}, {"turn", 1, 0, TURN}, {"warm", 1, 0, WARM}, {"seconds", 1, 0, SECONDS}, {"settle", 1, 0, SETTLE},
-    {"count", 1, 0, COUNT}, {"rounds", 1, 0, ROUNDS}, {"mix", 1, 0, MIX}, {0}};
+    {"count", 1, 0, COUNT}, {"rounds", 1, 0, ROUNDS}, {"mix", 1, 0, MIX}, {"drain", 1, 0, DRAIN}, {0}};
 
 static uint32_t whole(const char *name, const char *text) {
   char *end;
@@ -81,6 +81,7 @@ static void parse(int argc, char **argv, const char **cache, uint64_t *seed) {
     case SETTLE: option.settle = seconds(name, optarg); break;
     case COUNT: option.count = whole(name, optarg); break;
     case ROUNDS: option.rounds = whole(name, optarg); break;
+    case DRAIN: option.drain = seconds(name, optarg); break;
     case MIX:
       option.short_only = !strcmp(optarg, "short");
       if (!option.short_only && strcmp(optarg, "full")) die("--mix takes full or short");

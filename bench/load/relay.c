@@ -3,7 +3,7 @@
 //   relay [--port N] [--cert FILE --key FILE] [--fault KIND:N]
 // It prints "ready PORT". A client says <hello me='IIIII' to='IIIII'/> and gets <ok/>; from then on its bytes go to its partner.
 // --fault breaks every Nth read that is a single message, to prove that the generator sees it:
-// drop, duplicate, swap (holds it back until the next), payload (a byte of the body), from (adds one), to, error.
+// drop, duplicate, swap (holds it back until the next to the same client), payload (a byte of the body), from (adds one), to, error.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -34,6 +34,7 @@ static SSL_CTX *tls;
 static int epoll;
 static char buffer[65536], held[65536];
 static size_t held_size;
+static client *held_for;
 static char fault_kind[16];
 static unsigned fault_every, reads;
 
@@ -82,19 +83,19 @@ static void flush(client *c) {
 
 // Returns whether the bytes were dealt with, wrongly, as asked.
 static bool broken(client *to, char *at, size_t size) {
-  if (held_size) {
+  if (held_size && to == held_for) {
     send_to(to, at, size);
     send_to(to, held, held_size);
     held_size = 0;
     return true;
   }
-  if (size > 600 || ++reads % fault_every) return false;
+  if (size > 600 || held_size || ++reads % fault_every) return false;
   char changed[1024], *body = memmem(at, size, "<body>", 6), *end = memmem(at, size, ">", 1), *address = memmem(at, size, " to='", 5);
   if (!body || !end || !address) return false;
   int n = 0;
   if (!strcmp(fault_kind, "drop")) return true;
   else if (!strcmp(fault_kind, "duplicate")) send_to(to, at, size);
-  else if (!strcmp(fault_kind, "swap")) memcpy(held, at, held_size = size);
+  else if (!strcmp(fault_kind, "swap")) memcpy(held, at, held_size = size), held_for = to;
   else if (!strcmp(fault_kind, "payload")) body[30] ^= 1;
   else if (!strcmp(fault_kind, "to")) address[6] = '9';
   else if (!strcmp(fault_kind, "from"))

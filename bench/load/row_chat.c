@@ -1,8 +1,8 @@
 // One-to-one chat. All rows of a run share one log-in: `users` accounts come online, `pairs` random pairs of them talk.
-//   alone        `active` pairs play ping-pong: one message in flight a pair
-//   window:W     `active` senders keep W messages in flight; each is its own write
+//   alone/A      A pairs play ping-pong: one message in flight a pair
+//   window:W/A   A senders keep W messages in flight; each is its own write
 //   paced:R      R messages a second over all pairs, evenly spaced, each pair and direction drawn at random
-// With more pairs than active ones, a slot changes to the next pair after `turn` messages, so that the server looks up
+// Without /A, --active says how many. With more pairs than active ones, a slot changes to the next pair after `turn` messages, so that the server looks up
 // accounts that are not hot; the window stays full meanwhile.
 #include "load.h"
 #include <stdlib.h>
@@ -12,10 +12,11 @@ typedef struct {
   uint32_t pair, in_turn, credit; // credit: messages that arrived and are to be followed by as many
 } slot;
 enum mode { ALONE, WINDOW, PACED };
+#define MOST_ACTIVE 10000
 
 static flow *flows; // two a pair: 2k there, 2k + 1 back
 static slot *slots;
-static uint32_t *slot_of_pair, *order, order_at, slot_count;
+static uint32_t *slot_of_pair, *order, order_at, slot_count, active;
 static uint32_t *owing, owing_count; // slots with credit
 static enum mode mode;
 static double rate;
@@ -106,13 +107,13 @@ static void begin(void) {
   histogram_reset(&lateness);
   lost_why[0] = 0;
   sending = true, order_at = 0, owing_count = 0;
-  memset(slots, 0, option.active * sizeof *slots);
+  memset(slots, 0, MOST_ACTIVE * sizeof *slots);
   uint64_t now = now_ns();
   if (mode == PACED) {
     step_ns = (uint64_t)(1e9 / rate), next_due = now;
     return;
   }
-  slot_count = option.active < option.pairs ? option.active : option.pairs;
+  slot_count = active < option.pairs ? active : option.pairs;
   for (uint32_t s = 0; s < slot_count; s++) take_pair(s);
   for (uint32_t i = 0; i < (mode == WINDOW ? window : 1); i++)
     for (uint32_t s = 0; s < slot_count; s++) send_for(&slots[s], now_ns());
@@ -155,23 +156,30 @@ static bool one_row(const char *name) {
   static histogram seen;
   seen = latency;
   sending = false;
-  loop_run(drained, NULL, now_ns() + 10000000000u);
+  loop_run(drained, NULL, now_ns() + (uint64_t)(option.drain * 1e9));
   report(name, &from, &to, units, &seen);
   return well;
 }
 
+// NAME[:NUMBER][/ACTIVE]
 static void parse_row(const char *text) {
-  if (!strcmp(text, "alone")) mode = ALONE;
-  else if (!strncmp(text, "window:", 7) && (window = (uint32_t)atoi(text + 7)) > 0 && window < RING) mode = WINDOW;
-  else if (!strncmp(text, "paced:", 6) && (rate = atof(text + 6)) > 0) mode = PACED;
-  else die("no such chat row: %s (alone, window:16, paced:1000)", text);
+  char name[16] = "";
+  double number = 0;
+  const char *slash = strchr(text, '/');
+  active = slash ? (uint32_t)atoi(slash + 1) : option.active;
+  if (active < 1 || active > MOST_ACTIVE) die("%s: 1 to %d active pairs", text, MOST_ACTIVE);
+  sscanf(text, "%15[a-z]:%lf", name, &number);
+  if (!strcmp(name, "alone")) mode = ALONE;
+  else if (!strcmp(name, "window") && number >= 1 && number < RING) mode = WINDOW, window = (uint32_t)number;
+  else if (!strcmp(name, "paced") && number > 0) mode = PACED, rate = number;
+  else die("no such chat row: %s (alone/64, window:16/50, paced:1000)", text);
 }
 
 int row_chat(void) {
   if (option.pairs * 2 > config.users) die("%u pairs need %u users", option.pairs, option.pairs * 2);
   order = must_alloc(config.users * sizeof *order);
-  slots = must_alloc(option.active * sizeof *slots);
-  owing = must_alloc(option.active * sizeof *owing);
+  slots = must_alloc(MOST_ACTIVE * sizeof *slots);
+  owing = must_alloc(MOST_ACTIVE * sizeof *owing);
   slot_of_pair = must_alloc(option.pairs * sizeof *slot_of_pair);
   flows = must_alloc(2 * option.pairs * sizeof *flows);
   pair_up();

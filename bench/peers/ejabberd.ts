@@ -216,7 +216,7 @@ async function start(setup: Setup): Promise<Running> {
   const log = join(home, 'log', 'output.log')
   const node = new Node(home, owner)
   const child = node.launch(log)
-  await waitForPorts(child, [ports.plain, ports.direct], log)
+  const startMs = await waitForPorts(child, [ports.plain, ports.direct], log)
   const beam = await beamOf(child)
   try {
     if (!existsSync(loaded)) {
@@ -227,7 +227,7 @@ async function start(setup: Setup): Promise<Running> {
     await end(child, beam)
     throw error
   }
-  return { port: ports.plain, directPort: ports.direct, pids: [beam], stop: () => end(child, beam) }
+  return { plainPort: ports.plain, tlsPort: ports.plain, pids: [beam], startMs, stop: () => end(child, beam) }
 }
 
 export const ejabberd: Peer = {

@@ -26,12 +26,14 @@ export interface Certificate {
 }
 
 export interface Running {
-  /** TCP port on 127.0.0.1 that takes plain streams and STARTTLS. */
-  readonly port: number
-  /** TCP port for direct TLS. */
-  readonly directPort: number
+  /** TCP port on 127.0.0.1 that takes streams without TLS. */
+  readonly plainPort: number
+  /** TCP port for the TLS rows, in the peer's way. */
+  readonly tlsPort: number
   /** The root processes: their descendants are counted too. */
   readonly pids: readonly number[]
+  /** From the start of the process until it accepted on all ports, in milliseconds. */
+  readonly startMs: number
   /** Asks the server to end, and returns when it has. */
   stop(): Promise<void>
 }

@@ -114,7 +114,7 @@ export function launch(what: Launch): ChildProcess {
 }
 
 /** Runs a helper command of a server as its user and returns what it printed. Throws with its output when it fails. */
-export function run(what: Omit<Launch, 'log'>): string {
+export function run(what: Omit<Launch, 'log'> & { readonly input?: string }): string {
   const asUser = what.owner
     ? ['setpriv', `--reuid=${what.owner.uid}`, `--regid=${what.owner.gid}`, '--clear-groups', '--', what.command]
     : [what.command]
@@ -122,6 +122,8 @@ export function run(what: Omit<Launch, 'log'>): string {
     cwd: what.directory,
     env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', HOME: what.directory, ...what.env },
     encoding: 'utf8',
+    input: what.input ?? '',
+    maxBuffer: 64 * 1024 * 1024,
   })
   if (result.status !== 0) throw new Error(`${what.command} ${what.args.join(' ')}: ${result.stdout}${result.stderr}`)
   return result.stdout
@@ -138,8 +140,9 @@ function accepts(port: number): Promise<boolean> {
   })
 }
 
-/** Waits until every port accepts; throws with the end of the log if the process ends first or takes too long. */
-export async function waitForPorts(child: ChildProcess, ports: readonly number[], log: string): Promise<void> {
+/** Waits until every port accepts and returns how long that took in milliseconds; throws with the end of the log if the process ends first or takes too long. */
+export async function waitForPorts(child: ChildProcess, ports: readonly number[], log: string): Promise<number> {
+  const began = performance.now()
   const limit = Date.now() + START_LIMIT
   for (const port of ports) {
     while (!(await accepts(port))) {
@@ -150,9 +153,10 @@ export async function waitForPorts(child: ChildProcess, ports: readonly number[]
           `${ended ? 'ended' : 'did not listen in time'}; its log ends:\n${readFileSync(log, 'utf8').slice(-2000)}`,
         )
       }
-      await delay(50)
+      await delay(5)
     }
   }
+  return Math.round(performance.now() - began)
 }
 
 /** SIGTERM to `pid` (the child itself by default), then SIGKILL to the child's group after 30 seconds. */

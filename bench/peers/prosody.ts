@@ -110,8 +110,8 @@ async function start(setup: Setup): Promise<Running> {
     directory: home,
     log,
   })
-  await waitForPorts(child, [ports.plain, ports.direct], log)
-  return { port: ports.plain, directPort: ports.direct, pids: [child.pid!], stop: () => end(child) }
+  const startMs = await waitForPorts(child, [ports.plain, ports.direct], log)
+  return { plainPort: ports.plain, tlsPort: ports.plain, pids: [child.pid!], startMs, stop: () => end(child) }
 }
 
 export const prosody: Peer = {

@@ -19,7 +19,7 @@ async function start(setup: Setup, secured: boolean): Promise<Running> {
   const child = launch({ command: RELAY, args: ['--port', '0', ...(secured ? keys : [])], owner, directory: home, log })
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = Number(/^ready (\d+)$/m.exec(readFileSync(log, 'utf8'))?.[1])
-    if (port) return { port, directPort: port, pids: [child.pid!], stop: () => end(child) }
+    if (port) return { startMs: 0, plainPort: port, tlsPort: port, pids: [child.pid!], stop: () => end(child) }
     await delay(20)
   }
   await end(child)

@@ -1,0 +1,95 @@
+/** Our own server, by its command: `RATATOSK` in the environment names one, else the checkout's `bin/ratatosk`. */
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { copyCertificate } from './certificate.ts'
+import type { Peer, Running, Setup } from './peer.ts'
+import {
+  end,
+  findProgram,
+  freePort,
+  give,
+  type Identity,
+  identityFor,
+  launch,
+  makeDirectory,
+  run,
+  waitForPorts,
+} from './process.ts'
+import { userName } from './scram.ts'
+
+export interface Ports {
+  readonly plain: number
+  readonly starttls: number
+}
+
+function command(): string {
+  return process.env['RATATOSK'] ?? join(import.meta.dirname, '..', '..', 'bin', 'ratatosk')
+}
+
+/**
+ * What differs from `npm start`: a host, its certificate, the ports, and a listener without TLS for the TCP rows. Modules,
+ * limits, store and log keep their defaults (rule 9).
+ */
+export function ratatoskConfiguration(domain: string, home: string, ports: Ports): string {
+  const tls = (name: string): string => JSON.stringify(join(home, 'tls', name))
+  return `data_dir: ${JSON.stringify(join(home, 'data'))}
+hosts: [${domain}]
+tls:
+  certificates:
+    - { cert: ${tls('cert.pem')}, key: ${tls('key.pem')} }
+listeners:
+  - { name: plain, protocol: c2s, tls: none, address: 127.0.0.1, port: ${ports.plain} }
+  - { name: starttls, protocol: c2s, tls: starttls, address: 127.0.0.1, port: ${ports.starttls} }
+control: { socket: ${JSON.stringify(join(home, 'control.sock'))} }
+`
+}
+
+/** All accounts in one go: one `user@host:password` a line on standard input. */
+function addAccounts(setup: Setup, home: string, owner: Identity | undefined): void {
+  const { accounts, domain } = setup
+  const names = Array.from({ length: accounts.count }, (_, index) => userName(accounts, index))
+  const input = names.map((name) => `${name}@${domain}:${accounts.password}\n`).join('')
+  run({
+    command: command(),
+    args: ['account', 'add', '--config', join(home, 'ratatosk.yaml'), '-'],
+    owner,
+    directory: home,
+    input,
+  })
+}
+
+async function start(setup: Setup): Promise<Running> {
+  const owner = identityFor()
+  const home = makeDirectory(join(setup.directory, 'ratatosk'), owner)
+  const ports = { plain: await freePort(), starttls: await freePort() }
+  makeDirectory(join(home, 'data'), owner)
+  copyCertificate(setup.certificate, join(home, 'tls'))
+  writeFileSync(join(home, 'ratatosk.yaml'), ratatoskConfiguration(setup.domain, home, ports))
+  const added = join(home, `accounts-${setup.accounts.count}`)
+  give(home, owner)
+  const log = join(home, 'output.log')
+  const args = ['serve', '--config', join(home, 'ratatosk.yaml')]
+  const child = launch({ command: command(), args, owner, directory: home, log })
+  const startMs = await waitForPorts(child, [ports.plain, ports.starttls], log)
+  try {
+    if (!existsSync(added)) {
+      addAccounts(setup, home, owner)
+      writeFileSync(added, '')
+    }
+  } catch (error) {
+    await end(child)
+    throw error
+  }
+  return { plainPort: ports.plain, tlsPort: ports.starttls, pids: [child.pid!], startMs, stop: () => end(child) }
+}
+
+export const ratatosk: Peer = {
+  name: 'ratatosk',
+  tls: 'starttls',
+  relay: false,
+  missing: () => (existsSync(command()) || findProgram(command()) ? undefined : `no ${command()}`),
+  version: () => spawnSync(command(), ['--version'], { encoding: 'utf8' }).stdout.trim(),
+  start,
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { report, verdict } from './report.ts'
+import { appendMeasurement, figureOf, isClean, type Measurement, readMeasurements } from './results.ts'
+import { FULL, groupsOf, type Row } from './rows.ts'
+
+test('the median of an even count is between the middle two, and what is no number does not count', () => {
+  assert.deepEqual(figureOf([4, 1, 3, Number.NaN, 2]), { median: 2.5, least: 1, most: 4, count: 4 })
+  assert.deepEqual(figureOf([7]), { median: 7, least: 7, most: 7, count: 1 })
+  assert.equal(figureOf([Number.NaN]), undefined)
+})
+
+test('what is appended is read back, tabs and line ends in a fault become blanks', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ratatosk-results-'))
+  const path = join(directory, 'deep', 'a.tsv')
+  try {
+    assert.deepEqual(readMeasurements(path), [])
+    appendMeasurement(path, { server: 'prosody', row: 'storm', fault: 'a\tb\nc', valid: '0' })
+    appendMeasurement(path, { server: 'ejabberd', cpu_us: '34.5', valid: '1', marked: '0' })
+    const read = readMeasurements(path)
+    assert.equal(read.length, 2)
+    assert.equal(read[0]?.fault, 'a b c')
+    assert.deepEqual([read[1]?.server, read[1]?.cpu_us, read.map(isClean)], ['ejabberd', '34.5', [false, true]])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('a row is met only within its budget and its ratio to the better peer', () => {
+  const row: Row = { id: 'r', title: 'r', figure: 'cpu_us', unit: 'µs', budget: 6, ratio: 3 }
+  assert.deepEqual(verdict(row, 5, [49, 34]), { ratio: '6.8×', goal: '≤ 6.00, 3×', met: 'met' })
+  assert.equal(verdict(row, 7, [49, 34]).met, 'over budget')
+  assert.equal(verdict(row, 5, [14, 49]).met, 'below 3×')
+  assert.equal(verdict({ ...row, ratio: 1 }, 5, [4, 9]).met, 'worse than a peer')
+  assert.equal(verdict(row, undefined, [34]).met, 'not measured')
+})
+
+test('marked and void measurements stay out of a figure as long as there is a clean one', () => {
+  const one = (server: string, cpu_us: string, more: Measurement = {}): Measurement => {
+    return { server, cpu_us, profile: 'fair', group: 'chat-tcp', row: 'window:16/50', valid: '1', marked: '0', ...more }
+  }
+  const all = [
+    one('ratatosk', '5'),
+    one('ratatosk', '50', { marked: '1' }),
+    one('ratatosk', '1', { valid: '0', fault: 'lost one' }),
+    one('prosody', '60', { marked: '1' }),
+  ]
+  const text = report(all, undefined, groupsOf(FULL))
+  const line = text.split('\n').find((row) => row.startsWith('| chat, window 16 (50 pairs at a time), TCP | µs'))
+  assert.match(line ?? '', /\| 5\.00 \(5\.00–5\.00\) n=1 \| 60\.0 \(60\.0–60\.0\) n=1 † \|/)
+  assert.match(text, /4 measurements, 1 void, 2 marked/)
+  assert.match(text, /ratatosk fair chat-tcp window:16\/50 .*lost one/)
+})
