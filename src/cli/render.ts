@@ -31,7 +31,7 @@ function plain(text: string): string {
 }
 
 export function showValue(form: FieldForm, value: Json | undefined): string {
-  if (value === null || value === undefined || value === '') return '-'
+  if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return '-'
   switch (form) {
     case 'bool':
       return value === true ? 'yes' : 'no'

@@ -79,25 +79,30 @@ function tellStart(server: Server, log: Log, settings: Settings, around: Surroun
   const listening = server.listening.map(({ protocol, tls, place }) => ({ protocol, tls, place: placeText(place) }))
   const hosts = server.hosts.map((host) => host.domain)
   const authority = server.authority?.file
+  const addAccount = `${commandOf(settings)} account add you@${hosts[0] ?? 'localhost'}`
   if (!isText(settings, around)) {
+    const control = server.controlPath
     log.info('serving', {
       version: softwareVersion,
       hosts: hosts.slice(0, 20),
       hostCount: hosts.length,
       listening,
-      authority,
-      control: server.controlPath,
+      control,
+      makeAnAccount: addAccount,
+      clientsHaveToTrust: authority,
     })
-    // Whoever starts it by hand without a terminal (npm start | cat) is told as well.
     return
   }
   const shown = hosts.length > 3 ? `${hosts.slice(0, 3).join(', ')} and ${hosts.length - 3} more` : hosts.join(', ')
   const lines = [`Ratatosk ${softwareVersion} serves ${shown}`, '']
   for (const { protocol, tls, place } of listening)
     lines.push(`  ${`${protocol} (${meanings[tls]})`.padEnd(24)}${place}`)
-  lines.push('', `Make an account:     ${commandOf(settings)} account add you@${hosts[0] ?? 'localhost'}`)
-  if (authority !== undefined) lines.push(`Clients have to trust:  ${authority}`)
-  lines.push(`Stop:                Ctrl-C, or ${commandOf(settings)} stop`, '')
+  const advice = (label: string, text: string) => lines.push(`${label.padEnd(24)}${text}`)
+  lines.push('')
+  advice('Make an account:', addAccount)
+  if (authority !== undefined) advice('Clients have to trust:', authority)
+  advice('Stop:', `Ctrl-C, or ${commandOf(settings)} stop`)
+  lines.push('')
   around.terminal.out(`${lines.join('\n')}\n`)
 }
 

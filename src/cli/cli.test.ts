@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { type CommandServices, coreCommands } from '../admin/commands/index.ts'
+import { type Control, openControl } from '../admin/control/server.ts'
+import { CommandError, CommandRegistry, defineCommand, field } from '../core/commands.ts'
+import { opt } from '../core/config/opt.ts'
+import { bench } from '../core/core.fixture.ts'
+import type { Jid } from '../jid/index.ts'
+import { createWorld } from '../world/index.ts'
+import { runCli } from './program.ts'
+import type { Terminal } from './terminal.ts'
+
+const world = createWorld()
+const folder = mkdtempSync(join(tmpdir(), 'rtk-cli-'))
+const accounts = new Map<string, string>()
+let control: Control
+
+before(async () => {
+  const { core, client } = bench(['localhost'])
+  client('odin@localhost/phone')
+  const services: CommandServices = {
+    core,
+    accounts: {
+      add: (jid: Jid, password: string) => {
+        if (accounts.has(`${jid}`)) throw new CommandError('RTK_ACCOUNT_EXISTS', `${jid} exists already`)
+        accounts.set(`${jid}`, password)
+        return Promise.resolve()
+      },
+      setPassword: (jid: Jid, password: string) => Promise.resolve(void accounts.set(`${jid}`, password)),
+      setState: () => Promise.resolve(),
+      remove: (jid: Jid) => Promise.resolve(void accounts.delete(`${jid}`)),
+      list: (_host, after) => {
+        const names = after === '' ? [...accounts.keys()].map((name) => name.split('@')[0] ?? '') : []
+        return Promise.resolve(
+          names.map((local) => ({ local, state: 'active', origin: 'admin', created: new Date(0) })),
+        )
+      },
+      count: () => Promise.resolve(accounts.size),
+    },
+    stores: { state: { name: 'ready', code: '', text: '' } },
+    listening: [],
+    upMs: 93_784_000,
+    close: () => Promise.resolve(),
+  }
+  const commands = new CommandRegistry()
+  for (const command of coreCommands(services)) commands.add(command)
+  commands.add(
+    defineCommand({
+      name: 'lamp rub',
+      summary: 'Rubs the lamp.',
+      permission: 'lamp:rub',
+      positional: ['times'],
+      args: {
+        times: opt.int({ min: 1, description: 'How often.' }),
+        very_hard: opt.bool({ default: false, description: 'With force.' }),
+      },
+      result: { wishes: field.int('Wishes', 'Granted.') },
+      run: ({ times, very_hard }) => ({ wishes: times * (very_hard ? 2 : 1) }),
+    }),
+  )
+  control = await openControl({
+    net: world.net,
+    clock: world.clock,
+    log: world.log,
+    commands,
+    path: join(folder, 'control.sock'),
+    version: '0.1.0',
+    lineBytesMax: 65_536,
+    connectionsMax: 8,
+  })
+})
+
+after(async () => {
+  await control.close()
+  rmSync(folder, { recursive: true })
+})
+
+interface Ran {
+  readonly exit: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs a command line; `typed` are the answers to questions of a person, `input` the lines of a pipe. */
+async function cli(line: string, more: { typed?: string[]; input?: string[]; dataDir?: string } = {}): Promise<Ran> {
+  const { typed, input = [], dataDir = folder } = more
+  let out = ''
+  let err = ''
+  const terminal: Terminal = {
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+    isOutTty: false,
+    isInTty: typed !== undefined,
+    lines: async function* () {
+      yield* input
+    },
+    askSecret: (label) => {
+      err += label
+      return Promise.resolve(typed?.shift())
+    },
+  }
+  const argv = ['--data-dir', dataDir, ...line.split(' ').filter((word) => word !== '')]
+  const exit = await runCli(argv, { terminal, variables: {}, world, uid: process.getuid?.() })
+  return { exit, out, err }
+}
+
+test('status is two columns, or JSON', async () => {
+  const text = await cli('status')
+  assert.equal(text.exit, 0)
+  assert.equal(
+    text.out,
+    'Version    0.1.0\nUp         1 d 2 h\nHosts      1\nSessions   1\nStore      ready\nListeners  -\n',
+  )
+  const json = await cli('status --json')
+  assert.equal(JSON.parse(json.out).up, 93_784_000)
+})
+
+test('a password is asked for twice without echo, or read from a pipe', async () => {
+  const asked = await cli('account add thor@localhost', { typed: ['mjölnir', 'mjölnir'] })
+  assert.equal(asked.exit, 0)
+  assert.equal(asked.out, 'Account  thor@localhost\nResult   added\n')
+  assert.equal(asked.err, 'password: password again: ')
+  assert.equal(accounts.get('thor@localhost'), 'mjölnir')
+  const differ = await cli('account passwd thor@localhost', { typed: ['a', 'b'] })
+  assert.equal(differ.exit, 2)
+  assert.match(differ.err, /not the same/)
+  const piped = await cli('account passwd thor@localhost', { input: ['with blanks in it ', 'second line'] })
+  assert.equal(piped.exit, 0)
+  assert.equal(accounts.get('thor@localhost'), 'with blanks in it ')
+  assert.equal((await cli('account add x@localhost', { input: [] })).exit, 2)
+})
+
+test('a password on the command line is taken with a warning', async () => {
+  const ran = await cli('account passwd thor@localhost --password visible')
+  assert.equal(ran.exit, 0)
+  assert.match(ran.err, /^warning: --password can be seen by others/)
+  assert.equal(accounts.get('thor@localhost'), 'visible')
+})
+
+test('many accounts come from standard input; refused ones are named', async () => {
+  const input = ['freya@localhost cats', 'freyr@localhost:ship: and: sword', '', 'thor@localhost again', 'bad@@ x']
+  const ran = await cli('account add', { input: [...input, '{"jid":"tyr@localhost","password":"hand"}'] })
+  assert.equal(ran.exit, 1)
+  assert.equal(ran.out, '3 done, 2 refused\n')
+  assert.match(
+    ran.err,
+    /^row 3: thor@localhost exists already \(RTK_ACCOUNT_EXISTS\)\nrow 4: jid: .*RTK_COMMAND_ARGUMENTS\)\n$/,
+  )
+  assert.equal(accounts.get('freyr@localhost'), 'ship: and: sword')
+  assert.equal(accounts.get('tyr@localhost'), 'hand')
+  assert.equal((await cli('account add', { typed: [] })).exit, 2)
+})
+
+test('lists are tables, or an object a line', async () => {
+  accounts.clear()
+  accounts.set('a@localhost', '').set('longer@localhost', '')
+  const table = await cli('account list')
+  assert.equal(
+    table.out,
+    [
+      'Account           State   Origin  Created',
+      'a@localhost       active  admin   1970-01-01 00:00:00Z',
+      'longer@localhost  active  admin   1970-01-01 00:00:00Z',
+      '',
+    ].join('\n'),
+  )
+  const json = await cli('--json account list localhost')
+  assert.deepEqual(
+    json.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).jid),
+    ['a@localhost', 'longer@localhost'],
+  )
+})
+
+test('sessions are shown with yes and no, and dashes for nothing', async () => {
+  const { out } = await cli('session list odin@localhost')
+  assert.match(
+    out,
+    /^Session +Since +Address .*\nodin@localhost\/phone +[-0-9]+ [:0-9]+Z +127\.0\.0\.1 +tcp +- +SCRAM-SHA-256 +no +0 +0 +0\n$/,
+  )
+})
+
+test('refusals: code, text and exit code, in text and JSON', async () => {
+  const refused = await cli('session kick nobody@localhost')
+  assert.deepEqual(refused, {
+    exit: 1,
+    out: '',
+    err: 'ratatosk: nobody@localhost has no session [RTK_SESSION_UNKNOWN]\n',
+  })
+  const json = await cli('--json session kick nobody@localhost')
+  assert.deepEqual(JSON.parse(json.err), {
+    error: { code: 'RTK_SESSION_UNKNOWN', text: 'nobody@localhost has no session', hint: '' },
+  })
+  assert.equal((await cli('session kick')).exit, 2)
+  assert.equal((await cli('session kick @localhost')).exit, 2)
+  const misspelt = await cli('session kik odin@localhost')
+  assert.equal(misspelt.exit, 2)
+  assert.match(misspelt.err, /unknown command 'kik'[\s\S]*Did you mean kick/)
+  assert.equal((await cli('status --loud')).exit, 2)
+})
+
+test('a command of a plugin is there with its help, arguments and options', async () => {
+  const ran = await cli('lamp rub 3 --very-hard')
+  assert.deepEqual(ran, { exit: 0, out: 'Wishes  6\n', err: '' })
+  const wrong = await cli('lamp rub many')
+  assert.equal(wrong.exit, 2)
+  assert.match(wrong.err, /times: expected a whole number, found 'many'/)
+  const help = await cli('lamp rub --help')
+  assert.equal(help.exit, 0)
+  assert.match(help.out, /Rubs the lamp\.[\s\S]*How often\.[\s\S]*--very-hard +With force\./)
+  assert.match((await cli('--help')).out, /lamp/)
+})
+
+test('without a server: help works, commands say so with exit code 3', async () => {
+  const dataDir = join(folder, 'nowhere')
+  const ran = await cli('status', { dataDir })
+  assert.equal(ran.exit, 3)
+  assert.match(ran.err, /no server runs behind .*nowhere\/control\.sock .*ratatosk serve.*RTK_CONTROL_NO_SERVER/)
+  const help = await cli('--help', { dataDir })
+  assert.equal(help.exit, 0)
+  assert.match(help.out, /account[\s\S]*Exit codes/)
+  assert.equal((await cli('lamp rub 1', { dataDir })).exit, 2)
+  assert.deepEqual(await cli('--version', { dataDir }), { exit: 0, out: '0.1.0\n', err: '' })
+})
+
+test('config check tells every mistake with its place', async () => {
+  const file = join(folder, 'bad.yaml')
+  writeFileSync(
+    file,
+    'hosts: [a b]\nmodules: { pign: {} }\nlimits: { hook_timeout: 10 }\ntls: { certificates: [{ cert: no, key: no }] }\n',
+  )
+  const ran = await cli(`config check ${file}`)
+  assert.equal(ran.exit, 1)
+  assert.equal(
+    ran.out,
+    [
+      `${file}:1:9: 'a b' is no domain`,
+      `${file}:2:12: there is no module 'pign' (did you mean 'ping'?)`,
+      `${file}:3:25: 10 has no unit (for example '10 seconds')`,
+      `${file}:4:31: there is no file ${folder}/no`,
+      `${file}:4:40: there is no file ${folder}/no`,
+      `${file}: 5 mistakes`,
+      '',
+    ].join('\n'),
+  )
+  const json = await cli(`--json config check ${file}`)
+  assert.equal(json.exit, 1)
+  assert.deepEqual(
+    json.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).line),
+    [1, 2, 3, 4, 4],
+  )
+  writeFileSync(file, 'hosts: [a.example]\n')
+  assert.deepEqual(await cli(`-c ${file} config check`), { exit: 0, out: `${file}: good\n`, err: '' })
+  assert.equal((await cli(`-c ${folder}/none.yaml config check`)).exit, 1)
+})
+
+test('config options lists every option', async () => {
+  const { exit, out } = await cli('config options --json')
+  assert.equal(exit, 0)
+  const rows = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert(rows.some((row) => row.path === 'limits.hook_timeout' && row.default === '10 seconds' && row.unit === 'ms'))
+})
