@@ -4,6 +4,7 @@ import { CommandError } from '../core/command-error.ts'
 import { type Config, ConfigError, finishConfig, type Mistake, openConfig } from '../core/config/index.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { openSqlite, type Stores } from '../store/index.ts'
+import { WorldError } from '../world/error.ts'
 import { createWorld } from '../world/index.ts'
 import type { Log } from '../world/log.types.ts'
 import type { World } from '../world/world.types.ts'
@@ -94,6 +95,8 @@ function controlPath(options: ServerOptions, config: Config): string | undefined
   if (control === false || !config.control.enabled) return undefined
   const { runtimeDir, privateDir } = control === true ? { runtimeDir: '', privateDir: '/tmp' } : control
   const made = controlSocketPath({ socket: config.control.socket, dataDir: config.data_dir, runtimeDir, privateDir })
-  if (made instanceof CommandError) throw made
+  if (made instanceof CommandError) {
+    throw new WorldError(made.code, made.hint === '' ? made.text : `${made.text} (${made.hint})`, { temporary: false })
+  }
   return made.path
 }

@@ -158,8 +158,7 @@ describe('an embedded server', () => {
         gc()
         return process.memoryUsage().heapUsed
       }
-      await live(10)
-      const before = await live(10)
+      const before = await live(8)
       const after = await live(50)
       console.log(JSON.stringify({ perLife: (after - before) / 50, resources: process.getActiveResourcesInfo() }))
     `)
