@@ -54,6 +54,7 @@ const options = {
   profiles: { type: 'string', default: 'fair' },
   groups: { type: 'string', default: '' },
   repetitions: { type: 'string', default: '5' },
+  tries: { type: 'string', default: String(TRIES) },
   quick: { type: 'boolean', default: false },
   install: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -222,7 +223,13 @@ async function main(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'ratatosk-bench-'))
   chmodSync(directory, 0o755)
   const accounts = Math.max(...groups.map((group) => group.users))
-  const session: Session = { path, directory, accounts, tries: values.quick ? 1 : TRIES, commit: commitOf() }
+  const session: Session = {
+    path,
+    directory,
+    accounts,
+    tries: values.quick ? 1 : Number(values.tries),
+    commit: commitOf(),
+  }
   writeMachine(path.replace(/\.tsv$/, '.json'))
   let unclean = 0
   try {

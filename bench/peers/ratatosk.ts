@@ -46,14 +46,14 @@ control: { socket: ${JSON.stringify(join(home, 'control.sock'))} }
 `
 }
 
-/** All accounts in one go: one `user@host:password` a line on standard input. */
+/** All accounts in one go: one `user@host password` a line on standard input. */
 function addAccounts(setup: Setup, home: string, owner: Identity | undefined): void {
   const { accounts, domain } = setup
   const names = Array.from({ length: accounts.count }, (_, index) => userName(accounts, index))
-  const input = names.map((name) => `${name}@${domain}:${accounts.password}\n`).join('')
+  const input = names.map((name) => `${name}@${domain} ${accounts.password}\n`).join('')
   run({
     command: command(),
-    args: ['account', 'add', '--config', join(home, 'ratatosk.yaml'), '-'],
+    args: ['--config', join(home, 'ratatosk.yaml'), 'account', 'add'],
     owner,
     directory: home,
     input,
@@ -70,7 +70,7 @@ async function start(setup: Setup): Promise<Running> {
   const added = join(home, `accounts-${setup.accounts.count}`)
   give(home, owner)
   const log = join(home, 'output.log')
-  const args = ['serve', '--config', join(home, 'ratatosk.yaml')]
+  const args = ['--config', join(home, 'ratatosk.yaml'), 'serve']
   const child = launch({ command: command(), args, owner, directory: home, log })
   const startMs = await waitForPorts(child, [ports.plain, ports.starttls], log)
   try {
