@@ -171,6 +171,33 @@ test('timers, clocks and dice are the world’s; printing is the command’s', (
   assert.deepEqual(faultsOf({ 'src/core/a.ts': innocent }), [])
 })
 
+test('nothing is kept at the top level of a file', () => {
+  const faults = faultsOf({
+    'src/core/a.ts': [
+      'let count = 0',
+      'export const known = new Map<string, number>()',
+      'const list: string[] = []',
+      'const made: Set<string> = new Set()',
+      'var old',
+      'export let other: Map<string, () => void>',
+    ].join('\n'),
+    'src/core/b.ts': [
+      "const names: ReadonlySet<string> = new Set(['a'])",
+      'const none: readonly string[] = []',
+      'const table: Readonly<Record<string, number>> = {}',
+      'class A { readonly #inner = new Map(); run() { let here = 1; const found = new Map(); return [here, found] } }',
+      'for (const one of []) { let two = one }',
+      'export const limits = Object.freeze({ a: 1 }) as const',
+      'export function f<const T>(t: T) { let again = t; return again }',
+    ].join('\n'),
+    'src/core/a.test.ts': 'let seen = 0',
+  })
+  assert.deepEqual(
+    faults,
+    [1, 2, 3, 4, 5, 6].map((line) => `src/core/a.ts:${line} state`),
+  )
+})
+
 test('a worker’s file is named through the one helper', () => {
   const code = "new URL('./worker.ts', import.meta.url)"
   assert.deepEqual(faultsOf({ 'src/store/engine/a.ts': code }), ['src/store/engine/a.ts:1 worker'])

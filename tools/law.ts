@@ -6,6 +6,7 @@ import { posix } from 'node:path'
 import { circles } from './law/circles.ts'
 import { effects } from './law/effects.ts'
 import type { Fault } from './law/fault.ts'
+import { moduleState } from './law/state.ts'
 import { Tree } from './law/tree.ts'
 import { root, say } from './lib/repository.ts'
 
@@ -66,6 +67,7 @@ export function judge(tree: Tree): Fault[] {
         mayPrint: inFolder(file, 'cli'),
       }),
     ),
+    ...sources.flatMap((file) => moduleState(file, tree.tokens(file))),
     ...tree.files.filter(isTest).flatMap((file) => sleepFaults(tree, file)),
     ...tree.files.flatMap((file) => lengthFaults(tree, file)),
     ...tree.files

@@ -28,7 +28,7 @@ const byteUnits: Readonly<Record<string, number>> = {
   gib: 1_073_741_824,
 }
 
-const endless = new Set(['unlimited', 'never', 'none', 'infinite'])
+const endless: ReadonlySet<string> = new Set(['unlimited', 'never', 'none', 'infinite'])
 
 function unitIn(units: Readonly<Record<string, number>>, written: string): number | undefined {
   const name = written.toLowerCase()
