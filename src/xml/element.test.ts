@@ -104,6 +104,32 @@ test('bad values cannot slip in by a copy', () => {
   }
 })
 
+test('texts that meet where a child was stay well-formed and the same', () => {
+  const rows = [
+    ']]<x/>>',
+    ']<x/>]>',
+    ']<x/>]<x/>>',
+    ']]<x/><x/>>',
+    ']<x/>>',
+    'a\r<x/>\nb',
+    '<x/>>',
+    '<![CDATA[]]]]><x/>>',
+    ']]<x/>',
+  ] as const
+  for (const text of rows) {
+    const element = parseElement(`<a xmlns='${NS}'>${text}</a>`)
+    const less = parseElement(
+      decode(
+        serialise(
+          element.withoutChildren(() => true),
+          '',
+        ),
+      ),
+    )
+    assert.deepEqual([less.text, less.elements.length], [element.text, 0], text)
+  }
+})
+
 test('the language of the parent is that of the children', () => {
   assert.deepEqual(
     parseElement("<a xml:lang='de'><b/><c xml:lang='fr'/></a>").elements.map(({ lang }) => lang),

@@ -321,10 +321,10 @@ class RawContent implements Content {
     for (let k = 0; k < names.length; k++) {
       if (!match(names[k]!, k)) continue
       removed = true
-      out = join(out, this.#raw.substring(from, starts[k]!) as Octets)
+      out = joinText(out, this.#raw.substring(from, starts[k]!) as Octets)
       from = ends[k]!
     }
-    return removed ? this.#remade(join(out, this.#raw.substring(from, this.#end) as Octets)) : this
+    return removed ? this.#remade(joinText(out, this.#raw.substring(from, this.#end) as Octets)) : this
   }
 
   /** The payload is self-contained, so what was around it matters no more, but for the language. */
@@ -334,6 +334,18 @@ class RawContent implements Content {
     const built = deep ? new BuiltContent(readDeep(payload, 0, payload.length, scope), this.#ns) : undefined
     return new RawContent(payload, 0, payload.length, this.#ns, scope, this.#flags, built)
   }
+}
+
+/**
+ * Joins what stood on both sides of a child that is gone. "]]" and ">" must not become "]]>", which no parser accepts, nor a
+ * carriage return and a line feed one line end.
+ */
+function joinText(before: Octets, behind: Octets): Octets {
+  const last = before.charCodeAt(before.length - 1)
+  if (last === 0x0d && behind.startsWith('\n')) return join(before, ascii('&#10;'), behind.substring(1) as Octets)
+  const at = last !== 0x5d ? -1 : behind.startsWith('>') ? 0 : behind.startsWith(']>') ? 1 : -1
+  if (at < 0) return join(before, behind)
+  return join(before, behind.substring(0, at) as Octets, ascii('&gt;'), behind.substring(at + 1) as Octets)
 }
 
 /** Where the direct children are, and their names. */
