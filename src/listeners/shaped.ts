@@ -4,6 +4,7 @@
  */
 import type { ValueRule } from '../core/access.ts'
 import type { Shaping } from '../core/config/option.ts'
+import type { Counter } from '../core/metrics.ts'
 import { Shaper } from '../core/shaper.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { TransportHandler } from '../world/net.types.ts'
@@ -20,10 +21,11 @@ export function shaped(
   rule: ValueRule<Shaping>,
   address: string,
   clock: Clock,
+  holds: Counter,
 ): TransportHandler {
   const { rate, burst } = rule.valueFor({ address })
   return Number.isFinite(rate)
-    ? new ShapedHandler(connection, new Shaper(rate, burst, clock.monoMs()), clock)
+    ? new ShapedHandler(connection, new Shaper(rate, burst, clock.monoMs()), clock, holds)
     : connection
 }
 
@@ -31,18 +33,21 @@ class ShapedHandler implements TransportHandler {
   readonly #inner: Holdable
   readonly #shaper: Shaper
   readonly #clock: Clock
+  readonly #holds: Counter
   #isClosed = false
 
-  constructor(inner: Holdable, shaper: Shaper, clock: Clock) {
+  constructor(inner: Holdable, shaper: Shaper, clock: Clock, holds: Counter) {
     this.#inner = inner
     this.#shaper = shaper
     this.#clock = clock
+    this.#holds = holds
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
     const waitMs = this.#shaper.take(end - start, this.#clock.monoMs())
     this.#inner.data(bytes, start, end)
     if (waitMs <= 0) return
+    this.#holds.value++
     this.#inner.hold()
     this.#clock.after(waitMs, (self: ShapedHandler) => self.#isClosed || self.#inner.release(), this)
   }

@@ -3,6 +3,7 @@
  * accounts, sessions and limits.
  */
 
+import type { Counter } from '../../core/metrics.ts'
 import { StreamError } from '../../stanza/error.ts'
 import { C2sServer } from '../../stream/c2s-server.ts'
 import { Connection } from '../../stream/connection.ts'
@@ -28,8 +29,12 @@ export class C2sProtocol implements Protocol {
   readonly #open = new Set<C2sClient>()
   #whenEmpty: (() => void) | undefined
 
+  readonly #shaperHolds: Counter
+
   constructor(needs: C2sNeeds) {
     this.#needs = needs
+    const { metrics } = needs.core
+    this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', 'Times a shaper held the reading of a client')
   }
 
   accept(accepted: Accepted): TransportHandler {
@@ -50,7 +55,7 @@ export class C2sProtocol implements Protocol {
     this.#open.add(client)
     if (accepted.early !== undefined && isDirect) transport.unread(accepted.early)
     connection.run(machine, isDirect ? { domain: '' } : undefined)
-    const handler = shaped(connection, listener.shaper, accepted.client.host, clock)
+    const handler = shaped(connection, listener.shaper, accepted.client.host, clock, this.#shaperHolds)
     transport.handler = handler
     if (accepted.early !== undefined && !isDirect) handler.data(accepted.early, 0, accepted.early.length)
     if (accepted.refusal !== undefined) {

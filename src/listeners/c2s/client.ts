@@ -193,6 +193,7 @@ export class C2sClient implements C2sDriver {
   }
 
   ended(end: StreamEnd): void {
+    if (end.kind === 'error') this.#needs.core.metrics.counter(errorCounter(end.error), errorHelp).value++
     const session = this.#session
     if (session === undefined) return
     const detail = end.kind === 'error' || end.kind === 'peer-error' ? end.error.code : end.kind
@@ -205,4 +206,11 @@ export class C2sClient implements C2sDriver {
     this.#accepted.left()
     this.#gone(this)
   }
+}
+
+const errorHelp = 'Streams that the server ended with this error'
+
+/** One counter a condition: there are 25 of them. */
+function errorCounter({ condition }: StreamError): string {
+  return `ratatosk_stream_errors_${condition.replaceAll('-', '_')}_total`
 }

@@ -1,0 +1,184 @@
+/**
+ * Attacks a server from a process of its own, so that the innocent's figures are not the attacker's. Usage:
+ * `attacker.ts MODE '{"port":…}'`; speaks JSON lines on standard output: `{"ready":…}`, at the end `{"done":…}`.
+ */
+import { connect, type Socket } from 'node:net'
+import { jid } from '../../src/jid/index.ts'
+import type { ClientEnd } from '../../src/stream/c2s-client.types.ts'
+import { ClientFailure, connectClient, type XmppClient } from '../../src/stream/client.ts'
+import { createWorld } from '../../src/world/index.ts'
+import { type Element, encode, x } from '../../src/xml/index.ts'
+
+interface Task {
+  readonly port: number
+  readonly ca: string
+  readonly user: string
+  readonly password: string
+  readonly count: number
+  readonly perAddress: number
+  readonly holdMs: number
+  /** Whom a flood is for. */
+  readonly to?: string
+}
+
+const [mode = '', given = '{}'] = process.argv.slice(2)
+const task = JSON.parse(given) as Task
+const world = createWorld()
+const NS = 'jabber:client'
+
+function say(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+
+/** The condition of a stream error, or how else a stream ended. */
+function endOf(end: ClientEnd): string {
+  return end.kind === 'error' || end.kind === 'peer-error' ? end.error.condition : end.kind
+}
+
+async function signIn(onStanza: (el: Element) => void, onEnd: (end: ClientEnd) => void): Promise<XmppClient> {
+  const client = await connectClient(world, {
+    jid: jid(`${task.user}@localhost/attack`),
+    password: task.password,
+    place: { kind: 'tcp', host: '127.0.0.1', port: task.port },
+    tls: 'starttls',
+    ca: task.ca,
+    onStanza,
+    onEnd,
+  })
+  if (client instanceof ClientFailure) throw new Error(String(client))
+  return client
+}
+
+/** Opens connections and says nothing on them. Reports how each ended. */
+async function silent(): Promise<void> {
+  const ends: Record<string, number> = {}
+  let open = 0
+  let left = task.count
+  const all = Promise.withResolvers<void>()
+  const ready = Promise.withResolvers<void>()
+  let connected = 0
+  const dial = (address: string): Socket => {
+    const socket = connect({ port: task.port, host: '127.0.0.1', localAddress: address })
+    let text = ''
+    socket.on('connect', () => {
+      open++
+      if (++connected === task.count) ready.resolve()
+    })
+    socket.on('data', (data) => {
+      text += data.toString('latin1')
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      text += `<${error.code}`
+    })
+    socket.on('close', () => {
+      const condition = /<(policy-violation|connection-timeout|resource-constraint|E[A-Z]+)/.exec(text)?.[1] ?? 'closed'
+      ends[condition] = (ends[condition] ?? 0) + 1
+      open--
+      if (--left === 0) all.resolve()
+    })
+    return socket
+  }
+  const batch = 200
+  for (let i = 0; i < task.count; i += batch) {
+    const until = Math.min(task.count, i + batch)
+    const opened = []
+    for (let k = i; k < until; k++) {
+      const host = Math.floor(k / task.perAddress)
+      const socket = dial(`127.0.${1 + Math.floor(host / 250)}.${1 + (host % 250)}`)
+      opened.push(new Promise((resolve) => socket.once('connect', resolve).once('close', resolve)))
+    }
+    await Promise.all(opened)
+  }
+  say({ ready: open })
+  await all.promise
+  say({ done: ends })
+}
+
+/** Signs in, becomes available, and does not read for a while. */
+async function slow(): Promise<void> {
+  const ended = Promise.withResolvers<ClientEnd>()
+  const client = await signIn(() => undefined, ended.resolve)
+  client.send(x('presence', NS))
+  await client.request(x('iq', NS, { type: 'get' }, x('ping', 'urn:xmpp:ping')))
+  say({ ready: client.jid.toString() })
+  // The whole process stands still: the kernel's buffers fill, then the server's queue.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, task.holdMs)
+  say({ done: endOf(await ended.promise) })
+}
+
+/** Sends as fast as the server reads. */
+async function flood(): Promise<void> {
+  let errors = 0
+  const ended = Promise.withResolvers<ClientEnd>()
+  const client = await signIn(() => errors++, ended.resolve)
+  say({ ready: client.jid.toString() })
+  const stanza = encode(`<message to='${task.to ?? 'nobody@localhost'}'><body>${'flood '.repeat(30)}</body></message>`)
+  const end = world.clock.monoMs() + task.holdMs
+  let sent = 0
+  const more = (): void => {
+    if (world.clock.monoMs() > end) {
+      client.destroy()
+      return
+    }
+    if (client.transport.queuedBytes < 1_000_000) {
+      for (let i = 0; i < 500; i++) client.sendBytes(stanza)
+      sent += 500
+    }
+    world.clock.soon(more, undefined)
+  }
+  more()
+  await ended.promise
+  say({ done: { sent, errors } })
+}
+
+/** One stanza without an end. */
+async function endless(): Promise<void> {
+  const ended = Promise.withResolvers<ClientEnd>()
+  const client = await signIn(() => undefined, ended.resolve)
+  say({ ready: client.jid.toString() })
+  let isOver = false
+  ended.promise.then(
+    () => {
+      isOver = true
+    },
+    () => undefined,
+  )
+  client.sendBytes(encode(`<message to='nobody@localhost'><body>`))
+  const piece = encode('endless '.repeat(1000))
+  let sent = 0
+  const more = (): void => {
+    if (isOver) return
+    if (client.transport.queuedBytes < 1_000_000) {
+      client.sendBytes(piece)
+      sent += piece.length
+    }
+    world.clock.soon(more, undefined)
+  }
+  more()
+  say({ done: { end: endOf(await ended.promise), sent } })
+}
+
+/** Stanzas on which a module's handler throws. */
+async function poison(): Promise<void> {
+  const answers: Record<string, number> = {}
+  let left = task.count
+  const all = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<ClientEnd>()
+  const client = await signIn((el) => {
+    const condition = el.child('error', NS)?.elements[0]?.name ?? 'none'
+    answers[condition] = (answers[condition] ?? 0) + 1
+    if (--left === 0) all.resolve()
+  }, ended.resolve)
+  say({ ready: client.jid.toString() })
+  for (let i = 0; i < task.count; i++) {
+    client.send(x('message', NS, { to: 'nobody@localhost', id: String(i) }, x('poison', 'urn:example:poison')))
+  }
+  await all.promise
+  say({ done: answers })
+}
+
+const modes: Readonly<Record<string, () => Promise<void>>> = { silent, slow, flood, endless, poison }
+const run = modes[mode]
+if (run === undefined) throw new Error(`no attack ${mode}`)
+await run()
+process.exit(0)
