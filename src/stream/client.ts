@@ -79,8 +79,10 @@ export class XmppClient implements StanzaSink {
   readonly jid: Jid
   /** The features behind sign-in. */
   readonly features: Element
-  /** Settled when the stream is over. */
+  /** Settled when the stream is over, whoever ended it. */
   readonly ended: Promise<ClientEnd>
+  /** Settled when the connection is gone too. */
+  readonly gone: Promise<CloseCause>
   readonly #world: ClientWorld
   readonly #connection: Connection
   readonly #requests = new Map<string, OpenRequest>()
@@ -92,13 +94,14 @@ export class XmppClient implements StanzaSink {
     jid: Jid,
     features: Element,
     options: ClientOptions,
-    ended: Promise<ClientEnd>,
+    life: { readonly ended: Promise<ClientEnd>; readonly gone: Promise<CloseCause> },
   ) {
     this.#world = world
     this.#connection = connection
     this.jid = jid
     this.features = features
-    this.ended = ended
+    this.ended = life.ended
+    this.gone = life.gone
     this.onStanza = options.onStanza ?? (() => undefined)
   }
 
@@ -130,9 +133,10 @@ export class XmppClient implements StanzaSink {
     return promise
   }
 
-  /** Closes in good order; settled when the stream is over. */
-  close(error?: StreamError): Promise<ClientEnd> {
+  /** Closes in good order, or with an error; settled when both ends have closed and the connection is gone. */
+  async close(error?: StreamError): Promise<ClientEnd> {
     this.#connection.close(error)
+    await this.gone
     return this.ended
   }
 
@@ -170,6 +174,7 @@ export type ClientWorld = Pick<World, 'clock' | 'random' | 'net' | 'hashing'>
 class Driver implements C2sClientDriver {
   readonly opened = Promise.withResolvers<XmppClient | ClientFailure>()
   readonly #over = Promise.withResolvers<ClientEnd>()
+  readonly #gone = Promise.withResolvers<CloseCause>()
   readonly #world: ClientWorld
   readonly #options: ClientOptions
   readonly #connection: Connection
@@ -190,7 +195,8 @@ class Driver implements C2sClientDriver {
   }
 
   established(jid: Jid, features: Element): StanzaSink {
-    const client = new XmppClient(this.#world, this.#connection, jid, features, this.#options, this.#over.promise)
+    const life = { ended: this.#over.promise, gone: this.#gone.promise }
+    const client = new XmppClient(this.#world, this.#connection, jid, features, this.#options, life)
     this.#client = client
     this.opened.resolve(client)
     return client
@@ -207,8 +213,9 @@ class Driver implements C2sClientDriver {
     this.#options.onEnd?.(end)
   }
 
-  disconnected(): void {
+  disconnected(cause: CloseCause): void {
     this.machine = undefined
+    this.#gone.resolve(cause)
   }
 }
 

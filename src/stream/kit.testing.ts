@@ -2,6 +2,7 @@
 import { type Jid, jid } from '../jid/index.ts'
 import type { StreamError } from '../stanza/error.ts'
 import { RealHashing } from '../world/hashing.ts'
+import type { Hashing } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo, TlsServerContext, TransportHandler } from '../world/net.types.ts'
 import { type Element, encode, fromBytes } from '../xml/index.ts'
 import { C2sServer } from './c2s-server.ts'
@@ -87,10 +88,14 @@ export interface TestAccount {
 }
 
 /** Stretching costs time: one account serves all tests. 4096 iterations are the least that is allowed. */
-export async function makeAccount(password: string, refusal?: TestAccount['refusal']): Promise<TestAccount> {
+export async function makeAccount(
+  password: string,
+  refusal?: TestAccount['refusal'],
+  by: Hashing = hashing,
+): Promise<TestAccount> {
   const credentials = new Map<string, ScramCredential>()
   for (const name of Object.keys(HASH_OF) as ScramName[]) {
-    const credential = await deriveScram(hashing, HASH_OF[name], password, Buffer.from('salt of sixteen!'), 4096)
+    const credential = await deriveScram(by, HASH_OF[name], password, Buffer.from('salt of sixteen!'), 4096)
     if (credential !== undefined) credentials.set(name, credential)
   }
   return { password, credentials, ...(refusal === undefined ? {} : { refusal }) }
