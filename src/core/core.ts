@@ -106,6 +106,8 @@ export class Core implements SessionOwner {
     const known = this.#types.get(name)
     if (known !== undefined) return known
     const type = new HostType(name, (hook, module, error) => {
+      // A refusal is no fault, thrown or returned.
+      if (error instanceof StanzaError) return refuse(error)
       this.#fault(hook, module, error)
       return refuse(new StanzaError('RTK_HOOK_FAILED', 'internal-server-error', { cause: error }))
     })
@@ -181,9 +183,12 @@ export class Core implements SessionOwner {
 
   // Sending
 
-  /** Sends a stanza that the server or a module made. */
-  send(el: Element, from: Jid, to: Jid): void {
-    this.router.submit(new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin))
+  /**
+   * Sends a stanza that the server or a module made. The promise, where there is one, is for a sender that must not go on
+   * before its stanza was dealt with.
+   */
+  send(el: Element, from: Jid, to: Jid): Promise<void> | undefined {
+    return this.router.submit(new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin))
   }
 
   /**

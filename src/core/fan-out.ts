@@ -98,7 +98,6 @@ class Copier {
   readonly #group: FanOutGroup
   readonly #template: StanzaTemplate
   readonly #kind: StanzaKind
-  readonly #type: string
   /** The host of the last recipient and whether its filters want to see such copies. */
   #domain: string | undefined = undefined
   #host: LocalHost | undefined = undefined
@@ -109,7 +108,6 @@ class Copier {
     this.#group = group
     this.#template = new StanzaTemplate(group.el, group.from.octets)
     this.#kind = group.el.name as StanzaKind
-    this.#type = group.el.attr('type') ?? ''
   }
 
   /** Copies made; -1 when the recipient cannot be reached. */
@@ -142,7 +140,7 @@ class Copier {
       return
     }
     const { inbound, deliver, route } = host.type
-    const wanted = [inbound, deliver, route].some((point) => point.mayWant(this.#kind, this.#type))
+    const wanted = [inbound, deliver, route].some((point) => point.wantsSome(this.#kind, this.#group.el))
     this.#isPlain = !wanted && !(this.#kind === 'message' && messageType(this.#group.el) === 'error')
   }
 

@@ -3,7 +3,7 @@
  * `after` of other modules, then by registration. Order is by name, never by number; a cycle is a start-up error.
  */
 import type { StanzaKind } from '../stanza/stanza.ts'
-import type { ChildName } from '../xml/element.types.ts'
+import type { ChildName, Element } from '../xml/element.types.ts'
 import { orderByName } from './hook-order.ts'
 import type {
   AtOf,
@@ -78,18 +78,18 @@ export class HookPoint {
     }
   }
 
-  /** True when a handler may want such a stanza. A fan-out asks once instead of once a copy. */
-  mayWant(kind: StanzaKind, type: string): boolean {
-    for (const entry of this[kind]) if (entry.types === undefined || entry.types.includes(type)) return true
+  /** True when a handler wants such a stanza. A fan-out asks once instead of once a copy. */
+  wantsSome(kind: StanzaKind, el: Element): boolean {
+    for (const entry of this[kind]) if (isWanted(entry, el)) return true
     return false
   }
 }
 
-function isWanted(entry: Registration, packet: Packet): boolean {
-  if (entry.types !== undefined && !entry.types.includes(packet.el.attr('type') ?? '')) return false
+function isWanted(entry: Registration, el: Element): boolean {
+  if (entry.types !== undefined && !entry.types.includes(el.attr('type') ?? '')) return false
   const wants = entry.wants
   if (wants === undefined) return true
-  for (const want of wants) if (packet.el.hasChild(want.name, want.ns)) return true
+  for (const want of wants) if (el.hasChild(want.name, want.ns)) return true
   return false
 }
 
@@ -217,7 +217,7 @@ export class HookTable {
   ): Verdict | undefined | Promise<Verdict | undefined> {
     for (let i = start; i < entries.length; i++) {
       const entry = entries[i] as Registration
-      if (!isWanted(entry, packet)) continue
+      if (!isWanted(entry, packet.el)) continue
       let verdict: Verdict | undefined | Promise<Verdict | undefined>
       try {
         verdict = (entry.handler as unknown as FilterHandler)(packet, at)

@@ -16,6 +16,10 @@ export interface IqRequest {
   readonly host: Host
   /** The account's local part when the request is to a bare JID of an account, '' when it is to the host. */
   readonly account: string
+  /**
+   * Answers now, for a handler that sends more right behind its answer. What the handler returns does not count then.
+   */
+  answer(payload?: Element): void
 }
 
 export type IqAnswer = Element | StanzaError | undefined | void
@@ -29,12 +33,18 @@ export interface IqOptions {
   readonly on?: IqTarget | readonly IqTarget[]
   /** True: the answer may come out of order, and those behind it do not wait for it. */
   readonly concurrent?: boolean
+  /**
+   * True: called for accounts that do not exist too, because the handler itself sees to it that nobody can tell them from
+   * others. Otherwise such a request is refused before (RFC 6121 section 8.5.1).
+   */
+  readonly hidesAccounts?: boolean
 }
 
 export interface IqEntry {
   readonly module: string
   readonly handler: IqHandler
   readonly concurrent: boolean
+  readonly hidesAccounts: boolean
 }
 
 /** The payload a handler is for. */

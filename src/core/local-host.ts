@@ -10,7 +10,7 @@ import type { Element } from '../xml/element.types.ts'
 import type { AccountDirectory } from './accounts.ts'
 import type { Host } from './host.ts'
 import type { HostType } from './host-type.ts'
-import type { IqAnswer, IqEntry, IqTarget } from './iq.ts'
+import type { IqAnswer, IqEntry, IqRequest, IqTarget } from './iq.ts'
 import { Packet, type Verdict } from './packet.ts'
 import type { RouteOwner, Router } from './router.ts'
 import type { Session } from './session.ts'
@@ -134,15 +134,21 @@ export class LocalHost implements RouteOwner {
     if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
     if (type === 'groupchat') return this.#refuseMessage(packet)
     const all = type === 'headline'
-    const takers = mostAvailable(this.#needs.sessions.ofAccount(packet.to.domain, packet.to.local), all)
-    const took: Session[] = []
-    for (const session of takers) if (this.#deliver(session, packet)) took.push(session)
-    if (took.length > 0) {
-      packet.settle('handed')
-      this.#outcome(packet, took, false, undefined)
-      return undefined
+    const { sessions } = this.#needs
+    for (;;) {
+      const takers = mostAvailable(sessions.ofAccount(packet.to.domain, packet.to.local), all)
+      if (takers.length === 0) break
+      const took: Session[] = []
+      for (const session of takers) if (this.#deliver(session, packet)) took.push(session)
+      if (took.length > 0) {
+        packet.settle('handed')
+        this.#outcome(packet, took, false, undefined)
+        return undefined
+      }
+      if (packet.isSettledByFilter) return undefined
+      // All of them ended under the delivery (SM-07); those that are left are asked again.
+      if (takers.some((session) => session.isActive)) break
     }
-    if (packet.isSettledByFilter) return undefined
     if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
     return this.#undelivered(packet)
   }
@@ -239,7 +245,7 @@ export class LocalHost implements RouteOwner {
   /** RFC 6121 section 8.5.1: nobody answers for an account that does not exist. */
   #askAccount(packet: Packet, entry: IqEntry): Promise<void> | undefined {
     const { domain, local } = packet.to
-    const isKnown = packet.implicitTo || this.#needs.sessions.isOnline(domain, local)
+    const isKnown = packet.implicitTo || entry.hidesAccounts || this.#needs.sessions.isOnline(domain, local)
     const exists = isKnown || this.#needs.accounts.exists(this.host, local)
     if (exists === true) return this.#ask(packet, entry, local)
     if (exists === false) {
@@ -266,19 +272,20 @@ export class LocalHost implements RouteOwner {
       this.#needs.router.bounce(packet, errorIqShape)
       return undefined
     }
+    const request = new Request(packet, payload, this.host, account, this.#needs.router)
     let answer: IqAnswer | Promise<IqAnswer>
     try {
-      answer = entry.handler({ packet, payload, host: this.host, account })
+      answer = entry.handler(request)
     } catch (error) {
       answer = this.#handlerFailed(entry, error)
     }
     if (!(answer instanceof Promise)) {
-      this.#answer(packet, answer)
+      this.#answer(request, answer)
       return undefined
     }
     const done = this.#needs.timed(answer).then(
-      (value) => this.#answer(packet, value),
-      (error) => this.#answer(packet, this.#handlerFailed(entry, error)),
+      (value) => this.#answer(request, value),
+      (error) => this.#answer(request, this.#handlerFailed(entry, error)),
     )
     return entry.concurrent ? undefined : done
   }
@@ -289,14 +296,10 @@ export class LocalHost implements RouteOwner {
     return errorIqFailed
   }
 
-  #answer(packet: Packet, answer: IqAnswer): void {
-    if (answer instanceof StanzaError) {
-      this.#needs.router.bounce(packet, answer)
-      return
-    }
-    const reply = iqResult(packet.el, answer as Element | undefined)
-    packet.settle('handed')
-    this.#needs.router.submit(new Packet('iq', reply, packet.to, packet.from, this.#needs.router.serverOrigin))
+  #answer(request: Request, answer: IqAnswer): void {
+    if (request.isAnswered) return
+    if (answer instanceof StanzaError) this.#needs.router.bounce(request.packet, answer)
+    else request.answer(answer as Element | undefined)
   }
 
   /** Hands a packet to one session, past the delivery filters. False when it was not taken. */
@@ -315,6 +318,31 @@ export class LocalHost implements RouteOwner {
   }
 }
 
+class Request implements IqRequest {
+  readonly packet: Packet
+  readonly payload: Element
+  readonly host: Host
+  readonly account: string
+  isAnswered = false
+  readonly #router: Router
+
+  constructor(packet: Packet, payload: Element, host: Host, account: string, router: Router) {
+    this.packet = packet
+    this.payload = payload
+    this.host = host
+    this.account = account
+    this.#router = router
+  }
+
+  answer(payload?: Element): void {
+    const { packet } = this
+    this.isAnswered = true
+    packet.settle('handed')
+    const reply = iqResult(packet.el, payload)
+    this.#router.submit(new Packet('iq', reply, packet.to, packet.from, this.#router.serverOrigin))
+  }
+}
+
 /**
  * The sessions that a message to a bare JID goes to: those of the highest non-negative priority ("most available"), or
  * for headlines all with a non-negative priority (RFC 6121 section 8.5.2.1.1).
@@ -322,14 +350,15 @@ export class LocalHost implements RouteOwner {
 export function mostAvailable(sessions: readonly Session[], all: boolean): readonly Session[] {
   if (sessions.length === 1) {
     const only = sessions[0] as Session
-    return takes(only, 0) ? sessions : []
+    return takes(only, 0, all) ? sessions : []
   }
   let highest = 0
   for (const session of sessions) if (session.isAvailable && session.priority > highest) highest = session.priority
   const least = all ? 0 : highest
-  return sessions.filter((session) => takes(session, least))
+  return sessions.filter((session) => takes(session, least, all))
 }
 
-function takes(session: Session, least: number): boolean {
-  return session.isAvailable && session.priority >= least && session.takesMessages
+/** A headline is never kept, so it waits for no hand-over of what was. */
+function takes(session: Session, least: number, all: boolean): boolean {
+  return session.isAvailable && session.priority >= least && (all || session.takesMessages)
 }

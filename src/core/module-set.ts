@@ -250,7 +250,14 @@ export class ModuleSet {
       (kind: 'get' | 'set') =>
       (payload: PayloadName, handler: IqHandler, options: IqOptions = {}) => {
         for (const target of targets(options.on)) {
-          keep(type.iq.add(kind, payload, target, { module: name, handler, concurrent: options.concurrent === true }))
+          keep(
+            type.iq.add(kind, payload, target, {
+              module: name,
+              handler,
+              concurrent: options.concurrent === true,
+              hidesAccounts: options.hidesAccounts === true,
+            }),
+          )
         }
       }
     const services: Record<string, unknown> = {}

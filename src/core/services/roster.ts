@@ -46,8 +46,11 @@ export interface RosterService {
   requests(host: Host, local: string): Promise<readonly Element[]>
   /** Adds a source; returns its removal. Versions cover the union. */
   addSource(source: RosterSource): () => void
-  /** Tells that a source's items of an account changed, so that caches and versions follow and pushes go out. */
-  sourceChanged(host: Host, local: string): void
+  /**
+   * Tells that a source's items of an account changed: those of these contacts (bare JIDs) came, changed or went. Caches
+   * and versions follow, and the interested resources get their pushes. Rejects with `WorldError`.
+   */
+  sourceChanged(host: Host, local: string, contacts: readonly Jid[]): Promise<void>
 }
 
 /** A contact and the account whose subscription state toward it changed. */

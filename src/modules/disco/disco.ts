@@ -2,7 +2,6 @@
 import type { IqRequest } from '../../core/iq.ts'
 import { defineModule } from '../../core/module.ts'
 import type { DiscoInfo, DiscoQuery } from '../../core/services/disco.ts'
-import type { RosterItems } from '../../core/services/roster.ts'
 import { softwareName } from '../../core/software.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { x } from '../../xml/build.ts'
@@ -28,11 +27,14 @@ export default defineModule({
     /** §8: an account's own client, or somebody it lets see its presence. */
     async function maySee({ host, account, from }: DiscoQuery): Promise<boolean> {
       if (from.domain === host.domain && from.local === account) return true
-      const items: RosterItems | undefined = await services.roster?.items(host, account)
+      const items = await services.roster?.items(host, account)
       const subscription = items?.get(from.bare.toString())?.subscription
       if (subscription !== 'from' && subscription !== 'both') return false
       return await accounts.exists(host, account)
     }
+
+    // §8: whoever may not see an account gets the same answer whether it exists or not.
+    const options = { on: ['host', 'account'], hidesAccounts: true } as const
 
     iq.get(
       { name: 'query', ns: NS_INFO },
@@ -48,7 +50,7 @@ export default defineModule({
         const info = await fold('disco:info', query.node === '' ? known : undefined, query)
         return info === undefined ? noSuchNode : writeInfo(info, query.node)
       },
-      { on: ['host', 'account'] },
+      options,
     )
 
     iq.get(
@@ -73,7 +75,7 @@ export default defineModule({
               query.node,
             )
       },
-      { on: ['host', 'account'] },
+      options,
     )
   },
 })

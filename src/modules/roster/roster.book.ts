@@ -23,6 +23,8 @@ interface OwnItem extends RosterItem {
 export interface Roster {
   readonly items: RosterItems
   readonly own: ReadonlyMap<string, OwnItem>
+  /** Contacts that were removed, by the version of their removal, oldest first; at most `removalsKept`. */
+  readonly removed: readonly { readonly contact: string; readonly version: number }[]
   /** The account's number; with the epoch and the sources' mark it makes the version that clients see. */
   readonly number: number
   /** Changes with what other sources say; '' without them. */
@@ -40,19 +42,29 @@ export interface Changed {
 /** What a change function decides: the item's new form, `remove`, or `keep` to leave it. */
 export type Change =
   | { readonly kind: 'keep' }
-  | { readonly kind: 'put'; readonly item: RosterItem; readonly request?: Octets }
+  /** `request`: the pending request's bytes. `isTold`: clients are told even if they see no difference. */
+  | { readonly kind: 'put'; readonly item: RosterItem; readonly request?: Octets; readonly isTold?: boolean }
   | { readonly kind: 'remove' }
+
+export interface BookLimits {
+  /** Items that the account itself made. */
+  readonly items: number
+  /** Pending requests of contacts that are no items. */
+  readonly requests: number
+}
 
 /** A change is tried again this often when another one of the same item came in between. */
 const triesMax = 8
 
 /** Removals that an account remembers for versions; a client that missed more gets the whole roster. */
-const removalsKept = 500
+export const removalsKept = 500
 
 const errorBusy = new StanzaError('RTK_ROSTER_BUSY', 'resource-constraint', { text: 'the item is being changed' })
 const errorFull = new StanzaError('RTK_ROSTER_ITEMS_MAX', 'not-allowed', { text: 'the roster is full' })
+/** For the caller, who must not tell a stranger more of an account that is full than of one that does not exist. */
+export const errorRequests = new StanzaError('RTK_ROSTER_REQUESTS_MAX', 'resource-constraint')
 
-const noRoster: Roster = { items: new Map(), own: new Map(), number: 0, mark: '' }
+const noRoster: Roster = { items: new Map(), own: new Map(), removed: [], number: 0, mark: '' }
 
 export function newItem(jid: Jid): RosterItem {
   return { jid, name: '', ...noSubscription, listed: false, groups: [] }
@@ -62,7 +74,7 @@ export class RosterBook {
   readonly #store: Store<typeof rosterStore>
   readonly #cache: BoundedCache<Roster>
   readonly #epoch: string
-  readonly #itemsMax: () => number
+  readonly #limits: () => BookLimits
   readonly #sources: RosterSource[] = []
 
   constructor(
@@ -70,21 +82,24 @@ export class RosterBook {
     clock: Pick<Clock, 'monoMs'>,
     cacheMax: number,
     epoch: string,
-    itemsMax: () => number,
+    limits: () => BookLimits,
   ) {
     this.#store = store
     this.#cache = new BoundedCache(clock, { maxEntries: cacheMax, load: (key) => this.#load(key) })
     this.#epoch = epoch
-    this.#itemsMax = itemsMax
+    this.#limits = limits
   }
 
-  /** A plain value when it is in the cache. */
+  /**
+   * A plain value when it is in the cache; then it is what all changes that clients were told of have made it. What a
+   * promise gives may be older by now: whoever acts on it asks again first.
+   */
   roster(host: Host, local: string): Roster | Promise<Roster> {
     const key = keyOf(host, local)
     return this.#cache.get(key) ?? this.#cache.fetch(key).then((roster) => roster ?? noRoster)
   }
 
-  version(roster: Roster): string {
+  version(roster: Pick<Roster, 'number' | 'mark'>): string {
     return `${this.#epoch}.${roster.number}${roster.mark === '' ? '' : `.${roster.mark}`}`
   }
 
@@ -92,33 +107,28 @@ export class RosterBook {
    * What changed since a version, in order of modification: undefined when that cannot be told and the whole roster
    * must be sent.
    */
-  async changesSince(
-    host: Host,
-    local: string,
-    roster: Roster,
-    version: string,
-  ): Promise<readonly VersionStep[] | undefined> {
+  changesSince(roster: Roster, version: string): readonly VersionStep[] | undefined {
     const [epoch, number, mark = ''] = version.split('.')
     const since = Number(number)
     if (epoch !== this.#epoch || mark !== roster.mark || !Number.isSafeInteger(since)) return undefined
     if (since > roster.number || since < roster.number - removalsKept) return undefined
-    const steps: VersionStep[] = []
-    for (const item of roster.own.values()) {
-      if (item.listed && item.version > since) steps.push({ version: this.#stepVersion(item.version, roster), item })
+    const steps: { number: number; step: VersionStep }[] = []
+    const add = (number: number, what: Omit<VersionStep, 'version'>): void => {
+      if (number > since) steps.push({ number, step: { version: this.version({ ...roster, number }), ...what } })
     }
-    for (const removed of await this.#store.removedSince({ host: host.domain, local, since })) {
-      steps.push({ version: this.#stepVersion(removed.version, roster), removed: removed.contact })
+    for (const item of roster.own.values()) if (item.listed) add(item.version, { item })
+    for (const removed of roster.removed) {
+      // Another source may still list him.
+      const item = roster.items.get(removed.contact)
+      add(removed.version, item?.listed ? { item } : { removed: removed.contact })
     }
-    return steps.sort((a, b) => numberOf(a.version) - numberOf(b.version))
-  }
-
-  #stepVersion(number: number, roster: Roster): string {
-    return this.version({ ...roster, number })
+    return steps.sort((a, b) => a.number - b.number).map(({ step }) => step)
   }
 
   /**
    * Changes one item: `decide` gets it as it is (undefined: no record) and may be called again when another change came
-   * in between. Resolves once the change is kept. Rejects with `StanzaError` at a limit, with `WorldError` from the store.
+   * in between. Resolves once the change is kept, in the order in which changes were kept; who pushes at once, pushes in
+   * order. Rejects with `StanzaError` at a limit, with `WorldError` from the store.
    */
   async change(
     host: Host,
@@ -126,7 +136,6 @@ export class RosterBook {
     contact: Jid,
     decide: (item: RosterItem | undefined) => Change,
   ): Promise<Changed> {
-    const key = keyOf(host, local)
     for (let tries = 0; tries < triesMax; tries++) {
       const roster = await this.roster(host, local)
       const own = roster.own.get(contact.toString())
@@ -134,15 +143,23 @@ export class RosterBook {
       if (change.kind === 'keep' || (change.kind === 'remove' && own === undefined)) {
         return { before: own, after: own, isVisible: false, version: this.version(roster) }
       }
-      if (change.kind === 'put' && own === undefined && roster.own.size >= this.#itemsMax()) throw errorFull
-      const isVisible = seen(own, change)
+      if (change.kind === 'put') this.#checkLimits(roster, own, change.item)
+      const isVisible = isSeen(own, change)
       const done = await this.#write(host, local, contact, own?.edition ?? 0, change, isVisible)
-      this.#cache.invalidate(key)
       if (done === undefined) continue
       const after = change.kind === 'put' ? change.item : undefined
       return { before: own, after, isVisible, version: this.version({ ...roster, number: done }) }
     }
     throw errorBusy
+  }
+
+  #checkLimits(roster: Roster, before: RosterItem | undefined, after: RosterItem): void {
+    if (before !== undefined && before.listed === after.listed) return
+    let count = 0
+    for (const item of roster.own.values()) if (item.listed === after.listed) count++
+    const limits = this.#limits()
+    if (after.listed && count >= limits.items) throw errorFull
+    if (!after.listed && count >= limits.requests) throw errorRequests
   }
 
   /** The account's new version number, undefined when another change came in between. */
@@ -155,21 +172,26 @@ export class RosterBook {
     isVisible: boolean,
   ): Promise<number | undefined> {
     const account = { host: host.domain, local, contact: contact.toString(), edition, visible: isVisible ? 1 : 0 }
-    const result =
-      change.kind === 'remove'
-        ? await this.#store.drop({ ...account, keep: removalsKept })
-        : await this.#store.put({
-            ...account,
-            name: change.item.name,
-            subscription: change.item.subscription,
-            pending_out: change.item.pendingOut,
-            pending_in: change.item.pendingIn,
-            listed: change.item.listed,
-            approved: change.item.approved,
-            groups: JSON.stringify(change.item.groups),
-            request: change.request ?? null,
-          })
-    return result.outcome === 'kept' ? (result.rows[0]?.version ?? 0) : undefined
+    try {
+      const result =
+        change.kind === 'remove'
+          ? await this.#store.drop({ ...account, keep: removalsKept })
+          : await this.#store.put({
+              ...account,
+              name: change.item.name,
+              subscription: change.item.subscription,
+              pending_out: change.item.pendingOut,
+              pending_in: change.item.pendingIn,
+              listed: change.item.listed,
+              approved: change.item.approved,
+              groups: JSON.stringify(change.item.groups),
+              request: change.request ?? null,
+            })
+      return result.outcome === 'kept' ? (result.rows[0]?.version ?? 0) : undefined
+    } finally {
+      // A write that failed may have been kept all the same.
+      this.#cache.invalidate(keyOf(host, local))
+    }
   }
 
   addSource(source: RosterSource): () => void {
@@ -189,7 +211,12 @@ export class RosterBook {
   async #load(key: string): Promise<Roster> {
     const [domain = '', local = ''] = key.split('\0')
     const account = { host: domain, local }
-    const [rows, version] = await Promise.all([this.#store.items(account), this.#store.version(account)])
+    // The version first: a change between the reads is then told once more, never left out.
+    const [version, removed, rows] = await Promise.all([
+      this.#store.version(account),
+      this.#store.removed(account),
+      this.#store.items(account),
+    ])
     const own = new Map<string, OwnItem>()
     for (const row of rows) {
       const jid = parseJid(row.contact)
@@ -208,7 +235,7 @@ export class RosterBook {
       })
     }
     const { items, mark } = await this.#union(domain, local, own)
-    return { items, own, number: version?.version ?? 0, mark }
+    return { items, own, removed, number: version?.version ?? 0, mark }
   }
 
   /** The account's own items first: what it says of a contact outweighs what a group says. */
@@ -229,7 +256,11 @@ export class RosterBook {
         items.set(item.jid.toString(), item)
       }
     }
-    for (const [contact, item] of own) if (item.listed || !items.has(contact)) items.set(contact, item)
+    for (const [contact, item] of own) {
+      const given = items.get(contact)
+      // A mere request hides nothing, and nothing hides it.
+      items.set(contact, item.listed || given === undefined ? item : { ...given, pendingIn: item.pendingIn })
+    }
     return { items, mark: mark.toString(36) }
   }
 }
@@ -240,21 +271,17 @@ export interface VersionStep {
   readonly removed?: string
 }
 
-function numberOf(version: string): number {
-  return Number(version.split('.')[1])
-}
-
 function keyOf(host: Host, local: string): string {
   return `${host.domain}\0${local}`
 }
 
 /** Whether clients see the change (RFC 6121 section 2.6.3: what would result in a push). */
-function seen(before: RosterItem | undefined, change: Exclude<Change, { kind: 'keep' }>): boolean {
+function isSeen(before: RosterItem | undefined, change: Exclude<Change, { kind: 'keep' }>): boolean {
   const wasListed = before?.listed === true
   if (change.kind === 'remove') return wasListed
   const after = change.item
   if (!after.listed) return wasListed
-  if (!wasListed) return true
+  if (!wasListed || change.isTold === true) return true
   return (
     before.name !== after.name ||
     before.groups.join('\0') !== after.groups.join('\0') ||

@@ -64,12 +64,10 @@ export const rosterStore = defineStore({
       { version: integer },
       'select version from roster_version where host = :host and local = :local',
     ),
-    removedSince: many(
-      { ...account, since: integer },
+    removed: many(
+      account,
       { contact: text, version: integer },
-      `select contact, version from roster_removed
-       where host = :host and local = :local and version > :since order by version`,
-      { maxRows: 100_000 },
+      'select contact, version from roster_removed where host = :host and local = :local order by version',
     ),
     requests: many(
       account,
@@ -102,7 +100,10 @@ export const rosterStore = defineStore({
           sql: `insert into roster_item (host, local, contact, name, subscription, pending_out, pending_in, listed,
                   approved, groups, request, version, edition)
                 select :host, :local, :contact, :name, :subscription, :pending_out, :pending_in, :listed, :approved,
-                  :groups, :request, version, :edition + 1 from roster_version where host = :host and local = :local
+                  :groups, :request, version, :edition + 1 from roster_version
+                where host = :host and local = :local and (:edition = 0 or exists (
+                  select 1 from roster_item
+                  where host = :host and local = :local and contact = :contact and edition = :edition))
                 on conflict (host, local, contact) do update set
                   name = excluded.name, subscription = excluded.subscription, pending_out = excluded.pending_out,
                   pending_in = excluded.pending_in, listed = excluded.listed, approved = excluded.approved,
@@ -150,14 +151,24 @@ export const rosterStore = defineStore({
       [
         each(`insert into roster_item (host, local, contact, name, subscription, pending_out, pending_in, listed,
                 approved, groups, request, version, edition)
-              values (:host, :local, :contact, :name, :subscription, :pending_out, false, true, :approved, :groups,
-                null, 1, 1)
+              values (:host, :local, :contact, :name, :subscription, :pending_out, :pending_in, :listed, :approved,
+                :groups, :request, 1, 1)
               on conflict (host, local, contact) do nothing`),
         `insert into roster_version (host, local, version) values (:host, :local, 1)
          on conflict (host, local) do update set version = roster_version.version + 1`,
       ],
       {
-        items: { contact: text, name: text, subscription: text, pending_out: boolean, approved: boolean, groups: text },
+        items: {
+          contact: text,
+          name: text,
+          subscription: text,
+          pending_out: boolean,
+          pending_in: boolean,
+          listed: boolean,
+          approved: boolean,
+          groups: text,
+          request: nullable(octets),
+        },
       },
     ),
   },

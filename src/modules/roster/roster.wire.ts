@@ -9,7 +9,7 @@ import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 
 export interface RosterLimits {
-  /** Characters of a handle or a group's name (RFC 6121 sections 2.1.2.4 and 2.1.2.6 leave it to the server). */
+  /** UTF-16 units of a handle or a group's name (RFC 6121 sections 2.1.2.4 and 2.1.2.6 leave it to the server). */
   readonly nameMax: number
   readonly groupsMax: number
 }
@@ -43,6 +43,7 @@ export function writeQuery(version: string, items: readonly Element[]): Element 
 }
 
 const errorItems = new StanzaError('RTK_ROSTER_ITEMS', 'bad-request', { text: 'a roster set has exactly one item' })
+const errorNoJid = new StanzaError('RTK_ROSTER_JID_MISSING', 'bad-request', { text: 'an item needs a jid' })
 const errorJid = new StanzaError('RTK_ROSTER_JID', 'jid-malformed')
 const errorName = new StanzaError('RTK_ROSTER_NAME_MAX', 'not-acceptable', { text: 'the name is too long' })
 const errorGroup = new StanzaError('RTK_ROSTER_GROUP', 'not-acceptable', {
@@ -56,7 +57,9 @@ export function readSet(query: Element, limits: RosterLimits): RosterSet | Stanz
   const items = query.childrenNamed('item', NS_ROSTER)
   const item = items[0]
   if (item === undefined || items.length !== 1) return errorItems
-  const contact = parseJid(item.attr('jid') ?? '')?.bare
+  const address = item.attr('jid')
+  if (address === undefined) return errorNoJid
+  const contact = parseJid(address)?.bare
   if (contact === undefined) return errorJid
   // Section 2.1.2.5: any other value of `subscription` in a set is ignored.
   if (item.attr('subscription') === 'remove') return { kind: 'remove', contact }

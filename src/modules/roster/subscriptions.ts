@@ -1,8 +1,8 @@
 /** RFC 6121 section 3: presence stanzas of type subscribe, subscribed, unsubscribe and unsubscribed, both ways. */
 import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { drop, type Packet, type Verdict, verdictHanded, verdictKept } from '../../core/packet.ts'
-import type { RosterItem } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
@@ -10,7 +10,8 @@ import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
-import { type Change, newItem, type RosterBook } from './roster.book.ts'
+import { type Change, type Changed, errorRequests, newItem, type RosterBook } from './roster.book.ts'
+import type { RosterPushes } from './roster.pushes.ts'
 import { hasFrom, type Inbound, inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
 
 /** What these rules need of the module's context. */
@@ -18,9 +19,10 @@ export type SubscriptionContext = Pick<ModuleContext, 'accounts' | 'host' | 'on'
 
 export interface SubscriptionParts {
   readonly book: RosterBook
-  readonly requestSize: number
-  interestedOf(host: Host, local: string): readonly Session[]
-  pushItem(host: Host, local: string, version: string, item: RosterItem): void
+  readonly pushes: RosterPushes
+  /** Bytes of a request that is kept whole. */
+  requestSize(): number
+  readonly requestsDropped: Counter
 }
 
 const subscriptionTypes = ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed'] as const
@@ -31,17 +33,28 @@ export function subscriptions(ctx: SubscriptionContext, parts: SubscriptionParts
   ctx.on('stanza:inbound', (packet, host) => received(ctx, parts, packet, host), { ...filter, phase: 'late' })
 }
 
+type ListedItem = Parameters<typeof isSame>[0] & { readonly listed: boolean }
+
 /** An unlisted item without any state is no record at all. */
-function changeOf(item: RosterItem, request?: Octets): Change {
-  const isEmpty = !item.listed && !item.pendingIn && item.subscription === 'none' && !item.pendingOut && !item.approved
-  if (isEmpty) return { kind: 'remove' }
-  return request === undefined ? { kind: 'put', item } : { kind: 'put', item, request }
+function isNothing(item: ListedItem): boolean {
+  return !item.listed && !item.pendingIn && item.subscription === 'none' && !item.pendingOut && !item.approved
 }
 
-/** Sections 3.1.2, 3.1.5, 3.2.2, 3.3.2 and 3.4.2: what the account's own client sent. */
+/** What a change means for the contact's sight of the account. */
+function sight({ before, after }: Changed): 'granted' | 'revoked' | undefined {
+  const had = before !== undefined && hasFrom(before.subscription)
+  const has = after !== undefined && hasFrom(after.subscription)
+  if (had === has) return undefined
+  return has ? 'granted' : 'revoked'
+}
+
+/**
+ * Sections 3.1.2, 3.1.5, 3.2.2, 3.3.2 and 3.4.2: what the account's own client sent. It waits until a local contact's
+ * handlers are done, so that the contact sees one stanza after the other, and presence after its permission.
+ */
 async function sent(
   ctx: SubscriptionContext,
-  { book, pushItem }: SubscriptionParts,
+  { book, pushes }: SubscriptionParts,
   packet: Packet,
   session: Session,
 ): Promise<Verdict> {
@@ -50,23 +63,26 @@ async function sent(
   const { local } = session.jid
   // Section 3.1.2 rule 1: a full JID is treated as the bare one.
   const contact = packet.to.bare
+  // Section 4.2.2: an entity is subscribed to itself, and nothing can change that.
   if (contact.equals(session.jid.bare)) return drop('RTK_SUBSCRIPTION_SELF')
   let isRouted = false
-  const changed = await book.change(host, local, contact, (item) => {
+  const changed = await book.change(host, local, contact, (item): Change => {
     const before = item ?? newItem(contact)
     const { next, route } = outbound(type, before)
     isRouted = route
     if (isSame(before, next)) return { kind: 'keep' }
     // An item becomes one of the roster by the account's own doing, save by denying a request.
-    const listed = before.listed || type !== 'unsubscribed'
-    return changeOf({ ...before, ...next, listed })
+    const after = { ...before, ...next, listed: before.listed || type !== 'unsubscribed' }
+    return isNothing(after) ? { kind: 'remove' } : { kind: 'put', item: after }
   })
-  const hadFrom = changed.before !== undefined && hasFrom(changed.before.subscription)
-  const hasFromNow = changed.after !== undefined && hasFrom(changed.after.subscription)
-  if (hadFrom && !hasFromNow) ctx.tell('roster:revoked', { host, local, contact })
-  if (isRouted) ctx.send(packet.el, session.jid.bare, contact)
-  if (changed.isVisible && changed.after !== undefined) pushItem(host, local, changed.version, changed.after)
-  if (!hadFrom && hasFromNow) ctx.tell('roster:granted', { host, local, contact })
+  const change = sight(changed)
+  // Section 3.2.2: they leave while the contact may still see them.
+  if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact })
+  const routed = isRouted ? ctx.send(packet.el, session.jid.bare, contact) : undefined
+  // Before any waiting: pushes are in order of modification (section 2.6.3).
+  if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
+  await routed
+  if (change === 'granted') ctx.tell('roster:granted', { host, local, contact })
   return verdictKept
 }
 
@@ -77,62 +93,95 @@ async function received(
   packet: Packet,
   host: Host,
 ): Promise<Verdict> {
-  const { book, interestedOf, pushItem, requestSize } = parts
   const type = packet.el.attr('type') as SubscriptionType
   const account = packet.to.bare
   const contact = packet.from.bare
   const { local } = account
+  if (contact.equals(account)) return drop('RTK_SUBSCRIPTION_SELF')
   // Section 8.5.3.2.2: only a request may come to a full JID that is not there.
   if (type !== 'subscribe' && packet.to.resource !== '' && ctx.sessions.find(packet.to) === undefined) {
     return drop('RTK_SUBSCRIPTION_NO_RESOURCE')
   }
   // Section 8.5.1
   if (!(await ctx.accounts.exists(host, local))) return drop('RTK_SUBSCRIPTION_NO_ACCOUNT')
-  let result: Inbound | undefined
-  const changed = await book.change(host, local, contact, (item) => {
-    const before = item ?? newItem(contact)
-    result = inbound(type, before)
-    if (isSame(before, result.next)) return { kind: 'keep' }
-    const next = { ...before, ...result.next }
-    return type === 'subscribe' && next.pendingIn ? changeOf(next, requestOf(packet, requestSize)) : changeOf(next)
-  })
-  const outcome = result as Inbound
-  const hadFrom = changed.before !== undefined && hasFrom(changed.before.subscription)
-  const hasFromNow = changed.after !== undefined && hasFrom(changed.after.subscription)
-  if (outcome.deliver) deliver(ctx, packet, host, account, interestedOf)
-  if (hadFrom && !hasFromNow) ctx.tell('roster:revoked', { host, local, contact })
-  if (outcome.reply !== undefined) ctx.send(x('presence', NS_CLIENT, { type: outcome.reply }), account, contact)
-  if (changed.isVisible && changed.after !== undefined) pushItem(host, local, changed.version, changed.after)
-  if (!hadFrom && hasFromNow) ctx.tell('roster:granted', { host, local, contact })
+  const done = await enter(parts, packet, host, type)
+  if (done === undefined) return drop('RTK_ROSTER_REQUESTS_MAX')
+  const { changed, outcome } = done
+  const change = sight(changed)
+  if (outcome.deliver) deliver(ctx, parts.pushes, packet, host, account)
+  const push = () => {
+    if (changed.isVisible && changed.after !== undefined) {
+      parts.pushes.item(host, local, changed.version, changed.after)
+    }
+  }
+  // Section 3.3.3: delivery, push, then the resources leave. Section 3.1.5: approval, push, then presence.
+  if (outcome.reply !== 'subscribed') {
+    push()
+    if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact })
+    if (outcome.reply !== undefined) await ctx.send(answer(packet, outcome.reply), account, contact)
+  } else {
+    const replied = ctx.send(answer(packet, 'subscribed'), account, contact)
+    push()
+    await replied
+    if (change === 'granted') ctx.tell('roster:granted', { host, local, contact })
+  }
   return outcome.deliver ? verdictHanded : drop('RTK_SUBSCRIPTION_NO_CHANGE')
 }
 
-/** A request goes to the available resources, everything else to those that get the pushes. */
-function deliver(
-  ctx: SubscriptionContext,
+function answer(packet: Packet, type: 'subscribed' | 'unsubscribed'): Element {
+  return x('presence', NS_CLIENT, { id: packet.el.attr('id'), type })
+}
+
+/** Enters it into the account's roster; undefined when it would be one request too many. */
+async function enter(
+  { book, requestSize, requestsDropped }: SubscriptionParts,
   packet: Packet,
   host: Host,
-  account: Jid,
-  interestedOf: SubscriptionParts['interestedOf'],
-): void {
+  type: SubscriptionType,
+): Promise<{ readonly changed: Changed; readonly outcome: Inbound } | undefined> {
+  const contact = packet.from.bare
+  let outcome: Inbound | undefined
+  try {
+    const changed = await book.change(host, packet.to.local, contact, (item): Change => {
+      const before = item ?? newItem(contact)
+      outcome = inbound(type, before)
+      if (isSame(before, outcome.next)) return { kind: 'keep' }
+      const after = { ...before, ...outcome.next }
+      if (isNothing(after)) return { kind: 'remove' }
+      const isNewRequest = type === 'subscribe' && after.pendingIn
+      return isNewRequest
+        ? { kind: 'put', item: after, request: requestOf(packet, requestSize()) }
+        : { kind: 'put', item: after }
+    })
+    return { changed, outcome: outcome as Inbound }
+  } catch (error) {
+    // Section 8.5.1: silence, as for an account that does not exist.
+    if (error !== errorRequests) throw error
+    requestsDropped.value++
+    return undefined
+  }
+}
+
+/** A request goes to the available resources, everything else to those that get the pushes. */
+function deliver(ctx: SubscriptionContext, pushes: RosterPushes, packet: Packet, host: Host, account: Jid): void {
   const takers =
     packet.el.attr('type') === 'subscribe'
       ? ctx.sessions.ofAccount(host.domain, account.local).filter((session) => session.isAvailable)
-      : interestedOf(host, account.local)
+      : pushes.interestedOf(host, account.local)
   for (const session of takers) session.deliverFrom(packet.el, packet.from.bare, account)
 }
 
 /** Section 3.1.3 rule 4: the complete stanza is kept, but not without a limit. */
 function requestOf(packet: Packet, sizeMax: number): Octets {
-  const whole: Element = packet.el.withAttrs({ from: packet.from.bare.toString(), to: packet.to.bare.toString() })
-  const bytes = stanzaBytes(whole)
+  const addresses = { from: packet.from.bare.toString(), to: packet.to.bare.toString() }
+  const bytes = stanzaBytes(packet.el.withAttrs(addresses))
   if (bytes.length <= sizeMax) return bytes
   const status = packet.el.childText('status', NS_CLIENT)?.slice(0, 200)
   return stanzaBytes(
     x(
       'presence',
       NS_CLIENT,
-      { from: packet.from.bare.toString(), to: packet.to.bare.toString(), type: 'subscribe' },
+      { ...addresses, id: packet.el.attr('id')?.slice(0, 200), type: 'subscribe' },
       status === undefined ? undefined : x('status', NS_CLIENT, status),
     ),
   )

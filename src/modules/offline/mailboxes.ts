@@ -1,0 +1,217 @@
+/**
+ * Messages on their way into the store and out of it. One hand-over of an account at a time, in order, before anything
+ * newer; and nothing stays behind while somebody is there to take it.
+ */
+import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
+import type { ModuleContext } from '../../core/module.ts'
+import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
+import type { Session } from '../../core/session.ts'
+import { parseJid } from '../../jid/jid.ts'
+import { withDelay } from '../../stanza/delay.ts'
+import { StanzaError } from '../../stanza/error.ts'
+import { stanzaBytes } from '../../stanza/keep.ts'
+import type { Store } from '../../store/define.ts'
+import type { Element } from '../../xml/element.types.ts'
+import { XmlError } from '../../xml/errors.ts'
+import type { Octets } from '../../xml/octets.ts'
+import { parseOctets } from '../../xml/parse.ts'
+import type { offlineStore } from './offline.store.ts'
+
+/** Messages read from the store at once while they are handed over. */
+export const pageSize = 100
+
+// XEP-0160 §2 rule 3
+const errorFull = new StanzaError('RTK_OFFLINE_MESSAGES_MAX', 'service-unavailable', { text: 'the mailbox is full' })
+// RFC 6121 section 8.5.2.2.1; a later try may succeed.
+const errorStore = new StanzaError('RTK_OFFLINE_STORE', 'service-unavailable', { type: 'wait' })
+
+/** What is under way for one account. */
+interface Mailbox {
+  readonly host: Host
+  readonly local: string
+  /** Messages on their way into the store now, and ever. */
+  adding: number
+  added: number
+  idle: (() => void)[]
+  /** The last hand-over. */
+  handOver: Promise<void> | undefined
+}
+
+export interface MailboxCounters {
+  readonly kept: Counter
+  readonly full: Counter
+  readonly handed: Counter
+  readonly failed: Counter
+}
+
+export class Mailboxes {
+  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>
+  readonly #store: Store<typeof offlineStore>
+  readonly #counters: MailboxCounters
+  readonly #messagesMax: () => number
+  readonly #boxes = new Map<string, Mailbox>()
+
+  constructor(
+    ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>,
+    store: Store<typeof offlineStore>,
+    counters: MailboxCounters,
+    messagesMax: () => number,
+  ) {
+    this.#ctx = ctx
+    this.#store = store
+    this.#counters = counters
+    this.#messagesMax = messagesMax
+  }
+
+  /** Accounts with something under way. */
+  get size(): number {
+    return this.#boxes.size
+  }
+
+  /** Resolves once the message is kept, or is not. Never rejects. */
+  async add(el: Element, host: Host, local: string): Promise<Verdict> {
+    const box = this.#box(host, local)
+    box.adding++
+    box.added++
+    try {
+      const result = await this.#store.add({
+        host: host.domain,
+        local,
+        received: this.#ctx.clock.wallMs(),
+        stanza: stanzaBytes(el),
+        max: this.#messagesMax(),
+      })
+      if (result.outcome !== 'kept') {
+        this.#counters.full.value++
+        return refuse(errorFull)
+      }
+      this.#counters.kept.value++
+      return verdictKept
+    } catch (error) {
+      this.#counters.failed.value++
+      this.#warn('a message could not be kept', box, error)
+      return refuse(errorStore)
+    } finally {
+      box.adding--
+      if (box.adding === 0) for (const tell of box.idle.splice(0)) tell()
+      // Somebody may have come, and found nothing, while the message was on its way.
+      this.#handOverToSomebody(box)
+      this.#tidy(box)
+    }
+  }
+
+  /** Hands the session what waits for its account. Rejects with `WorldError`; then the rest waits on. */
+  async handOver(session: Session): Promise<void> {
+    const box = this.#box(session.host, session.jid.local)
+    const before = box.handOver
+    const mine = (async () => {
+      await before?.catch(() => undefined)
+      await this.#empty(session, box)
+    })()
+    box.handOver = mine
+    try {
+      await mine
+    } finally {
+      if (box.handOver === mine) {
+        box.handOver = undefined
+        // It may have ended before all was handed over; then it is another resource's turn.
+        if (!isReady(session)) this.#handOverToSomebody(box)
+      }
+      this.#tidy(box)
+    }
+  }
+
+  /** Page after page until nothing is left and nothing is on its way in, or the session cannot take more. */
+  async #empty(session: Session, box: Mailbox): Promise<void> {
+    const account = { host: box.host.domain, local: box.local }
+    while (isReady(session)) {
+      const { added } = box
+      const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
+      if (!isReady(session)) return
+      let last = 0
+      for (const row of rows) {
+        if (!isReady(session) || !this.#hand(session, row)) break
+        last = row.seq
+      }
+      if (last > 0) await this.#store.removeUpTo({ ...account, seq: last })
+      if (rows.length > 0) continue
+      if (box.adding > 0) await new Promise<void>((resolve) => box.idle.push(resolve))
+      else if (box.added === added) {
+        // At this very moment nothing is before the next message; a moment later something could be.
+        session.takesMessages = true
+        return
+      }
+    }
+  }
+
+  /** False when the session did not take it. */
+  #hand(session: Session, row: { readonly stanza: Octets; readonly received: number; readonly seq: number }): boolean {
+    const el = readMessage(row.stanza)
+    if (el === undefined) {
+      this.#ctx.log.error('a kept message cannot be read and is left out', {
+        code: 'RTK_OFFLINE_UNREADABLE',
+        account: session.jid.bare.toString(),
+        seq: row.seq,
+      })
+      return true
+    }
+    const from = parseJid(el.attr('from') ?? '')
+    const to = parseJid(el.attr('to') ?? '')
+    if (from === undefined || to === undefined) return true
+    const noted = withDelay(el, session.host.jid, new Date(row.received), 'Offline Storage')
+    if (!session.deliverFrom(noted, from, to)) return false
+    this.#counters.handed.value++
+    return true
+  }
+
+  /** To a resource that takes messages: what waits although it does was kept while nobody seemed to be there. */
+  #handOverToSomebody(box: Mailbox): void {
+    if (box.handOver !== undefined || box.adding > 0) return
+    const ready = this.#ctx.sessions
+      .ofAccount(box.host.domain, box.local)
+      .filter((session) => isReady(session) && session.takesMessages)
+    const [first, ...others] = ready.sort((a, b) => b.priority - a.priority)
+    if (first === undefined) return
+    for (const session of ready) session.takesMessages = false
+    this.handOver(first)
+      .catch((error: unknown) => this.#warn('kept messages could not be handed over', box, error))
+      .finally(() => {
+        for (const session of [first, ...others]) session.takesMessages = true
+      })
+  }
+
+  #warn(message: string, box: Mailbox, error: unknown): void {
+    this.#ctx.log.warn(message, { code: 'RTK_OFFLINE_STORE', account: `${box.local}@${box.host.domain}`, error })
+  }
+
+  #box(host: Host, local: string): Mailbox {
+    const key = `${host.domain}\0${local}`
+    let found = this.#boxes.get(key)
+    if (found === undefined) {
+      found = { host, local, adding: 0, added: 0, idle: [], handOver: undefined }
+      this.#boxes.set(key, found)
+    }
+    return found
+  }
+
+  /** Nothing is remembered of an account that has nothing under way. */
+  #tidy(box: Mailbox): void {
+    if (box.adding === 0 && box.handOver === undefined) this.#boxes.delete(`${box.host.domain}\0${box.local}`)
+  }
+}
+
+function isReady(session: Session): boolean {
+  return session.isActive && session.isAvailable && session.priority >= 0
+}
+
+/** Undefined when the bytes are no message: they may come from a foreign backup. */
+export function readMessage(bytes: Octets): Element | undefined {
+  try {
+    const el = parseOctets(bytes)
+    return el.name === 'message' ? el : undefined
+  } catch (error) {
+    if (error instanceof XmlError) return undefined
+    throw error
+  }
+}

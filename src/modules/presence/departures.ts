@@ -1,0 +1,164 @@
+/**
+ * RFC 6121 section 4.5.2: everybody who saw a resource learns that it left, each once. A session that ends while its
+ * account's roster must be loaded first leaves a departure behind; what changes meanwhile is noted in it, and a successor
+ * under the same address finishes it before he shows himself.
+ */
+import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
+import type { ModuleContext } from '../../core/module.ts'
+import type { RosterItems, RosterService } from '../../core/services/roster.ts'
+import type { Session } from '../../core/session.ts'
+import type { Jid } from '../../jid/jid.ts'
+import { NS_CLIENT } from '../../stanza/ns.ts'
+import type { Timer } from '../../world/clock.types.ts'
+import { x } from '../../xml/build.ts'
+import type { Element } from '../../xml/element.types.ts'
+import type { DirectedPresence } from './directed.ts'
+import { unreached, watchers, withItems } from './sight.ts'
+
+export const unavailable: Element = x('presence', NS_CLIENT, { type: 'unavailable' })
+
+/** Until a store that failed is asked again for whom to tell of a departure. */
+const retryMs = 5000
+
+interface Departure {
+  readonly jid: Jid
+  readonly host: Host
+  readonly directed: readonly Jid[]
+  /** Contacts whose subscription changed since, and whether they saw the resource. The first change decides. */
+  readonly changed: Map<string, { readonly contact: Jid; readonly hadSeen: boolean }>
+  timer: Timer | undefined
+}
+
+export type DepartureContext = Pick<ModuleContext, 'clock' | 'fanOut' | 'log' | 'sessions'>
+
+export class Departures {
+  readonly #ctx: DepartureContext
+  readonly #roster: RosterService
+  readonly #directed: DirectedPresence
+  readonly #delayed: Counter
+  /** By account; an account that waits for nothing has no entry. */
+  readonly #waiting = new Map<string, Departure[]>()
+
+  constructor(ctx: DepartureContext, roster: RosterService, directed: DirectedPresence, delayed: Counter) {
+    this.#ctx = ctx
+    this.#roster = roster
+    this.#directed = directed
+    this.#delayed = delayed
+  }
+
+  /** Accounts of which somebody has not left in everybody's eyes. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** True when sessions of the account have ended of which not everybody knows. */
+  has(account: Jid): boolean {
+    return this.#waiting.size > 0 && this.#waiting.has(account.toString())
+  }
+
+  /** An available session takes itself back. */
+  leave(session: Session, el: Element, items: RosterItems): Promise<void> | undefined {
+    const own = this.#ctx.sessions.ofAccount(session.host.domain, session.jid.local)
+    const told = [...watchers(items), ...own.filter((other) => other.isAvailable).map((other) => other.jid)]
+    return broadcast(this.#ctx, el, session.jid, this.#all(session.jid, told, this.#directed.takeAll(session)))
+  }
+
+  /** A session that is not available takes back what it has shown of itself. */
+  leaveDirected(session: Session, el: Element): Promise<void> | undefined {
+    return broadcast(this.#ctx, el, session.jid, unreached(this.#ctx.sessions, this.#directed.takeAll(session), []))
+  }
+
+  /** An available session has ended. */
+  ended(session: Session): void {
+    const departure: Departure = {
+      jid: session.jid,
+      host: session.host,
+      directed: this.#directed.takeAll(session),
+      changed: new Map(),
+      timer: undefined,
+    }
+    const key = session.jid.bare.toString()
+    const waiting = this.#waiting.get(key)
+    if (waiting === undefined) this.#waiting.set(key, [departure])
+    else waiting.push(departure)
+    this.#attempt(departure)
+  }
+
+  /** Finishes what waits for the account, with its roster as it is now. */
+  complete(account: Jid, items: RosterItems): void {
+    const waiting = this.#waiting.get(account.toString())
+    if (waiting === undefined) return
+    this.#waiting.delete(account.toString())
+    for (const departure of waiting) {
+      departure.timer?.cancel()
+      this.#tell(departure, items)
+    }
+  }
+
+  /** The contact's sight of the account has changed; true: he saw it until now. */
+  sightChanged(account: Jid, contact: Jid, hadSeen: boolean): void {
+    for (const { changed } of this.#waiting.get(account.toString()) ?? []) {
+      if (!changed.has(contact.toString())) changed.set(contact.toString(), { contact, hadSeen })
+    }
+  }
+
+  stop(): void {
+    for (const waiting of this.#waiting.values()) for (const departure of waiting) departure.timer?.cancel()
+    this.#waiting.clear()
+  }
+
+  #attempt(departure: Departure): void {
+    const account = departure.jid.bare
+    const done = withItems(this.#roster, departure.host, account.local, (items) => this.complete(account, items))
+    if (!(done instanceof Promise)) return
+    done.catch((error: unknown) => {
+      this.#delayed.value++
+      this.#ctx.log.warn('contacts could not be told yet that a session ended', {
+        code: 'RTK_PRESENCE_DEPARTURE',
+        jid: departure.jid.toString(),
+        error,
+      })
+      if (!this.has(account)) return
+      departure.timer = this.#ctx.clock.after(retryMs, (one: Departure) => this.#attempt(one), departure)
+    })
+  }
+
+  #tell({ jid, directed, changed }: Departure, items: RosterItems): void {
+    const told = watchers(items).filter((contact) => changed.get(contact.toString())?.hadSeen !== false)
+    const known = new Set(told.map((contact) => contact.toString()))
+    for (const { contact, hadSeen } of changed.values()) {
+      if (hadSeen && !known.has(contact.toString())) told.push(contact)
+    }
+    const own = this.#ctx.sessions.ofAccount(jid.domain, jid.local).filter((other) => other.isAvailable)
+    void broadcast(this.#ctx, unavailable, jid, this.#all(jid, [...told, ...own.map((other) => other.jid)], directed))
+  }
+
+  /** Each address once: the account's own available resources are among those told. */
+  #all(jid: Jid, told: readonly Jid[], directed: readonly Jid[]): readonly Jid[] {
+    return [...told, ...unreached(this.#ctx.sessions, directed, [...told, jid.bare])]
+  }
+}
+
+/**
+ * Sends presence to all recipients. The promise, where there is one, is for who must not send more before all have it: a
+ * fan-out that is larger than a turn's share goes on later.
+ */
+export function broadcast(
+  ctx: Pick<ModuleContext, 'fanOut'>,
+  el: Element,
+  from: Jid,
+  recipients: readonly Jid[],
+): Promise<void> | undefined {
+  if (recipients.length === 0) return undefined
+  let isDone = false
+  let wake: (() => void) | undefined
+  ctx.fanOut([{ el, from, recipients }], () => {
+    isDone = true
+    wake?.()
+  })
+  if (isDone) return undefined
+  return new Promise((resolve) => {
+    wake = resolve
+  })
+}

@@ -1,0 +1,71 @@
+/** RFC 6121 sections 4.3.2 and 4.6.6: probes to accounts of this server. */
+import type { Host } from '../../core/host.ts'
+import type { ModuleContext } from '../../core/module.ts'
+import { type Packet, type Verdict, verdictHanded } from '../../core/packet.ts'
+import type { RosterItems, RosterService } from '../../core/services/roster.ts'
+import type { Session } from '../../core/session.ts'
+import { NS_CLIENT } from '../../stanza/ns.ts'
+import { x } from '../../xml/build.ts'
+import type { Element } from '../../xml/element.types.ts'
+import { unavailable } from './departures.ts'
+import type { DirectedPresence } from './directed.ts'
+import { availableOf, sees, withItems } from './sight.ts'
+
+/** Section 4.3.2: no more than that the resource is there. */
+const mere: Element = x('presence', NS_CLIENT)
+
+export class Probes {
+  readonly #ctx: Pick<ModuleContext, 'fanOut' | 'sessions'>
+  readonly #roster: RosterService
+  readonly #directed: DirectedPresence
+
+  constructor(ctx: Pick<ModuleContext, 'fanOut' | 'sessions'>, roster: RosterService, directed: DirectedPresence) {
+    this.#ctx = ctx
+    this.#roster = roster
+    this.#directed = directed
+  }
+
+  /** The roster of an account that does not exist is empty, so that nobody can tell it from one he may not see. */
+  received(packet: Packet, host: Host): Verdict | Promise<Verdict> {
+    return withItems(this.#roster, host, packet.to.local, (items): Verdict => {
+      this.#answer(packet, items)
+      return verdictHanded
+    })
+  }
+
+  #answer(packet: Packet, items: RosterItems): void {
+    const { from, to } = packet
+    const there = availableOf(this.#ctx.sessions, to.domain, to.local)
+    if (!from.bare.equals(to.bare) && !sees(items, from.bare)) {
+      this.#answerStranger(packet)
+    } else if (!to.isBare) {
+      this.#send(packet, there.some((other) => other.jid.equals(to)) ? mere : mirrored(packet, unavailable), to)
+    } else if (there.length === 0) {
+      this.#send(packet, mirrored(packet, unavailable), to)
+    } else {
+      for (const other of there) if (other.presence !== undefined) this.#send(packet, other.presence, other.jid)
+    }
+  }
+
+  /** Who got directed presence may know of that one resource; anybody else has no subscription (rule 1). */
+  #answerStranger(packet: Packet): void {
+    const { from, to } = packet
+    const told = this.#ctx.sessions
+      .ofAccount(to.domain, to.local)
+      .filter((other: Session) => (to.isBare || other.jid.equals(to)) && this.#directed.isKnownTo(other, from))
+    for (const other of told) this.#send(packet, mere, other.jid)
+    if (told.length > 0) return
+    const refusal = mirrored(packet, x('presence', NS_CLIENT, { type: 'unsubscribed' }))
+    this.#ctx.fanOut([{ el: refusal, from: to.bare, recipients: [from.bare] }])
+  }
+
+  /** As a fan-out, because an answer must not overtake what the resource has broadcast. */
+  #send(packet: Packet, el: Element, from: Packet['to']): void {
+    this.#ctx.fanOut([{ el, from, recipients: [packet.from] }])
+  }
+}
+
+/** Section 4.3.2.1: an answer of the server itself carries the probe's id. */
+function mirrored(packet: Packet, el: Element): Element {
+  return el.withAttrs({ id: packet.el.attr('id') })
+}
