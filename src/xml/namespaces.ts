@@ -5,7 +5,7 @@
 import { codePoint, isNameStart, NAME_START } from './chars.ts'
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
-import { NS_XML, NS_XMLNS } from './ns.ts'
+import { NS_CLIENT, NS_XML, NS_XMLNS } from './ns.ts'
 import type { Scope } from './tag.ts'
 import { ATTR_STRIDE, BINDING_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
 
@@ -102,6 +102,11 @@ function isNs(b: Uint8Array, start: number, end: number, references: boolean, ns
   return references ? isValue(b, start, end, ns) : equals(b, start, end, ns)
 }
 
+/** The content namespace, as this stream writes it or as it is read. */
+function isContentNs(b: Uint8Array, start: number, end: number, references: boolean, content: string): boolean {
+  return isNs(b, start, end, references, content) || isNs(b, start, end, references, NS_CLIENT)
+}
+
 /** Checks `xmlns='…'`; tells the payload's foreign and redundant declarations apart. */
 function declareDefault(w: Work, b: Uint8Array, base: number, k: number, content: string): XmlCode | undefined {
   const start = base + w.at[k + 3]!
@@ -113,7 +118,7 @@ function declareDefault(w: Work, b: Uint8Array, base: number, k: number, content
       return 'RTK_XML_BAD_NS_DECLARATION'
   }
   if (w.foreign >= 0 && w.depth > 0) return undefined
-  const isContent = isNs(b, start, end, references, content)
+  const isContent = isContentNs(b, start, end, references, content)
   if (w.depth === 0) w.foreign = isContent ? -1 : 0
   else if (isContent) w.redundant = true
   else w.foreign = w.depth
@@ -141,7 +146,7 @@ function declarePrefix(
   if (isNs(b, start, end, references, NS_XMLNS)) return 'RTK_XML_BAD_NS_DECLARATION'
   if (w.bindings === limits.prefixes) return 'RTK_XML_PREFIXES'
   // A prefix for the content namespace would name the wrong one on another kind of stream.
-  if (w.depth > 0 && isNs(b, start, end, references, content)) w.redundant = true
+  if (w.depth > 0 && isContentNs(b, start, end, references, content)) w.redundant = true
   const n = w.bindings * BINDING_STRIDE
   if (n === w.bound.length) w.bound = grown(w.bound)
   w.bound[n] = prefixStart
@@ -208,7 +213,8 @@ function bindingOf(w: Work, b: Uint8Array, base: number, start: number, end: num
 export function isPlainDeclaration(w: Work, tag: number, depth: number, content: string): boolean {
   if ((tag & (HAS_PREFIX | HAS_REFERENCE)) !== 0) return false
   const length = w.at[w.nsAttr + 4]! - w.at[w.nsAttr + 3]!
-  if (length === NS_XML.length || length === NS_XMLNS.length || length === content.length) return false
+  if (length === NS_XML.length || length === NS_XMLNS.length) return false
+  if (length === NS_CLIENT.length || length === content.length) return false
   if (w.foreign < 0) w.foreign = depth
   return true
 }

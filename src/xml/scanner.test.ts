@@ -197,6 +197,15 @@ test('content namespaces of other streams are read as that of clients, and clien
   ])
 })
 
+test('the clients’ content namespace inside of a server’s stanza is no way round the mapping', () => {
+  const { events, scanner } = recording('stream', defaultLimits, { contentNs: 'jabber:server' })
+  scanner.write(Buffer.from("<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>"))
+  scanner.write(Buffer.from("<message><a xmlns='jabber:client'><b xmlns='jabber:server'/></a></message>"))
+  assert.deepEqual(events.slice(1), [
+    { stanza: ['message', NS, [], [['a', NS, [], [['b', NS, [], []]]]]], lang: undefined, payload: '<a><b/></a>' },
+  ])
+})
+
 test('a scanner may be used inside of another’s callback', () => {
   const inner = recording('stream')
   const outer = recording('stream', defaultLimits, {}, () => {
