@@ -1,21 +1,47 @@
-/** What a plugin is written with: our own types only. */
-export { AccessRule } from './core/access.ts'
-export { type CommandDefinition, CommandError, defineCommand, field } from './core/commands.ts'
-export { opt } from './core/config/opt.ts'
-export type { OptionSchema, OptionsOf } from './core/config/option.ts'
+/**
+ * What a plugin is written with: our own types only. A plugin declares hooks and services of its own by merging into
+ * `Hooks` and `Services` of this module (docs/guide/write-a-plugin.md).
+ */
+export { AccessRule, type Subject, type ValueRule } from './core/access.ts'
+export type { AccountDirectory } from './core/accounts.ts'
+export {
+  type CommandCall,
+  type CommandDefinition,
+  CommandError,
+  defineCommand,
+  type FieldSchema,
+  field,
+  type Json,
+} from './core/commands.ts'
+export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts'
 export type { FanOutGroup } from './core/fan-out.ts'
-export type { Filter, Fold, Handler, Hooks, Notice, WaitingFilter, WaitingFold, WaitingNotice } from './core/hooks.ts'
+export type { Identity } from './core/features.ts'
+export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
+// With a star: only what comes so can be merged into from outside.
+export * from './core/hooks.ts'
 export type { Host } from './core/host.ts'
 export type { HttpRoute } from './core/http-routes.ts'
-export type { IqAnswer, IqHandler, IqRequest } from './core/iq.ts'
-export { defineModule, type ModuleContext, type ModuleDefinition } from './core/module.ts'
+export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts'
+export type { Counter } from './core/metrics.ts'
+export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts'
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
-export type { RouteOwner } from './core/router.ts'
-export type { RosterItem, RosterService } from './core/services/roster.ts'
-export type { Services } from './core/services.ts'
-export type { Session } from './core/session.ts'
+export type { RouteOptions, RouteOwner } from './core/router.ts'
+export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
+export type {
+  RosterItem,
+  RosterItems,
+  RosterService,
+  RosterSource,
+  SubscriptionChange,
+} from './core/services/roster.ts'
+export * from './core/services.ts'
+export type { Session, SessionEnd } from './core/session.ts'
+export type { Slot } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'
 export { errorReply, iqResult } from './stanza/reply.ts'
 export * from './store/define.ts'
+export type { Clock, Timer } from './world/clock.types.ts'
+export type { Log } from './world/log.types.ts'
+export type { Random } from './world/random.types.ts'
 export { type Element, x } from './xml/index.ts'

@@ -2,7 +2,7 @@
 import { FeatureTable } from './features.ts'
 import { type HookFault, type HookPoint, HookTable } from './hook-table.ts'
 import { IqTable } from './iq.ts'
-import { ServiceTable } from './services.ts'
+import { ServiceTable } from './service-table.ts'
 
 export class HostType {
   readonly name: string
