@@ -115,19 +115,17 @@ export class Scheduler {
     try {
       for (;;) {
         await microtasksDone()
-        this.#tellSettled()
+        // Who waited for quiet may have set something going.
+        if (this.#tellSettled()) continue
         if (done()) return true
         const next = this.next()
-        if (next > untilMs) {
+        if (next > untilMs || next === Number.POSITIVE_INFINITY) {
           if (untilMs !== Number.POSITIVE_INFINITY) this.now = untilMs
           return false
         }
         if (this.count >= this.limits.events) throw new Error(`more than ${this.limits.events} events`)
         if (next > this.limits.virtualMs) throw new Error(`no end within ${this.limits.virtualMs} virtual ms`)
-        if (!this.step()) {
-          await microtasksDone()
-          return done()
-        }
+        this.step()
       }
     } finally {
       this.#driving = false
@@ -149,11 +147,12 @@ export class Scheduler {
     return !this.#heap.some((event) => event.kind === 'work' && event.live)
   }
 
-  #tellSettled(): void {
-    if (this.#settling.length === 0 || !this.quiet) return
+  #tellSettled(): boolean {
+    if (this.#settling.length === 0 || !this.quiet) return false
     const settling = this.#settling
     this.#settling = []
     for (const resolve of settling) resolve()
+    return true
   }
 
   #push(event: SimEvent): void {

@@ -54,9 +54,11 @@ export class Simulation {
   }
 
   /** Lets events happen until the play has ended; fails when nothing is left to happen and the play still waits. */
-  async run<T>(play: Promise<T>): Promise<T> {
+  async run<T>(play: Promise<T> | (() => Promise<T>)): Promise<T> {
     let over = false
-    const ended = play.then(
+    // A play that is begun here begins when the simulation is being driven already.
+    const playing = typeof play === 'function' ? Promise.resolve().then(play) : play
+    const ended = playing.then(
       () => {
         over = true
       },
@@ -67,7 +69,7 @@ export class Simulation {
     const finished = await this.scheduler.drive(() => over)
     if (!finished) throw new Error('nothing is left to happen, and the play still waits')
     await ended
-    return play
+    return playing
   }
 
   /** Lets virtual time pass, with all that happens in it. Within a play and without. */
@@ -102,7 +104,7 @@ export async function simulate<T>(
 ): Promise<T> {
   const simulation = new Simulation(seed, limits)
   try {
-    return await simulation.run(play(simulation))
+    return await simulation.run(() => play(simulation))
   } catch (error) {
     if (error instanceof Error) error.message = `[seed ${seed} at ${simulation.now.toFixed(1)} ms] ${error.message}`
     throw error

@@ -35,9 +35,9 @@ export class RealClock implements Clock {
   }
 
   after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer {
+    if (!Number.isFinite(ms)) throw new RangeError(`a timer cannot wait for ${ms} ms`)
     const elapsed = performance.now() - this.#origin
     const tick = Math.ceil((elapsed + (ms > 0 ? ms : 0)) / TICK_MS)
-    if (!Number.isFinite(tick)) throw new RangeError(`a timer cannot wait for ${ms} ms`)
     // An empty wheel stands still; it is brought to the present before it takes a timer, which costs nothing while empty.
     if (this.#wheel.size === 0) this.#wheel.advance(Math.floor(elapsed / TICK_MS))
     const timer = this.#wheel.add(tick, fn, arg)

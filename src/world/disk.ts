@@ -118,6 +118,8 @@ async function writeWhole(path: string, text: string, mode: number): Promise<voi
 function hold(database: DatabaseSync, path: string): { release(): Promise<void> } {
   try {
     database.exec('PRAGMA busy_timeout = 0')
+    // A lock that was lost with the power is no loss.
+    database.exec('PRAGMA synchronous = OFF')
     database.exec('BEGIN IMMEDIATE')
     // A rival may be reading our number just now; it takes microseconds.
     database.exec('PRAGMA busy_timeout = 1000')

@@ -2,14 +2,15 @@
  * Tries the fast socket door over loopback before it is used: bytes both ways, a TLS layer on the live connection, the
  * end of the stream. It takes a few milliseconds and uses public sockets on the other side.
  */
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type TLSSocketOptions } from 'node:tls'
 import type { Octets } from '../xml/octets.ts'
 import type { Clock } from './clock.types.ts'
+import type { Accepted } from './door.ts'
 import type { CloseCause, TransportHandler } from './net.types.ts'
 import type { FastDoor, FastTransport } from './socket.ts'
 
-const LIMIT_MS = 2_000
+const LIMIT_MS = 1_000
 
 /** A pre-shared key needs no certificate (RFC 4279); it is worth nothing, the connection is our own. */
 const PSK = {
@@ -23,14 +24,20 @@ const PSK_KEY = Buffer.alloc(16, 1)
 /** Undefined when the door works, else what went wrong. */
 export async function selfTest(door: FastDoor, clock: Clock): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const leavings: { destroy(): void }[] = []
   const server = createServer({ allowHalfOpen: true })
   const timer = clock.after(LIMIT_MS, resolve, 'the self-test took too long')
   // The clock does not keep the process alive, but the listening server does.
   server.once('error', (error) => resolve(error.message))
   server.listen(0, '127.0.0.1', () => {
     try {
-      door.watch(server, (connection) => serve(door.transport(connection, silent), resolve), resolve)
-      visit((server.address() as AddressInfo).port, resolve)
+      const take = (connection: Accepted): void => {
+        const transport = door.transport(connection, silent)
+        leavings.push(transport)
+        serve(transport, resolve)
+      }
+      door.watch(server, take, resolve)
+      leavings.push(visit((server.address() as AddressInfo).port, resolve))
     } catch (error) {
       resolve(String(error))
     }
@@ -38,6 +45,8 @@ export async function selfTest(door: FastDoor, clock: Clock): Promise<string | u
   const fault = await promise
   timer.cancel()
   server.close()
+  // A failed test leaves nothing open that would keep the process alive.
+  for (const socket of leavings) socket.destroy()
   return fault
 }
 
@@ -79,7 +88,7 @@ function serve(transport: FastTransport, resolve: Resolve): void {
 }
 
 /** The other side, on public sockets. */
-function visit(port: number, resolve: Resolve): void {
+function visit(port: number, resolve: Resolve): Socket {
   const failed = (error: Error): void => resolve(error.message)
   const socket = connect(port, '127.0.0.1', () => socket.write('ping'))
   socket.on('error', failed)
@@ -103,4 +112,5 @@ function visit(port: number, resolve: Resolve): void {
       else secure.end()
     })
   })
+  return socket
 }

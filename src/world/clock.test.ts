@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, it } from 'node:test'
+import { RealClock } from './clock.ts'
+import { Turn } from './turn.ts'
+
+/** Real timers do not keep the process alive, so a test that awaits one must. */
+async function alive<T>(work: Promise<T>): Promise<T> {
+  const hold = setInterval(() => {}, 1_000)
+  try {
+    return await work
+  } finally {
+    clearInterval(hold)
+  }
+}
+
+describe('real clock', () => {
+  it('fires in order of time, never early', () =>
+    alive(
+      (async () => {
+        const clock = new RealClock(new Turn())
+        const { promise, resolve } = Promise.withResolvers<void>()
+        const fired: number[] = []
+        const begin = clock.monoMs()
+        const note = (ms: number): void => {
+          assert.ok(clock.monoMs() - begin >= ms, `${ms} ms after ${clock.monoMs() - begin}`)
+          fired.push(ms)
+          if (fired.length === 4) resolve()
+        }
+        for (const ms of [45, 0, 20, 32]) clock.after(ms, note, ms)
+        clock.after(25, note, 25).cancel()
+        await promise
+        assert.deepEqual(fired, [0, 20, 32, 45])
+      })(),
+    ))
+
+  it('takes a nearer timer while it sleeps for a farther one', () =>
+    alive(
+      (async () => {
+        const clock = new RealClock(new Turn())
+        clock.after(60_000, () => assert.fail('too early'), undefined)
+        const { promise, resolve } = Promise.withResolvers<void>()
+        clock.after(10, resolve, undefined)
+        await promise
+      })(),
+    ))
+
+  it('refuses a delay that is no number', () => {
+    assert.throws(() => new RealClock(new Turn()).after(Number.NaN, () => {}, undefined), RangeError)
+  })
+
+  it('tells the time of day', () => {
+    const clock = new RealClock(new Turn())
+    assert.ok(Math.abs(clock.now().getTime() - Date.now()) < 1_000)
+    assert.ok(Math.abs(clock.wallMs() - Date.now()) < 1_000)
+  })
+})
+
+describe('end of turn', () => {
+  it('runs what is to come soon, then sends; what is added meanwhile waits for the next turn', async () => {
+    const turn = new Turn()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const done: string[] = []
+    const socket = { flush: () => void done.push('sent') }
+    turn.flushAtEnd(socket)
+    turn.soon(() => {
+      done.push('one')
+      turn.soon(() => {
+        done.push('next turn')
+        resolve()
+      }, undefined)
+      turn.flushAtEnd({ flush: () => void done.push('sent too') })
+    }, undefined)
+    turn.soon((name) => done.push(name), 'two')
+    assert.deepEqual(done, [])
+    await promise
+    assert.deepEqual(done, ['one', 'two', 'sent', 'sent too', 'next turn'])
+  })
+
+  it('loses neither callbacks nor writes when one throws', () => {
+    const program = `
+      import { Turn } from ${JSON.stringify(new URL('./turn.ts', import.meta.url).href)}
+      const turn = new Turn()
+      process.on('uncaughtException', (error) => console.log(error.message))
+      turn.flushAtEnd({ flush: () => console.log('sent') })
+      turn.soon(() => { throw new Error('bad') }, undefined)
+      turn.soon(() => console.log('two'), undefined)`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+    assert.deepEqual(stdout.trim().split('\n'), ['bad', 'two', 'sent'])
+  })
+})
