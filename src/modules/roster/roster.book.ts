@@ -110,7 +110,7 @@ export class RosterBook {
   changesSince(roster: Roster, version: string): readonly VersionStep[] | undefined {
     const [epoch, number, mark = ''] = version.split('.')
     const since = Number(number)
-    if (epoch !== this.#epoch || mark !== roster.mark || !Number.isSafeInteger(since)) return undefined
+    if (epoch !== this.#epoch || mark !== roster.mark || String(since) !== number) return undefined
     if (since > roster.number || since < roster.number - removalsKept) return undefined
     const steps: { number: number; step: VersionStep }[] = []
     const add = (number: number, what: Omit<VersionStep, 'version'>): void => {
@@ -178,6 +178,7 @@ export class RosterBook {
           ? await this.#store.drop({ ...account, keep: removalsKept })
           : await this.#store.put({
               ...account,
+              most: change.item.listed ? this.#limits().items : this.#limits().requests,
               name: change.item.name,
               subscription: change.item.subscription,
               pending_out: change.item.pendingOut,

@@ -90,6 +90,8 @@ export const rosterStore = defineStore({
         /** The pending request: new bytes, or null to leave what is there. */
         request: nullable(octets),
         edition: integer,
+        /** A new item is refused (`conflict` as well) when the account has so many that are listed, or are not. */
+        most: integer,
         /** 1 when clients see the change, else 0. */
         visible: integer,
       },
@@ -101,9 +103,10 @@ export const rosterStore = defineStore({
                   approved, groups, request, version, edition)
                 select :host, :local, :contact, :name, :subscription, :pending_out, :pending_in, :listed, :approved,
                   :groups, :request, version, :edition + 1 from roster_version
-                where host = :host and local = :local and (:edition = 0 or exists (
-                  select 1 from roster_item
-                  where host = :host and local = :local and contact = :contact and edition = :edition))
+                where host = :host and local = :local and case when :edition = 0 then
+                  (select count(*) from roster_item where host = :host and local = :local and listed = :listed) < :most
+                  else exists (select 1 from roster_item
+                    where host = :host and local = :local and contact = :contact and edition = :edition) end
                 on conflict (host, local, contact) do update set
                   name = excluded.name, subscription = excluded.subscription, pending_out = excluded.pending_out,
                   pending_in = excluded.pending_in, listed = excluded.listed, approved = excluded.approved,

@@ -199,7 +199,7 @@ async function assertStored(scene: Scene, name: string, isListed: boolean): Prom
 }
 
 /** Pushes go to interested resources only, one each, with one version. */
-async function assertPushes(scene: Scene, expected: string | undefined): Promise<readonly Element[][]> {
+async function assertPushes(scene: Scene, expected: string | undefined): Promise<readonly (readonly Element[])[]> {
   const [both, interested, available] = [
     [...(await scene.both.drain())],
     [...(await scene.interested.drain())],
