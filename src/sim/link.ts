@@ -3,8 +3,8 @@
  * holds until it is read. The window bounds all three together, so that a reader who stops stops the writer.
  */
 
-import type { SimNetwork } from './network.ts'
-import type { Life } from './scheduler.ts'
+import type { SimRandom } from './random.ts'
+import type { Life, Scheduler } from './scheduler.ts'
 import type { Handshake } from './tls.ts'
 
 /** How bytes travel between two hosts. */
@@ -34,8 +34,17 @@ export interface LinkEnd {
   room(): void
 }
 
+/** What a link needs of its network. */
+export interface LinkNetwork {
+  readonly scheduler: Scheduler
+  readonly random: SimRandom
+  readonly life: Life
+  profile(a: string, b: string): LinkProfile
+  parted(a: string, b: string): boolean
+}
+
 export class SimLink {
-  readonly #network: SimNetwork
+  readonly #network: LinkNetwork
   readonly #from: string
   readonly #to: string
   readonly #sender: () => LinkEnd
@@ -47,7 +56,7 @@ export class SimLink {
   #lastArrival = 0
   #lost = false
 
-  constructor(network: SimNetwork, from: string, to: string, sender: () => LinkEnd, receiver: () => LinkEnd) {
+  constructor(network: LinkNetwork, from: string, to: string, sender: () => LinkEnd, receiver: () => LinkEnd) {
     this.#network = network
     this.#from = from
     this.#to = to

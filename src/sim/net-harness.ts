@@ -43,7 +43,7 @@ export function netKinds(temporary: string): readonly NetKind[] {
 }
 
 function real(sockets: SocketChoice, temporary: string): NetKind {
-  const authority = makeAuthority(new Date())
+  const authority = makeAuthority(createWorld().clock.now())
   let count = 0
   return {
     name: `real, ${sockets} sockets`,
@@ -51,7 +51,7 @@ function real(sockets: SocketChoice, temporary: string): NetKind {
       play({
         world: createWorld({ sockets }),
         roots: authority.certPem,
-        certificate: (names) => makeHostCertificate(authority, names, new Date()),
+        certificate: (names) => makeHostCertificate(authority, names, createWorld().clock.now()),
         unixPath: () => `${temporary}/${sockets}-${count++}`,
       }),
   }

@@ -2,6 +2,7 @@
 
 import type { Endpoint, Listening, ListenOptions, Net, Place, Transport, TransportHandler } from '../world/net.types.ts'
 import { netError, UNIX_PATH_LIMIT } from '../world/net-error.ts'
+import type { NetworkEnd, NetworkListener } from './network.ts'
 import type { Life } from './scheduler.ts'
 import { SimTls } from './tls.ts'
 import { type SimSurroundings, SimTransport } from './transport.ts'
@@ -112,7 +113,7 @@ function endHost(place: Place & { kind: 'tcp' }, host: string): string {
   return LOOPBACK.includes(place.host) ? '127.0.0.1' : host
 }
 
-export class SimListening implements Listening {
+export class SimListening implements Listening, NetworkListener {
   readonly place: Place
   readonly life: Life
   readonly #around: SimSurroundings
@@ -159,7 +160,7 @@ export class SimListening implements Listening {
   }
 
   /** Somebody connects: false when the queue is full. */
-  knocked(peer: SimTransport, from: string, to: string, peerLocal: Endpoint, peerRemote: Endpoint): boolean {
+  knocked(peer: NetworkEnd, from: string, to: string, peerLocal: Endpoint, peerRemote: Endpoint): boolean {
     if (this.#paused && this.#waiting.length >= this.#backlog) return false
     const transport = new SimTransport(this.#around, peer.number, unheard, peerRemote, peerLocal)
     this.#around.network.link(peer, from, transport, to)

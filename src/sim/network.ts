@@ -1,10 +1,9 @@
 /** The simulated network between the hosts of one simulation: who listens, who is linked, and what goes wrong. */
-import type { LinkProfile } from './link.ts'
-import { SimLink } from './link.ts'
-import type { SimListening } from './net.ts'
+
+import type { Endpoint } from '../world/net.types.ts'
+import { type LinkEnd, type LinkNetwork, type LinkProfile, SimLink } from './link.ts'
 import type { SimRandom } from './random.ts'
 import type { Life, Scheduler } from './scheduler.ts'
-import type { SimTransport } from './transport.ts'
 
 /** A quick, orderly network. */
 export const CALM: LinkProfile = { latencyMs: [1, 1], bytesPerSecond: 0, chop: false, windowBytes: 262_144 }
@@ -16,11 +15,28 @@ export interface Connection {
   open: number
   readonly a: string
   readonly b: string
-  readonly ends: readonly SimTransport[]
+  readonly ends: readonly NetworkEnd[]
   readonly links: readonly SimLink[]
 }
 
-export class SimNetwork {
+/** An end of a connection, as the network knows it. */
+export interface NetworkEnd extends LinkEnd {
+  readonly number: number
+  join(out: SimLink, incoming: SimLink, connection: Connection): void
+  /** A fault: the connection breaks. */
+  cut(): void
+  /** Its process has died. */
+  die(silently: boolean): void
+}
+
+/** Somebody who listens. */
+export interface NetworkListener {
+  readonly life: Life
+  /** Somebody connects: false when the queue is full. */
+  knocked(peer: NetworkEnd, from: string, to: string, peerLocal: Endpoint, peerRemote: Endpoint): boolean
+}
+
+export class SimNetwork implements LinkNetwork {
   readonly scheduler: Scheduler
   readonly random: SimRandom
   /** The network itself never dies. */
@@ -29,7 +45,7 @@ export class SimNetwork {
   everywhere: LinkProfile = CALM
   readonly #profiles = new Map<string, LinkProfile>()
   readonly #parted = new Set<string>()
-  readonly #listening = new Map<string, SimListening>()
+  readonly #listening = new Map<string, NetworkListener>()
   readonly #connections = new Set<Connection>()
   #count = 0
   #lastPort = 49_151
@@ -78,18 +94,18 @@ export class SimNetwork {
   }
 
   /** False when the place is taken. */
-  claim(key: string, listening: SimListening): boolean {
+  claim(key: string, listening: NetworkListener): boolean {
     const holder = this.#listening.get(key)
     if (holder?.life.alive) return false
     this.#listening.set(key, listening)
     return true
   }
 
-  unclaim(key: string, listening: SimListening): void {
+  unclaim(key: string, listening: NetworkListener): void {
     if (this.#listening.get(key) === listening) this.#listening.delete(key)
   }
 
-  listener(key: string): SimListening | undefined {
+  listener(key: string): NetworkListener | undefined {
     const listening = this.#listening.get(key)
     return listening?.life.alive === true ? listening : undefined
   }
@@ -99,7 +115,7 @@ export class SimNetwork {
     return ++this.#count
   }
 
-  link(a: SimTransport, hostA: string, b: SimTransport, hostB: string): void {
+  link(a: NetworkEnd, hostA: string, b: NetworkEnd, hostB: string): void {
     const there = new SimLink(
       this,
       hostA,
@@ -127,7 +143,7 @@ export class SimNetwork {
   }
 
   /** Connection ends of a process that lives on this host. */
-  *endsOf(life: Life): Iterable<SimTransport> {
+  *endsOf(life: Life): Iterable<NetworkEnd> {
     for (const { ends } of this.#connections) for (const end of ends) if (end.life === life) yield end
   }
 

@@ -3,8 +3,8 @@
 import type { CloseCause, Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from '../world/net.types.ts'
 import { errorCause } from '../world/net-error.ts'
 import { BaseTransport, type TransportSurroundings } from '../world/transport.ts'
-import type { LinkEnd, Parcel, SimLink } from './link.ts'
-import type { Connection, SimNetwork } from './network.ts'
+import type { Parcel, SimLink } from './link.ts'
+import type { Connection, NetworkEnd, SimNetwork } from './network.ts'
 import type { Life } from './scheduler.ts'
 import { answer, clientInfo, type Handshake, HELLO_BYTES, hello, serverInfo } from './tls.ts'
 
@@ -27,7 +27,7 @@ type Role =
   | { readonly side: 'server'; readonly context: TlsServerContext }
   | { readonly side: 'client'; readonly options: TlsClientOptions }
 
-export class SimTransport extends BaseTransport implements LinkEnd {
+export class SimTransport extends BaseTransport implements NetworkEnd {
   readonly local: Endpoint
   readonly life: Life
   readonly number: number
