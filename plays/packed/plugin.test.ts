@@ -200,7 +200,7 @@ describe('the guide', () => {
   const folder = mkdtempSync(join(packed, 'guide-'))
   after(() => rmSync(folder, { recursive: true }))
   const guide = readFileSync(join(checkout, 'docs/guide/write-a-plugin.md'), 'utf8')
-  const blocks = [...guide.matchAll(/^```ts\n([^]*?)^```$/gm)].map((match) => match[1] ?? '')
+  const blocks = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '')
 
   it('has code that compiles', () => {
     assert.ok(blocks.length >= 6, `${blocks.length} blocks`)
@@ -213,7 +213,7 @@ describe('the guide', () => {
 
   it('has a first example that works, configured as it says', async () => {
     const { startTestServer } = await import('ratatosk/test')
-    const [yaml] = [...guide.matchAll(/^```yaml\n([^]*?)^```$/gm)].map((match) => match[1] ?? '')
+    const [yaml] = [...guide.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '')
     const greeting = /greeting: (.+)/.exec(yaml ?? '')?.[1] ?? ''
     await using server = await startTestServer({
       accounts: { 'juliet@localhost': 'a' },
