@@ -175,7 +175,7 @@ async function measure(): Promise<void> {
       const still = await start(sockets, secure)
       const kb = await idle(still, secure, Number(values.idle))
       still.stop()
-      process.stdout.write([sockets, tls, alone.toFixed(2), windowed.toFixed(2), kb.toFixed(2)].join('\t') + '\n')
+      process.stdout.write(`${[sockets, tls, alone.toFixed(2), windowed.toFixed(2), kb.toFixed(2)].join('\t')}\n`)
     }
   }
 }

@@ -14,7 +14,8 @@ export interface Clock {
   monoMs(): number
   /**
    * Calls `fn(arg)` once, `ms` milliseconds from now at the earliest. One timer wheel serves all: a timer costs a small
-   * object, its resolution is 10 ms (delays under 10 ms are honoured as soon as the wheel turns).
+   * object, its resolution is 10 ms (delays under 10 ms are honoured as soon as the wheel turns). A timer does not keep
+   * the process alive; listeners and connections do. Throws RangeError when `ms` is not finite.
    */
   after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer
   /** Calls `fn(arg)` after the current turn of the event loop: when everything read in this turn was handled. */
