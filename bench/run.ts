@@ -7,7 +7,8 @@
  * A repetition that is in the file, valid and unmarked, is not run again.
  */
 
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -124,12 +125,41 @@ function commandOf(job: Job, session: Session, running: Running, ca: string): st
   return [...group.load, ...address, ...tls, '--users', String(group.users), ...cache, ...pids]
 }
 
-function measurementsOf(
-  result: SpawnSyncReturns<string>,
-  job: Job,
-  session: Session,
-  shared: Measurement,
-): Measurement[] {
+interface Generated {
+  readonly stdout: string
+  readonly stderr: string
+  /** Exit code or signal. */
+  readonly end: string
+}
+
+let generator: ChildProcess | undefined
+let interrupted = false
+
+/** Ctrl-C and SIGTERM end the generator; the server is then stopped and the directory removed as after any run. */
+function interrupt(): void {
+  interrupted = true
+  generator?.kill('SIGKILL')
+}
+
+async function generate(args: readonly string[], limitSeconds: number): Promise<Generated> {
+  const child = spawn(LOAD, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: limitSeconds * 1000,
+    killSignal: 'SIGKILL',
+  })
+  generator = child
+  const text = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (more: string) => {
+      text[name] += more
+    })
+  }
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+  generator = undefined
+  return { ...text, end: signal ?? String(code) }
+}
+
+function measurementsOf(result: Generated, job: Job, session: Session, shared: Measurement): Measurement[] {
   const reported = result.stdout.split('\n').filter((line) => line.startsWith('{'))
   const rows = reported.map((line) => JSON.parse(line) as Record<string, string | number | null>)
   const made: Measurement[] = rows.map((row) => {
@@ -139,8 +169,7 @@ function measurementsOf(
     return { ...read, ...shared, row: String(row['row']), marked }
   })
   const absent = Object.keys(job.group.rows).filter((row) => !made.some((m) => m.row === row))
-  const why =
-    result.stderr.trim().split('\n').at(-1) || result.error?.message || `the generator ended with ${result.status}`
+  const why = `the generator ended with ${result.end}: ${result.stderr.trim().split('\n').at(-1)}`
   for (const row of absent) made.push({ ...shared, row, valid: '0', marked: '0', fault: why })
   for (const m of made) appendMeasurement(session.path, m)
   return made
@@ -162,7 +191,8 @@ async function measure(job: Job, session: Session): Promise<Measurement[]> {
   }
   try {
     const args = commandOf(job, session, running, certificate.ca)
-    const result = spawnSync(LOAD, args, { encoding: 'utf8', timeout: job.group.limit * 1000, killSignal: 'SIGKILL' })
+    const result = await generate(args, job.group.limit)
+    if (interrupted) return []
     return measurementsOf(result, job, session, { ...shared, command: `load ${args.join(' ')}` })
   } finally {
     await running.stop()
@@ -186,6 +216,7 @@ async function measureUntilClean(job: Job, session: Session): Promise<boolean> {
         `  ${m.row?.padEnd(14)} ${figure.padStart(10)}  p99 ${Number(m.latency_p99_us ?? Number.NaN).toFixed(0)} µs${note}`,
       )
     }
+    if (interrupted) return false
     if (made.every(isClean)) return true
   }
   return false
@@ -231,9 +262,11 @@ async function main(): Promise<number> {
     commit: commitOf(),
   }
   writeMachine(path.replace(/\.tsv$/, '.json'))
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   let unclean = 0
   try {
     for (const job of jobs) {
+      if (interrupted) break
       say(`${job.group.id} ${job.peer.name} ${job.profile} ${job.repetition}/${repetitions}`)
       if (isDone(job, path)) say('  done before')
       else if (!(await measureUntilClean(job, session))) unclean++
@@ -242,7 +275,7 @@ async function main(): Promise<number> {
     rmSync(directory, { recursive: true, force: true })
   }
   say(`${path}: ${jobs.length - unclean} clean, ${unclean} marked or void`)
-  return unclean === 0 ? 0 : 1
+  return interrupted ? 130 : unclean === 0 ? 0 : 1
 }
 
 process.exitCode = await main()
