@@ -195,7 +195,7 @@ describe('a server of the package', () => {
   })
 
   test('is healthy, and stops when told', async () => {
-    const answer = await fetch(`http://127.0.0.1:${place(/^ *http.*/m)}/ready`)
+    const answer = await fetch(`http://127.0.0.1:${place(/http \(no TLS\)/)}/ready`)
     assert.equal(answer.status, 200)
     await answer.text()
     await told(['stop'])

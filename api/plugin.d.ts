@@ -1,0 +1,1117 @@
+// What ratatosk/plugin shows, written by "npm run api": not compiled, only compared.
+// CHANGELOG.md: The plugin API (`ratatosk/plugin`) in its first form.
+
+// src/core/access.ts
+export interface Subject {
+    readonly jid?: Jid;
+    readonly host?: string;
+    readonly address?: string;
+    readonly anonymous?: boolean;
+}
+export type Matcher = {
+    readonly kind: 'all';
+} | {
+    readonly kind: 'anonymous';
+}
+ | {
+    readonly kind: 'user';
+    readonly jids: ReadonlySet<string>;
+}
+ | {
+    readonly kind: 'host';
+    readonly hosts: ReadonlySet<string>;
+}
+ | {
+    readonly kind: 'domain';
+    readonly globs: readonly RegExp[];
+    readonly exact: ReadonlySet<string>;
+} | {
+    readonly kind: 'address';
+    readonly networks: readonly Network[];
+} | {
+    readonly kind: 'unix';
+} | {
+    readonly kind: 'rule';
+    readonly rule: AccessRule;
+} | {
+    readonly kind: 'every';
+    readonly of: readonly Matcher[];
+} | {
+    readonly kind: 'some';
+    readonly of: readonly Matcher[];
+};
+export interface AccessLine {
+    readonly allow: boolean;
+    readonly matcher: Matcher;
+    readonly source: string;
+}
+export interface ValueLine<T> {
+    readonly value: T;
+    readonly matcher: Matcher;
+    readonly source: string;
+}
+export interface Decision {
+    readonly allowed: boolean;
+    readonly because: string;
+}
+export declare class AccessRule {
+    readonly name: string;
+    readonly lines: readonly AccessLine[];
+    constructor(name: string, lines: readonly AccessLine[]);
+    allows(subject: Subject): boolean;
+    check(subject: Subject): Decision;
+}
+export declare class ValueRule<T> {
+    readonly name: string;
+    readonly lines: readonly ValueLine<T>[];
+    readonly otherwise: T;
+    constructor(name: string, lines: readonly ValueLine<T>[], otherwise: T);
+    valueFor(subject: Subject): T;
+    explain(subject: Subject): {
+        readonly value: T;
+        readonly because: string;
+    };
+}
+
+// src/core/accounts.ts
+export interface AccountDirectory {
+    exists(host: Host, local: string): boolean | Promise<boolean>;
+}
+
+// src/core/command-definition.ts
+export interface CommandCaller {
+    readonly name: string;
+    permits(permission: string): boolean;
+    readonly signal: AbortSignal;
+    readonly input?: AsyncIterable<Json> | undefined;
+    readonly dryRun?: boolean;
+}
+export interface CommandCall<I extends OptionSchema = OptionSchema> {
+    readonly caller: CommandCaller;
+    readonly dryRun: boolean;
+    readonly signal: AbortSignal;
+    readonly input: AsyncIterable<OptionsOf<I> | CommandError>;
+    readonly hasInput: boolean;
+    failed(): void;
+}
+type Answer<F extends FieldSchema> = RowOf<F> | CommandError | undefined;
+type Answers<F extends FieldSchema> = AsyncIterable<RowOf<F>> | Iterable<RowOf<F>>;
+export interface CommandDefinition<A extends OptionSchema = OptionSchema, F extends FieldSchema = FieldSchema, I extends OptionSchema = OptionSchema> {
+    readonly name: string;
+    readonly summary: string;
+    readonly permission: string;
+    readonly args: A;
+    readonly positional?: readonly (keyof A & string)[];
+    readonly input?: I;
+    readonly result: F;
+    readonly rows?: boolean;
+    readonly dryRun?: boolean;
+    run(args: OptionsOf<A>, call: CommandCall<I>): Answer<F> | Promise<Answer<F>> | Answers<F>;
+}
+export declare function defineCommand<const A extends OptionSchema, const F extends FieldSchema, const I extends OptionSchema = {}>(definition: CommandDefinition<A, F, I>): CommandDefinition<A, F, I>;
+
+// src/core/command-error.ts
+export type CommandErrorCode = `RTK_${string}`;
+export declare class CommandError {
+    readonly code: CommandErrorCode;
+    readonly text: string;
+    readonly hint: string;
+    readonly cause: unknown;
+    constructor(code: CommandErrorCode, text: string, hint?: string, cause?: unknown);
+    static from(thrown: unknown): CommandError;
+    toJSON(): {
+        code: string;
+        text: string;
+        hint: string;
+    };
+    toString(): string;
+}
+
+// src/core/command-result.ts
+export type Json = null | boolean | number | string | readonly Json[] | {
+    readonly [key: string]: Json;
+};
+export type FieldForm = 'text' | 'int' | 'bool' | 'time' | 'duration' | 'bytes' | 'list' | 'json' | 'lines';
+export interface Field<T> {
+    readonly form: FieldForm;
+    readonly title: string;
+    readonly description: string;
+    readonly type?: T;
+}
+export type FieldSchema = {
+    readonly [name: string]: Field<unknown>;
+};
+export type RowOf<F extends FieldSchema> = {
+    readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never;
+};
+export declare const field: Readonly<{
+    text: (title: string, description: string) => Field<string>;
+    int: (title: string, description: string) => Field<number>;
+    bool: (title: string, description: string) => Field<boolean>;
+    time: (title: string, description: string) => Field<string>;
+    duration: (title: string, description: string) => Field<number>;
+    bytes: (title: string, description: string) => Field<number>;
+    list: (title: string, description: string) => Field<readonly string[]>;
+    json: (title: string, description: string) => Field<Json>;
+    lines: (title: string, description: string) => Field<string>;
+}>;
+
+// src/core/config/input.ts
+export interface Place {
+    readonly line: number;
+    readonly column: number;
+}
+export interface InputEntry {
+    readonly key: string;
+    readonly place: Place;
+    readonly value: Input;
+}
+interface InputBase {
+    readonly place: Place;
+    readonly path: string;
+}
+export type Input = (InputBase & {
+    readonly kind: 'null';
+}) | (InputBase & {
+    readonly kind: 'bool';
+    readonly value: boolean;
+}) | (InputBase & {
+    readonly kind: 'number';
+    readonly value: number;
+})
+ | (InputBase & {
+    readonly kind: 'string';
+    readonly value: string;
+}) | (InputBase & {
+    readonly kind: 'list';
+    readonly items: readonly Input[];
+}) | (InputBase & {
+    readonly kind: 'map';
+    readonly entries: readonly InputEntry[];
+});
+
+// src/core/config/make.ts
+export interface About<D> {
+    readonly description: string;
+    readonly default?: D;
+    readonly reload?: Reload;
+}
+
+// src/core/config/mistake.ts
+export type MistakeCode = `RTK_CONFIG_${string}`;
+export interface Mistake {
+    readonly code: MistakeCode;
+    readonly severity: 'error' | 'warning';
+    readonly file: string;
+    readonly line: number;
+    readonly column: number;
+    readonly path: string;
+    readonly text: string;
+    readonly hint: string;
+}
+export declare class Report {
+    #private;
+    readonly file: string;
+    readonly mistakes: Mistake[];
+    constructor(file: string);
+    error(at: Input | {
+        place: Place;
+        path: string;
+    }, code: MistakeCode, text: string, hint?: string): undefined;
+    warning(at: Input | {
+        place: Place;
+        path: string;
+    }, code: MistakeCode, text: string, hint?: string): void;
+    get hasErrors(): boolean;
+    sorted(): readonly Mistake[];
+}
+
+// src/core/config/opt.ts
+export declare const opt: Readonly<{
+    string: typeof string;
+    int: typeof int;
+    number: typeof number;
+    bool: typeof bool;
+    duration: typeof duration;
+    bytes: typeof bytes;
+    rate: typeof rate;
+    frequency: typeof frequency;
+    oneOf: typeof oneOf;
+    secret: typeof secret;
+    jid: typeof jid;
+    domain: typeof domain;
+    path: typeof path;
+    access: typeof access;
+    shaper: typeof shaper;
+    ruled: typeof ruled;
+    list: typeof list;
+    map: typeof map;
+    object: typeof object;
+    optional: typeof optional;
+}>;
+
+// src/core/config/opt-rules.ts
+export declare function access(about: About<string>): Option<AccessRule>;
+export declare function shaper(about: About<string>): Option<Shaping>;
+export declare function ruled<T>(of: Option<T>, about: About<string | number> & {
+    readonly default: string | number;
+}): Option<ValueRule<T>>;
+
+// src/core/config/opt-scalar.ts
+export interface StringLimits {
+    readonly minLength?: number;
+    readonly maxLength?: number;
+    readonly check?: (text: string) => string | undefined;
+}
+export declare function string(about: About<string> & StringLimits): Option<string>;
+export interface NumberLimits {
+    readonly min?: number;
+    readonly max?: number;
+}
+export declare function bool(about: About<boolean>): Option<boolean>;
+export declare const int: (about: About<number> & NumberLimits) => Option<number>;
+export declare const number: (about: About<number> & NumberLimits) => Option<number>;
+export interface AmountLimits {
+    readonly min?: string;
+    readonly max?: string;
+    readonly unlimited?: boolean;
+}
+export declare const duration: (about: About<string> & AmountLimits) => Option<number>;
+export declare const bytes: (about: About<string> & AmountLimits) => Option<number>;
+export declare const rate: (about: About<string> & AmountLimits) => Option<number>;
+export declare const frequency: (about: About<string> & AmountLimits) => Option<number>;
+export declare function oneOf<const V extends readonly string[]>(values: V, about: About<V[number]>): Option<V[number]>;
+export declare function secret(about: Omit<About<string>, 'default'>): Option<Secret>;
+export declare function jid(about: About<string> & {
+    readonly bare?: boolean;
+}): Option<Jid>;
+export declare function domain(about: About<string>): Option<string>;
+export declare function path(about: About<string>): Option<string>;
+
+// src/core/config/opt-structure.ts
+export interface CountLimits {
+    readonly minItems?: number;
+    readonly maxItems?: number;
+}
+export declare function list<T>(of: Option<T>, about: About<readonly unknown[]> & CountLimits): Option<readonly T[]>;
+export declare function map<T>(of: Option<T>, about: About<Readonly<Record<string, unknown>>> & CountLimits): Option<ReadonlyMap<string, T>>;
+export declare function object<S extends OptionSchema>(fields: S, about: {
+    readonly description: string;
+    readonly reload?: 'hot' | 'restart';
+}): Option<OptionsOf<S>>;
+export declare function optional<T>(option: Option<T>): Option<T | undefined>;
+
+// src/core/config/option.ts
+export type Reload = 'hot' | 'restart';
+export type OptionKind = 'string' | 'int' | 'number' | 'bool' | 'duration' | 'bytes' | 'rate' | 'frequency' | 'secret' | 'jid' | 'domain' | 'path' | 'one of' | 'list' | 'map' | 'object' | 'access rule' | 'shaper' | 'value rule';
+export interface Names {
+    readonly rules: ReadonlyMap<string, AccessRule>;
+    readonly valueRules: ReadonlyMap<string, ValueRuleInput>;
+    readonly shapers: ReadonlyMap<string, Shaping>;
+}
+export interface Shaping {
+    readonly name: string;
+    readonly rate: number;
+    readonly burst: number;
+}
+export interface ValueRuleInput {
+    readonly lines: readonly {
+        readonly value: Input;
+        readonly matcher: Matcher;
+        readonly source: string;
+    }[];
+}
+export interface Reading {
+    readonly report: Report;
+    readonly names: Names;
+    readonly secrets: SecretRead[];
+}
+export interface SecretRead {
+    readonly input: Input;
+    readonly file: string | undefined;
+    readonly fill: (text: string) => void;
+}
+export interface Option<T> {
+    readonly kind: OptionKind;
+    readonly description: string;
+    readonly reload: Reload;
+    readonly secret: boolean;
+    readonly required: boolean;
+    readonly defaultText: string | undefined;
+    readonly expects: string;
+    readonly unit: string;
+    readonly min: number | undefined;
+    readonly max: number | undefined;
+    readonly values: readonly string[] | undefined;
+    readonly fields: OptionSchema | undefined;
+    readonly of: Option<unknown> | undefined;
+    absent(parent: Input, key: string, reading: Reading): T | undefined;
+    read(input: Input, reading: Reading): T | undefined;
+}
+export type OptionSchema = {
+    readonly [name: string]: Option<unknown>;
+};
+export type OptionsOf<S extends OptionSchema> = {
+    readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never;
+};
+export declare class Secret {
+    #private;
+    constructor(text: string);
+    reveal(): string;
+    static waiting(): {
+        readonly secret: Secret;
+        readonly fill: (text: string) => void;
+    };
+    toString(): string;
+    toJSON(): string;
+}
+
+// src/core/fan-out.ts
+export interface FanOutGroup {
+    readonly el: Element;
+    readonly from: Jid;
+    readonly recipients: readonly Jid[];
+}
+
+// src/core/features.ts
+export interface Identity {
+    readonly category: string;
+    readonly type: string;
+    readonly name?: string;
+}
+
+// src/core/hook-table.ts
+export type Phase = 'early' | 'normal' | 'late';
+export interface HookOptions {
+    readonly phase?: Phase;
+    readonly before?: string | readonly string[];
+    readonly after?: string | readonly string[];
+}
+export interface FilterOptions extends HookOptions {
+    readonly kinds?: readonly StanzaKind[];
+    readonly wants?: readonly ChildName[];
+    readonly types?: readonly string[];
+}
+
+// src/core/hooks.ts
+declare const kind: unique symbol;
+export interface Notice<Event> {
+    readonly [kind]: 'notice';
+    readonly event: Event;
+}
+export interface WaitingNotice<Event> {
+    readonly [kind]: 'waiting-notice';
+    readonly event: Event;
+}
+export interface Filter<At> {
+    readonly [kind]: 'filter';
+    readonly at: At;
+}
+export interface WaitingFilter<At> {
+    readonly [kind]: 'waiting-filter';
+    readonly at: At;
+}
+export interface Fold<Value, Event> {
+    readonly [kind]: 'fold';
+    readonly value: Value;
+    readonly event: Event;
+}
+export interface WaitingFold<Value, Event> {
+    readonly [kind]: 'waiting-fold';
+    readonly value: Value;
+    readonly event: Event;
+}
+export interface MessageOutcome {
+    readonly packet: Packet;
+    readonly host: Host;
+    readonly sessions: readonly Session[];
+    readonly offline: boolean;
+    readonly refused: string | undefined;
+}
+export interface AccountRef {
+    readonly host: Host;
+    readonly local: string;
+}
+export interface AccountData {
+    readonly store: string;
+    readonly rows: readonly Readonly<Record<string, string | number | boolean | null>>[];
+}
+export interface Hooks {
+    'stanza:sent': WaitingFilter<Session>;
+    'stanza:route': Filter<Host | undefined>;
+    'stanza:inbound': WaitingFilter<Host>;
+    'stanza:host': WaitingFilter<Host>;
+    'session:deliver': Filter<Session>;
+    'message:undelivered': WaitingFilter<Host>;
+    'message:outcome': Notice<MessageOutcome>;
+    'presence:self': WaitingFilter<Session>;
+    'presence:ready': WaitingNotice<Session>;
+    'session:bound': Notice<Session>;
+    'session:ended': Notice<{
+        readonly session: Session;
+        readonly end: SessionEnd;
+    }>;
+    'stream:features': Fold<readonly Element[], Host>;
+    'account:created': Notice<AccountRef>;
+    'account:export': WaitingFold<readonly AccountData[], AccountRef>;
+    'account:import': WaitingNotice<AccountRef & {
+        readonly data: readonly AccountData[];
+    }>;
+    'account:delete': WaitingNotice<AccountRef>;
+}
+type MaybePromise<T> = T | Promise<T>;
+export type Handler<H> = H extends Notice<infer E> ? (event: E) => void : H extends WaitingNotice<infer E> ? (event: E) => MaybePromise<void> : H extends Filter<infer At> ? (packet: Packet, at: At) => Verdict | undefined : H extends WaitingFilter<infer At> ? (packet: Packet, at: At) => MaybePromise<Verdict | undefined> : H extends Fold<infer V, infer E> ? (value: V, event: E) => V : H extends WaitingFold<infer V, infer E> ? (value: V, event: E) => MaybePromise<V> : never;
+export type HookNames<K> = {
+    [Name in keyof Hooks]: Hooks[Name] extends K ? Name : never;
+}[keyof Hooks];
+export type NoticeName = HookNames<{
+    readonly [kind]: 'notice';
+}>;
+export type WaitingNoticeName = HookNames<{
+    readonly [kind]: 'waiting-notice';
+}>;
+export type FilterName = HookNames<{
+    readonly [kind]: 'filter';
+}>;
+export type WaitingFilterName = HookNames<{
+    readonly [kind]: 'waiting-filter';
+}>;
+export type FoldName = HookNames<{
+    readonly [kind]: 'fold';
+}>;
+export type WaitingFoldName = HookNames<{
+    readonly [kind]: 'waiting-fold';
+}>;
+export type EventOf<H> = H extends {
+    readonly event: infer E;
+} ? E : never;
+export type AtOf<H> = H extends {
+    readonly at: infer At;
+} ? At : never;
+export type ValueOf<H> = H extends {
+    readonly value: infer V;
+} ? V : never;
+export {};
+
+// src/core/host.ts
+export interface Host {
+    readonly domain: string;
+    readonly jid: Jid;
+    readonly type: string;
+}
+
+// src/core/http-routes.ts
+export interface HttpRoute {
+    readonly method: 'DELETE' | 'GET' | 'POST' | 'PUT';
+    readonly path: string;
+    readonly host?: string;
+    readonly access?: AccessRule;
+    readonly cors?: boolean;
+    readonly bodyBytesMax?: number;
+    handle(request: Request, params: Readonly<Record<string, string>>): Response | Promise<Response>;
+}
+
+// src/core/iq.ts
+export interface IqRequest {
+    readonly packet: Packet;
+    readonly payload: Element;
+    readonly host: Host;
+    readonly account: string;
+    answer(payload?: Element): void;
+}
+export type IqAnswer = Element | StanzaError | undefined | void;
+export type IqHandler = (request: IqRequest) => IqAnswer | Promise<IqAnswer>;
+export type IqTarget = 'host' | 'account';
+export interface IqOptions {
+    readonly on?: IqTarget | readonly IqTarget[];
+    readonly concurrent?: boolean;
+    readonly hidesAccounts?: boolean;
+}
+export interface PayloadName {
+    readonly name: string;
+    readonly ns: string;
+}
+
+// src/core/metrics.ts
+export declare class Counter {
+    value: number;
+    add(by?: number): void;
+}
+
+// src/core/module.ts
+export interface XepClaim {
+    readonly xep: number;
+    readonly version: string;
+    readonly status: 'complete' | 'partial';
+    readonly note?: string;
+}
+export type Needs = {
+    readonly [Name in ServiceName]?: 'hard' | 'soft';
+};
+export type NeededServices<N extends Needs> = {
+    readonly [Name in keyof N & ServiceName]: N[Name] extends 'hard' ? Services[Name] : Services[Name] | undefined;
+};
+export interface ModuleDefinition<O extends OptionSchema = OptionSchema, N extends Needs = Needs> {
+    readonly name: string;
+    readonly xeps?: readonly XepClaim[];
+    readonly options?: O;
+    readonly needs?: N;
+    readonly provides?: readonly ServiceName[];
+    setup(context: ModuleContext<O, N>): void | Promise<void>;
+}
+export interface Sessions {
+    find(jid: Jid): Session | undefined;
+    ofAccount(domain: string, local: string): readonly Session[];
+    isOnline(domain: string, local: string): boolean;
+    each(domain: string | undefined, fn: (session: Session) => void): void;
+    count(host?: Host): number;
+}
+export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends Needs = Needs> {
+    readonly name: string;
+    readonly options: OptionsOf<O>;
+    readonly services: NeededServices<N>;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    readonly epoch: string;
+    readonly sessions: Sessions;
+    readonly accounts: AccountDirectory;
+    on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void;
+    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): Promise<ValueOf<Hooks[Name]>>;
+    tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void;
+    tellAll<Name extends WaitingNoticeName>(name: Name, event: EventOf<Hooks[Name]>): Promise<number>;
+    readonly iq: {
+        get(payload: PayloadName, handler: IqHandler, options?: IqOptions): void;
+        set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void;
+        ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs?: number): Promise<Element>;
+    };
+    readonly features: {
+        add(feature: string, on?: IqTarget | readonly IqTarget[]): void;
+        identity(identity: Identity, on?: IqTarget): void;
+        list(target: IqTarget): readonly string[];
+        identities(target: IqTarget): readonly Identity[];
+    };
+    send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined;
+    fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void;
+    hosts(): readonly Host[];
+    host(domain: string): Host | undefined;
+    accountJid(host: Host, local: string): Jid;
+    provide<Name extends ServiceName>(name: Name, service: Services[Name]): void;
+    service<Name extends ServiceName>(name: Name): Services[Name] | undefined;
+    store<const D extends StoreDefinition>(definition: D): Promise<Store<D>>;
+    slot<T>(name: string, initial: () => T, options?: {
+        readonly kept?: boolean;
+    }): Slot<T>;
+    command(definition: CommandDefinition): void;
+    route(domain: string, owner: RouteOwner, options?: RouteOptions): void;
+    http(route: HttpRoute): void;
+    counter(name: string, help: string): Counter;
+    gauge(name: string, help: string, read: () => number): void;
+    onStop(fn: () => void | Promise<void>): void;
+}
+export declare function defineModule<const O extends OptionSchema = {}, const N extends Needs = {}>(definition: ModuleDefinition<O, N>): ModuleDefinition<O, N>;
+
+// src/core/network.ts
+export type AddressBytes = readonly number[];
+export interface Network {
+    readonly bytes: AddressBytes;
+    readonly bits: number;
+}
+
+// src/core/packet.ts
+export type Settlement =
+'handed'
+ | 'kept'
+ | 'bounced'
+ | 'dropped';
+export interface Origin {
+    readonly kind: 'session' | 'service' | 'server';
+    readonly label: string;
+    settled?(packet: Packet, how: Settlement): void;
+}
+export type Verdict =
+{
+    readonly kind: 'drop';
+    readonly reason: string;
+}
+ | {
+    readonly kind: 'error';
+    readonly error: StanzaError;
+}
+ | {
+    readonly kind: 'done';
+    readonly how: Settlement;
+}
+ | {
+    readonly kind: 'replace';
+    readonly el: Element;
+};
+export declare class Packet {
+    readonly kind: StanzaKind;
+    el: Element;
+    readonly from: Jid;
+    readonly to: Jid;
+    readonly origin: Origin;
+    readonly implicitTo: boolean;
+    hops: number;
+    wantsSettlement: boolean;
+    isSettledByFilter: boolean;
+    trace: PacketTrace | undefined;
+    constructor(kind: StanzaKind, el: Element, from: Jid, to: Jid, origin: Origin, implicitTo?: boolean);
+    settle(how: Settlement): void;
+}
+export interface PacketTrace {
+    readonly id: string;
+    note(step: string, detail: string): void;
+}
+export declare function drop(reason: string): Verdict;
+export declare function refuse(error: StanzaError): Verdict;
+
+// src/core/router.ts
+export interface RouteOwner {
+    readonly name: string;
+    receive(packet: Packet): Promise<void> | undefined;
+}
+export type Balance = 'recipient' | 'recipient-bare' | 'sender' | 'sender-bare';
+export interface RouteOptions {
+    readonly subdomains?: boolean;
+    readonly balance?: Balance;
+}
+
+// src/core/services.ts
+export interface Services {
+}
+export type ServiceName = keyof Services & string;
+
+// src/core/services/disco.ts
+export interface DiscoQuery {
+    readonly host: Host;
+    readonly account: string;
+    readonly node: string;
+    readonly from: Jid;
+}
+export interface DiscoItem {
+    readonly jid: Jid;
+    readonly node?: string;
+    readonly name?: string;
+}
+export interface DiscoInfo {
+    readonly identities: readonly Identity[];
+    readonly features: readonly string[];
+    readonly extensions: readonly Element[];
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'disco:info': WaitingFold<DiscoInfo | undefined, DiscoQuery>;
+        'disco:items': WaitingFold<readonly DiscoItem[] | undefined, DiscoQuery>;
+    }
+}
+
+// src/core/services/roster.ts
+export type Subscription = 'both' | 'from' | 'none' | 'to';
+export interface RosterItem {
+    readonly jid: Jid;
+    readonly name: string;
+    readonly subscription: Subscription;
+    readonly pendingOut: boolean;
+    readonly pendingIn: boolean;
+    readonly listed: boolean;
+    readonly approved: boolean;
+    readonly groups: readonly string[];
+}
+export type RosterItems = ReadonlyMap<string, RosterItem>;
+export interface RosterSource {
+    readonly name: string;
+    items(domain: string, local: string): Promise<readonly RosterItem[]>;
+}
+export interface RosterService {
+    items(host: Host, local: string): RosterItems | Promise<RosterItems>;
+    set(host: Host, local: string, item: RosterItem): Promise<void>;
+    remove(host: Host, local: string, contact: Jid): Promise<void>;
+    requests(host: Host, local: string): Promise<readonly Element[]>;
+    addSource(source: RosterSource): () => void;
+    sourceChanged(host: Host, local: string, contacts: readonly Jid[]): Promise<void>;
+}
+export interface SubscriptionChange {
+    readonly host: Host;
+    readonly local: string;
+    readonly contact: Jid;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'roster:granted': Notice<SubscriptionChange>;
+        'roster:revoked': Notice<SubscriptionChange>;
+    }
+}
+declare module '../services.ts' {
+    interface Services {
+        roster: RosterService;
+    }
+}
+
+// src/core/session.ts
+export interface SessionLimits {
+    readonly queueBytesMax: number;
+    readonly pendingStanzasMax: number;
+}
+export interface SessionOwner {
+    readonly limits: SessionLimits;
+    process(session: Session, el: Element): Promise<void> | undefined;
+    ended(session: Session, cause: SessionEnd): void;
+    overflow(session: Session, queuedBytes: number): void;
+}
+export interface SessionEnd {
+    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
+    readonly detail: string;
+}
+export type SessionState = {
+    readonly kind: 'active';
+    readonly link: SessionLink;
+} | {
+    readonly kind: 'closed';
+    readonly end: SessionEnd;
+};
+export declare class Session implements Origin {
+    #private;
+    readonly kind = "session";
+    readonly jid: Jid;
+    readonly host: Host;
+    readonly id: string;
+    readonly createdMs: number;
+    readonly info: LinkInfo;
+    readonly slots: SlotValues;
+    presence: Element | undefined;
+    priority: number;
+    takesMessages: boolean;
+    state: SessionState;
+    received: number;
+    delivered: number;
+    constructor(owner: SessionOwner, link: SessionLink, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    get label(): string;
+    get isAvailable(): boolean;
+    get isActive(): boolean;
+    receive(el: Element): void;
+    suspendUntil(wait: Promise<unknown>): void;
+    deliver(packet: Packet): boolean;
+    deliverFrom(el: Element, from: Jid, to: Jid): boolean;
+    deliverBytes(bytes: Octets): boolean;
+    close(end: SessionEnd, error?: StreamError): void;
+    linkEnded(end: SessionEnd): void;
+    settled(_packet: Packet, _how: Settlement): void;
+}
+
+// src/core/session-link.ts
+export interface SessionLink {
+    write(bytes: Octets): void;
+    readonly queuedBytes: number;
+    hold(): void;
+    release(): void;
+    close(error?: StreamError): void;
+}
+export interface LinkInfo {
+    readonly address: string;
+    readonly port: number;
+    readonly transport: string;
+    readonly tls: string;
+    readonly auth: string;
+    readonly listener: string;
+}
+
+// src/core/slots.ts
+export interface Slot<T> {
+    readonly name: string;
+    readonly index: number;
+    readonly kept: boolean;
+    readonly initial: () => T;
+}
+export declare class SlotValues {
+    #private;
+    peek<T>(slot: Slot<T>): T | undefined;
+    get<T>(slot: Slot<T>): T;
+    set<T>(slot: Slot<T>, value: T | undefined): void;
+}
+
+// src/jid/jid.ts
+export declare class Jid {
+    #private;
+    readonly local: string;
+    readonly domain: string;
+    readonly resource: string;
+    readonly octets: Octets;
+    private constructor();
+    static fromPrepared(local: string, domain: string, resource: string, bare?: Jid): Jid;
+    get isBare(): boolean;
+    get bare(): Jid;
+    toString(): string;
+    toJSON(): string;
+    equals(other: Jid): boolean;
+    withResource(resource: string): Jid;
+}
+export declare function parseJid(text: string): Jid | undefined;
+export declare function jid(text: string): Jid;
+
+// src/plugin.ts
+export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
+export type { AccountDirectory } from './core/accounts.ts';
+export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
+export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
+export type { FanOutGroup } from './core/fan-out.ts';
+export type { Identity } from './core/features.ts';
+export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts';
+export * from './core/hooks.ts';
+export type { Host } from './core/host.ts';
+export type { HttpRoute } from './core/http-routes.ts';
+export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts';
+export type { Counter } from './core/metrics.ts';
+export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
+export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
+export type { RouteOptions, RouteOwner } from './core/router.ts';
+export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
+export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
+export * from './core/services.ts';
+export type { Session, SessionEnd } from './core/session.ts';
+export type { Slot } from './core/slots.ts';
+export { Jid, jid, parseJid } from './jid/jid.ts';
+export { StanzaError, StreamError } from './stanza/error.ts';
+export { errorReply, iqResult } from './stanza/reply.ts';
+export * from './store/define.ts';
+export type { Clock, Timer } from './world/clock.types.ts';
+export type { Log } from './world/log.types.ts';
+export type { Random } from './world/random.types.ts';
+export { type Element, x } from './xml/index.ts';
+
+// src/stanza/error.ts
+export type Code = `RTK_${string}`;
+export type StanzaCondition = 'bad-request' | 'conflict' | 'feature-not-implemented' | 'forbidden' | 'gone' | 'internal-server-error' | 'item-not-found' | 'jid-malformed' | 'not-acceptable' | 'not-allowed' | 'not-authorized' | 'policy-violation' | 'recipient-unavailable' | 'redirect' | 'registration-required' | 'remote-server-not-found' | 'remote-server-timeout' | 'resource-constraint' | 'service-unavailable' | 'subscription-required' | 'undefined-condition' | 'unexpected-request';
+export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
+export interface StanzaErrorDetail {
+    readonly type?: StanzaErrorType;
+    readonly text?: string;
+    readonly cause?: unknown;
+    readonly application?: {
+        readonly name: string;
+        readonly ns: string;
+    };
+    readonly uri?: string;
+}
+export declare class StanzaError {
+    readonly code: Code;
+    readonly condition: StanzaCondition;
+    readonly type: StanzaErrorType;
+    readonly detail: StanzaErrorDetail;
+    constructor(code: Code, condition: StanzaCondition, detail?: StanzaErrorDetail);
+    toString(): string;
+}
+export type StreamCondition = 'bad-format' | 'bad-namespace-prefix' | 'conflict' | 'connection-timeout' | 'host-gone' | 'host-unknown' | 'improper-addressing' | 'internal-server-error' | 'invalid-from' | 'invalid-namespace' | 'invalid-xml' | 'not-authorized' | 'not-well-formed' | 'policy-violation' | 'remote-connection-failed' | 'reset' | 'resource-constraint' | 'restricted-xml' | 'see-other-host' | 'system-shutdown' | 'undefined-condition' | 'unsupported-encoding' | 'unsupported-feature' | 'unsupported-stanza-type' | 'unsupported-version';
+export interface StreamErrorDetail {
+    readonly application?: {
+        readonly name: string;
+        readonly ns: string;
+    };
+    readonly otherHost?: string;
+}
+export declare class StreamError {
+    readonly code: Code;
+    readonly condition: StreamCondition;
+    readonly text: string | undefined;
+    readonly cause: unknown;
+    readonly detail: StreamErrorDetail | undefined;
+    constructor(code: Code, condition: StreamCondition, text?: string, cause?: unknown, detail?: StreamErrorDetail);
+    toString(): string;
+}
+
+// src/stanza/reply.ts
+export declare function iqResult(request: Element, payload?: Element): Element;
+export declare function errorReply(stanza: Element, error: StanzaError): Element | undefined;
+
+// src/stanza/stanza.ts
+export type StanzaKind = 'message' | 'presence' | 'iq';
+
+// src/store/columns.ts
+export type ColumnKind = 'text' | 'integer' | 'bigint' | 'real' | 'boolean' | 'bytes' | 'octets';
+declare const carried: unique symbol;
+export interface Column<T = unknown> {
+    readonly kind: ColumnKind;
+    readonly nullable: boolean;
+    readonly [carried]?: T;
+}
+export type Shape = {
+    readonly [name: string]: Column;
+};
+export type ValuesOf<S extends Shape> = {
+    readonly [K in keyof S]: S[K] extends Column<infer T> ? T : never;
+};
+export declare const text: Column<string>;
+export declare const integer: Column<number>;
+export declare const bigint: Column<bigint>;
+export declare const real: Column<number>;
+export declare const boolean: Column<boolean>;
+export declare const bytes: Column<Uint8Array>;
+export declare const octets: Column<Octets>;
+export declare function oneOf<const T extends string>(..._values: readonly T[]): Column<T>;
+export declare function nullable<T>(of: Column<T>): Column<T | null>;
+
+// src/store/define.ts
+export type { Column, Shape, ValuesOf } from './columns.ts';
+export { bigint, boolean, bytes, integer, nullable, octets, oneOf, real, text } from './columns.ts';
+export type Sql = string | {
+    readonly sqlite: string;
+    readonly postgres: string;
+};
+export type Expectation = 'some' | 'none';
+export interface Statement<Otherwise extends string = string> {
+    readonly sql: Sql;
+    readonly each?: true;
+    readonly expect?: Expectation;
+    readonly otherwise?: Otherwise;
+}
+export type StatementLike = string | Statement;
+export interface Change {
+    readonly table: string;
+    readonly key: string;
+}
+export declare function change(table: string, ...key: readonly (string | number | bigint)[]): Change;
+export interface ReadOperation<P extends Shape = Shape, R extends Shape = Shape, One extends boolean = boolean> {
+    readonly does: 'read';
+    readonly params: P;
+    readonly row: R;
+    readonly one: One;
+    readonly sql: Sql;
+    readonly maxRows: number;
+}
+export interface WriteOperation<P extends Shape = Shape, I extends Shape | undefined = Shape | undefined, R extends Shape = Shape, Outcome extends string = string> {
+    readonly does: 'write';
+    readonly params: P;
+    readonly items: I;
+    readonly row: R;
+    readonly guarded: boolean;
+    readonly statements: readonly Statement<Outcome>[];
+    readonly changes: ((params: never, items: never) => Change | readonly Change[]) | undefined;
+}
+export type Operation = ReadOperation | WriteOperation;
+export interface Kept<R> {
+    readonly outcome: 'kept';
+    readonly changed: number;
+    readonly rows: readonly R[];
+}
+export interface Refused<O extends string> {
+    readonly outcome: O;
+    readonly statement: number;
+}
+export interface WriteOptions<P extends Shape, I extends Shape | undefined, R extends Shape> {
+    readonly items?: I;
+    readonly returns?: R;
+    readonly changes?: (params: ValuesOf<P>, items: I extends Shape ? readonly ValuesOf<I>[] : readonly []) => Change | readonly Change[];
+}
+export declare const DEFAULT_MAX_ROWS = 10000;
+export declare function one<const P extends Shape, const R extends Shape>(params: P, row: R, sql: Sql): ReadOperation<P, R, true>;
+export declare function many<const P extends Shape, const R extends Shape>(params: P, row: R, sql: Sql, options?: {
+    readonly maxRows?: number;
+}): ReadOperation<P, R, false>;
+export declare function write<const P extends Shape, const I extends Shape | undefined = undefined, const R extends Shape = {}>(params: P, statements: readonly (string | Pick<Statement, 'sql' | 'each'>)[], options?: WriteOptions<P, I, R>): WriteOperation<P, I, R, never>;
+export declare function guarded<const P extends Shape, const S extends readonly StatementLike[], const I extends Shape | undefined = undefined, const R extends Shape = {}>(params: P, statements: S, options?: WriteOptions<P, I, R>): WriteOperation<P, I, R, 'conflict' | OtherwiseOf<S[number]>>;
+type OtherwiseOf<S> = S extends {
+    readonly otherwise: infer O extends string;
+} ? O : never;
+export declare function each(sql: Sql): {
+    readonly sql: Sql;
+    readonly each: true;
+};
+export interface Migration {
+    readonly version: number;
+    readonly name: string;
+    readonly up: readonly Sql[];
+}
+export interface StoreDefinition {
+    readonly name: string;
+    readonly migrations: readonly Migration[];
+    readonly operations: {
+        readonly [name: string]: Operation;
+    };
+}
+export type ParamsOf<O> = O extends ReadOperation<infer P> ? ValuesOf<P> : O extends WriteOperation<infer P> ? ValuesOf<P> : never;
+export type ResultOf<O> = O extends ReadOperation<Shape, infer R, infer One> ? One extends true ? ValuesOf<R> | undefined : readonly ValuesOf<R>[] : O extends WriteOperation<Shape, infer _I, infer R, infer Outcome> ? Kept<ValuesOf<R>> | RefusedOf<Outcome> : never;
+type RefusedOf<O extends string> = O extends string ? Refused<O> : never;
+type ArgumentsOf<O> = O extends WriteOperation<Shape, infer I> ? I extends Shape ? [params: ParamsOf<O>, items: readonly ValuesOf<I>[]] : [params: ParamsOf<O>] : [params: ParamsOf<O>];
+export type Store<D extends StoreDefinition> = {
+    readonly [K in keyof D['operations']]: (...args: ArgumentsOf<D['operations'][K]>) => Promise<ResultOf<D['operations'][K]>>;
+};
+export declare function defineStore<const D extends StoreDefinition>(definition: D): D;
+export declare function namesOf(shape: Shape): readonly string[];
+
+// src/world/clock.types.ts
+export interface Timer {
+    cancel(): void;
+}
+export interface Clock {
+    now(): Date;
+    wallMs(): number;
+    monoMs(): number;
+    after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer;
+    soon<T>(fn: (arg: T) => void, arg: T): void;
+}
+
+// src/world/log.types.ts
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = Readonly<Record<string, unknown>>;
+export interface Log {
+    enabled(level: LogLevel): boolean;
+    debug(message: string, fields?: LogFields): void;
+    info(message: string, fields?: LogFields): void;
+    warn(message: string, fields?: LogFields): void;
+    error(message: string, fields?: LogFields): void;
+    with(fields: LogFields): Log;
+}
+
+// src/world/random.types.ts
+export interface Random {
+    bytes(count: number): Uint8Array;
+    id(): string;
+    uuid(): string;
+    below(limit: number): number;
+}
+
+// src/xml/build.ts
+export type Child = Element | string | undefined | null;
+export type Attributes = Readonly<Record<string, string | undefined>>;
+export declare function x(name: string, ns: string, first?: Attributes | Child, ...rest: readonly Child[]): Element;
+
+// src/xml/element.types.ts
+export type Node = Element | string;
+export interface Attr {
+    readonly name: string;
+    readonly ns: string;
+    readonly value: string;
+}
+export interface ChildName {
+    readonly name: string;
+    readonly ns: string;
+}
+export interface Element {
+    readonly name: string;
+    readonly ns: string;
+    attr(name: string): string | undefined;
+    rawAttr(name: string): Octets | undefined;
+    attrNS(ns: string, name: string): string | undefined;
+    readonly attrs: readonly Attr[];
+    readonly lang: string | undefined;
+    readonly children: readonly Node[];
+    readonly elements: readonly Element[];
+    child(name: string | null, ns?: string): Element | undefined;
+    childrenNamed(name: string | null, ns?: string): readonly Element[];
+    readonly text: string;
+    childText(name: string, ns?: string): string | undefined;
+    hasChild(name: string, ns: string): boolean;
+    readonly childNames: readonly ChildName[];
+    readonly payload: Octets;
+    readonly size: number;
+    withAttrs(set: Readonly<Record<string, string | undefined>>): Element;
+    withChild(child: Element): Element;
+    withoutChildren(match: (child: ChildName, index: number) => boolean): Element;
+}
+
+// src/xml/octets.ts
+declare const octets: unique symbol;
+export type Octets = string & {
+    readonly [octets]: true;
+};
