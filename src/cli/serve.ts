@@ -79,39 +79,37 @@ function tellStart(server: Server, log: Log, settings: Settings, around: Surroun
   const listening = server.listening.map(({ protocol, tls, place }) => ({ protocol, tls, place: placeText(place) }))
   const hosts = server.hosts.map((host) => host.domain)
   const authority = server.authority?.file
-  const addAccount = `${commandOf(settings)} account add you@${hosts[0] ?? 'localhost'}`
+  const write = isText(settings, around)
+    ? (text: string) => around.terminal.out(text)
+    : // Whoever starts it by hand without a terminal is told too, beside the log.
+      (text: string) => around.terminal.err(text)
   if (!isText(settings, around)) {
-    const control = server.controlPath
     log.info('serving', {
       version: softwareVersion,
       hosts: hosts.slice(0, 20),
       hostCount: hosts.length,
       listening,
-      control,
-      makeAnAccount: addAccount,
-      clientsHaveToTrust: authority,
+      authority,
+      control: server.controlPath,
     })
-    return
   }
   const shown = hosts.length > 3 ? `${hosts.slice(0, 3).join(', ')} and ${hosts.length - 3} more` : hosts.join(', ')
   const lines = [`Ratatosk ${softwareVersion} serves ${shown}`, '']
   for (const { protocol, tls, place } of listening)
     lines.push(`  ${`${protocol} (${meanings[tls]})`.padEnd(24)}${place}`)
-  const advice = (label: string, text: string) => lines.push(`${label.padEnd(24)}${text}`)
-  lines.push('')
-  advice('Make an account:', addAccount)
-  if (authority !== undefined) advice('Clients have to trust:', authority)
-  advice('Stop:', `Ctrl-C, or ${commandOf(settings)} stop`)
-  lines.push('')
-  around.terminal.out(`${lines.join('\n')}\n`)
+  const called = commandOf(settings, around)
+  lines.push('', `Make an account:     ${called} account add you@${hosts[0] ?? 'localhost'}`)
+  if (authority !== undefined) lines.push(`Clients must trust:  ${authority}`)
+  lines.push(`Stop:                Ctrl-C, or ${called} stop`, '')
+  write(`${lines.join('\n')}\n`)
 }
 
 const meanings = { starttls: 'STARTTLS', direct: 'direct TLS', none: 'no TLS' } as const
 
 /** The command that finds this server again. */
-function commandOf({ file, dataDir }: Settings): string {
+function commandOf({ file, dataDir }: Settings, { variables }: Surroundings): string {
   const config = file === undefined || file === 'ratatosk.yaml' ? '' : ` --config ${file}`
-  return `ratatosk${config}${dataDir === undefined ? '' : ` --data-dir ${dataDir}`}`
+  return `${variables['RATATOSK_CALLED'] ?? 'ratatosk'}${config}${dataDir === undefined ? '' : ` --data-dir ${dataDir}`}`
 }
 
 /** Resolves when the server has ended, by a signal or by itself. */

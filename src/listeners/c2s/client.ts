@@ -7,6 +7,7 @@ import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
 import type { C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
+import { isAttempt } from '../../stream/c2s-sign-in.ts'
 import type { Connection } from '../../stream/connection.ts'
 import type { StreamEnd } from '../../stream/machine.types.ts'
 import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
@@ -150,7 +151,7 @@ export class C2sClient implements C2sDriver {
       mechanism: failure.mechanism,
       condition: failure.condition,
     })
-    const isHis = failure.condition !== 'temporary-auth-failure' && failure.condition !== 'aborted'
+    const isHis = failure.condition !== 'temporary-auth-failure' && isAttempt(failure)
     // The machine is in the middle of it: the stream ends after the client has its failure.
     if (isHis && this.#needs.admission.failed(address)) {
       this.#needs.clock.soon((client: C2sClient) => client.#machine?.close(tooManyFailures), this)
@@ -193,14 +194,24 @@ export class C2sClient implements C2sDriver {
   }
 
   ended(end: StreamEnd): void {
-    if (end.kind === 'error') this.#needs.core.metrics.counter(errorCounter(end.error), errorHelp).value++
+    if (end.kind === 'error') this.#tellError(end.error)
     const session = this.#session
     if (session === undefined) return
     const detail = end.kind === 'error' || end.kind === 'peer-error' ? end.error.code : end.kind
     session.linkEnded({ reason: end.kind === 'lost' ? 'lost' : end.kind === 'error' ? 'error' : 'closed', detail })
   }
 
+  #tellError(error: StreamError): void {
+    this.#needs.core.metrics.counter(errorCounter(error), errorHelp).value++
+    if (error.cause === undefined) return
+    this.#needs.log.error('a stream ended by a fault of ours', { code: error.code, error: error.cause })
+  }
+
   disconnected(): void {
+    if (this.#connection.discardedBytes > 0) {
+      // CVE-2011-0411: an attack, or a broken client.
+      this.#needs.core.metrics.counter('ratatosk_plaintext_discarded_total', discardedHelp).value++
+    }
     this.#machine = undefined
     this.#session = undefined
     this.#accepted.left()
@@ -208,6 +219,7 @@ export class C2sClient implements C2sDriver {
   }
 }
 
+const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
 const errorHelp = 'Streams that the server ended with this error'
 
 /** One counter a condition: there are 25 of them. */
