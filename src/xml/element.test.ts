@@ -4,8 +4,10 @@ import { test } from 'node:test'
 import { x } from './build.ts'
 import type { Element } from './element.types.ts'
 import { XmlError } from './errors.ts'
+import { defaultLimits } from './limits.ts'
 import { decode, encode } from './octets.ts'
 import { parseBytes, parseElement } from './parse.ts'
+import { Scanner } from './scanner.ts'
 import { endTag, serialise, startTag } from './serialise.ts'
 import { xml } from './template.ts'
 
@@ -201,4 +203,30 @@ test('the template escapes what is put in', () => {
   assert.equal(element.childText('body'), '<x/> & "\'\n')
   assert.equal(element.child('y', 'urn:y')?.text, 'é')
   assert.equal(element.text, '5')
+})
+
+test('a payload is found however its namespace is spelt, and wherever its prefix stands', () => {
+  const found: boolean[] = []
+  const scanner = new Scanner('stream', defaultLimits, {
+    streamOpen: () => undefined,
+    stanza: (element) => found.push(element.hasChild('delay', 'urn:xmpp:delay')),
+    streamClose: () => undefined,
+    fault: (fault) => assert.fail(fault.text),
+  })
+  const rows: readonly (readonly [string, boolean])[] = [
+    [`<message><body>urn:xmpp:delay</body></message>`, false],
+    [`<message><body>plain</body></message>`, false],
+    [`<message><delay xmlns='urn:xmpp:delay'/></message>`, true],
+    [`<message><delay xmlns='urn:xmpp:d&#101;lay'/></message>`, true],
+    [`<message xmlns:d='urn:xmpp:delay'><d:delay/></message>`, true],
+    [`<message><h:delay/></message>`, true],
+    [`<message><h:delay>&amp;</h:delay></message>`, true],
+    [`<message><x xmlns='urn:x'><delay xmlns='urn:xmpp:delay'/></x></message>`, false],
+  ]
+  const stream = `<stream:stream xmlns='${NS}' xmlns:stream='http://etherx.jabber.org/streams' xmlns:h='urn:xmpp:delay'>`
+  scanner.write(Buffer.from(stream + rows.map(([text]) => text).join('')))
+  assert.deepEqual(
+    found,
+    rows.map(([, expected]) => expected),
+  )
 })

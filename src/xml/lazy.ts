@@ -8,7 +8,7 @@ import type { Attr, ChildName, Element, Node } from './element.types.ts'
 import { unescapeAttr, unescapeText } from './escape.ts'
 import { nameOf, nsOf } from './intern.ts'
 import { NS_XML } from './ns.ts'
-import { ascii, type Octets } from './octets.ts'
+import { ascii, encode, type Octets } from './octets.ts'
 import {
   behindTag,
   declared,
@@ -194,6 +194,14 @@ export class LazyElement extends BaseElement implements Offsets {
     const nodes = isShallow ? readShallow(raw, tagEnd, bodyEnd, scope) : readDeep(raw, tagEnd, bodyEnd, scope)
     const built = new BuiltContent(nodes, ns)
     return (flags & RAW_PAYLOAD) === 0 ? built : new RawContent(raw, tagEnd, bodyEnd, ns, scope, flags, built)
+  }
+
+  /** Asked of every stanza by whoever watches for a payload: a namespace that no byte spells or escapes is no child's. */
+  override hasChild(name: string, ns: string): boolean {
+    if (this.#names === undefined && ns !== this.ns && (this.flags & RAW) === RAW) {
+      if (!this.raw.includes(encode(ns)) && !this.raw.includes('&')) return false
+    }
+    return super.hasChild(name, ns)
   }
 
   override get childNames(): readonly ChildName[] {
