@@ -99,8 +99,15 @@ class TransportStream extends Duplex {
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#transport.write(fromBytes(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk))
-    if (this.#transport.queuedBytes > writeAhead) this.#blocked = () => done()
-    else done()
+    if (this.#transport.queuedBytes <= writeAhead) {
+      done()
+      return
+    }
+    this.#blocked = () => done()
+    // The kernel may take all at the turn's end; then nothing was left over, and nobody is told that it drained.
+    setImmediate(() => {
+      if (this.#transport.queuedBytes <= writeAhead) this.#drained()
+    })
   }
 
   override _final(done: (error?: Error | null) => void): void {
