@@ -6,7 +6,7 @@ import type { Log, LogFields } from '../world/log.types.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
-import { parseElement } from '../xml/parse.ts'
+import { parseElement, parseOctets } from '../xml/parse.ts'
 import type { AccountDirectory } from './accounts.ts'
 import { Core } from './core.ts'
 import { type CoreLimits, defaultCoreLimits } from './limits.ts'
@@ -103,7 +103,7 @@ export class FakeLink implements SessionLink {
   }
   /** What came since the last call. */
   take(): Element[] {
-    return this.written.splice(0).map((bytes) => parseElement(withNs(bytes)))
+    return this.written.splice(0).map((bytes) => parseOctets(withNs(bytes) as Octets))
   }
 }
 

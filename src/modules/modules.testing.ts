@@ -106,6 +106,10 @@ class StepClock implements Clock {
     for (const run of due) run()
     return due.length > 0
   }
+  /** Timers that wait. */
+  get timers(): number {
+    return this.#timers.length
+  }
   advance(ms: number): void {
     this.#ms += ms
     const due = this.#timers.filter((timer) => timer.at <= this.#ms).sort((a, b) => a.at - b.at)
@@ -266,7 +270,7 @@ export class House {
 }
 
 /** Options as the configuration would check and complete them. */
-function optionsOf(definition: ModuleDefinition, given: Readonly<Record<string, unknown>>): unknown {
+export function optionsOf(definition: ModuleDefinition, given: Readonly<Record<string, unknown>>): unknown {
   const report = new Report('')
   const options = readFields(definition.options ?? {}, inputOf(given) as MapInput, plainReading(report))
   if (options === undefined) throw new Error(`the options of ${definition.name} are wrong`)

@@ -33,7 +33,8 @@ interface Mailbox {
   /** Messages on their way into the store now, and ever. */
   adding: number
   added: number
-  idle: (() => void)[]
+  /** Told when one of them has ended. */
+  waiting: (() => void)[]
   /** The last hand-over. */
   handOver: Promise<void> | undefined
 }
@@ -94,7 +95,7 @@ export class Mailboxes {
       return refuse(errorStore)
     } finally {
       box.adding--
-      if (box.adding === 0) for (const tell of box.idle.splice(0)) tell()
+      for (const tell of box.waiting.splice(0)) tell()
       // Somebody may have come, and found nothing, while the message was on its way.
       this.#handOverToSomebody(box)
       this.#tidy(box)
@@ -136,7 +137,7 @@ export class Mailboxes {
       }
       if (last > 0) await this.#store.removeUpTo({ ...account, seq: last })
       if (rows.length > 0) continue
-      if (box.adding > 0) await new Promise<void>((resolve) => box.idle.push(resolve))
+      if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
       else if (box.added === added) {
         // At this very moment nothing is before the next message; a moment later something could be.
         session.takesMessages = true
@@ -189,7 +190,7 @@ export class Mailboxes {
     const key = `${host.domain}\0${local}`
     let found = this.#boxes.get(key)
     if (found === undefined) {
-      found = { host, local, adding: 0, added: 0, idle: [], handOver: undefined }
+      found = { host, local, adding: 0, added: 0, waiting: [], handOver: undefined }
       this.#boxes.set(key, found)
     }
     return found
