@@ -82,6 +82,37 @@ export default [
     wire.closes()
   }),
 
+  // Seen of slixmpp 1.8.3: tls-unique on TLS 1.3, then `y` for the mechanisms without -PLUS (RFC 5802 section 6).
+  play('a client that knows other channel bindings only comes to PLAIN', { cast }, async (_, stage) => {
+    const wire = await stage.wire('direct')
+    await wire.secures({ servername: 'localhost', alpn: [], ca: stage.ca, verify: true })
+    wire.says(header('localhost'))
+    await wire.hears(/<\/stream:features>/)
+    const auth = (mechanism: string, text: string) =>
+      wire.says(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>${btoa(text)}</auth>`)
+    const hashes = ['SHA-512', 'SHA-256', 'SHA-1']
+    for (const hash of hashes) auth(`SCRAM-${hash}-PLUS`, 'p=tls-unique,,n=romeo,r=0698')
+    for (const hash of hashes) auth(`SCRAM-${hash}`, 'y,,n=romeo,r=0698')
+    for (let n = 0; n < 6; n++) await wire.hears(/<not-authorized\/>/)
+    auth('PLAIN', '\0romeo\0the password of romeo')
+    await wire.hears(/<success /)
+    wire.closes()
+  }),
+
+  play('guesses at a password come to an end (section 6.4.5)', { cast }, async (_, stage) => {
+    const wire = await stage.wire('direct')
+    await wire.secures({ servername: 'localhost', alpn: [], ca: stage.ca, verify: true })
+    wire.says(header('localhost'))
+    await wire.hears(/<\/stream:features>/)
+    const plain = `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${btoa('\0romeo\0guess')}</auth>`
+    for (let n = 0; n < 3; n++) {
+      wire.says(plain)
+      await wire.hears(/<not-authorized\/>/)
+    }
+    await wire.hears(/<policy-violation /)
+    await wire.isClosed()
+  }),
+
   play('a wrong password and an unknown name are refused alike', { cast }, async ({ romeo }) => {
     await romeo.isRefused('not-authorized', { password: 'the password of juliet' })
     await romeo.isRefused('not-authorized', { as: 'paris@localhost' })

@@ -10,7 +10,10 @@ import { type Element, escapeAttr, NS_CLIENT, parseElement, x } from '../../src/
 
 /** Values are escaped; white space between elements is for the eye only. The default namespace is `jabber:client`. */
 export function xml(parts: TemplateStringsArray, ...values: readonly (string | { toString(): string })[]): Element {
-  const text = parts.reduce((all, part, i) => all + part + (i < values.length ? escapeAttr(String(values[i])) : ''), '')
+  const text = parts.reduce(
+    (all, part, i) => all + part + (i < values.length ? escapeAttr(String(values[i])).replaceAll('>', '&gt;') : ''),
+    '',
+  )
   const wrapped = parseElement(`<play xmlns='${NS_CLIENT}'>${text}</play>`)
   const [first, ...rest] = wrapped.elements
   if (first === undefined || rest.length > 0) throw new Error(`one element is needed: ${text}`)

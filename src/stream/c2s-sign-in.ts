@@ -23,6 +23,19 @@ type State =
 
 const waiting: State = { kind: 'waiting' }
 
+/** Failures before any password was tried. */
+const noAttempts: ReadonlySet<string> = new Set([
+  // Clients that know other channel bindings than ours, and no XEP-0440, go through all -PLUS mechanisms, then through
+  // those without (slixmpp up to 1.8.4 binds to tls-unique even on TLS 1.3), before they come to one that works.
+  'RTK_SASL_BINDING_TYPE',
+  'RTK_SASL_DOWNGRADE',
+])
+
+/** Whether a failure counts as an attempt at a password. What does not is bounded by `negotiation_elements`. */
+export function isAttempt({ condition, code }: Pick<SaslFailure, 'code' | 'condition'>): boolean {
+  return condition !== 'aborted' && !noAttempts.has(code)
+}
+
 export class SignIn {
   readonly #whole: C2sWhole
   readonly #host: StreamHost
@@ -119,8 +132,7 @@ export class SignIn {
     const { condition, code } = failure
     driver.signInFailed({ host: this.#host, username, mechanism: exchange?.mechanism ?? '', condition, code })
     effects.send(failureElement(failure))
-    // An abort is no attempt at a password; `negotiation_elements` bounds those.
-    if (condition === 'aborted') return
+    if (!isAttempt(failure)) return
     this.#failures++
     // Section 6.4.5.
     if (this.#failures > limits.saslRetries) this.#whole.close(c2sErrors.saslRetries)

@@ -1,0 +1,87 @@
+"""A slixmpp client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
+
+Arguments: JID, password, port, 'starttls' or 'direct', file of trusted roots.
+"""
+import asyncio
+import json
+import sys
+
+import slixmpp
+
+account, password, port, tls, roots = sys.argv[1:6]
+
+
+def tell(event, **more):
+    line = {"event": event, **{name: str(value) for name, value in more.items()}}
+    print(json.dumps(line, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+client = slixmpp.ClientXMPP(account, password)
+client.ca_certs = roots
+# It looks up a port for the name otherwise, whatever `connect` says.
+client.default_port = int(port)
+client.roster.auto_authorize = None
+client.roster.auto_subscribe = False
+
+
+async def online(_):
+    roster = await client.get_roster()
+    items = {str(item["jid"]): item["subscription"] for item in roster["roster"]}
+    client.send_presence()
+    tell("online", jid=client.boundjid.full, mechanism=client["feature_mechanisms"].mech.name,
+         roster=json.dumps(items, ensure_ascii=False, separators=(",", ":")))
+
+
+def failed(why):
+    tell("failed", why=why)
+    sys.exit(1)
+
+
+def presence(stanza):
+    if stanza["from"].bare != client.boundjid.bare:
+        tell("presence", **{"from": stanza["from"]}, type=stanza["type"], status=stanza["status"])
+
+
+def asked(kind):
+    return lambda stanza: tell(kind, **{"from": stanza["from"]})
+
+
+client.add_event_handler("session_start", online)
+client.add_event_handler("message", lambda m: tell("message", **{"from": m["from"]}, type=m["type"], body=m["body"]))
+client.add_event_handler("presence_available", presence)
+client.add_event_handler("presence_unavailable", presence)
+for name in ("subscribe", "subscribed"):
+    client.add_event_handler(f"presence_{name}", asked(name))
+client.add_event_handler("roster_update", lambda iq: iq["type"] == "set" and [
+    tell("pushed", jid=jid, subscription=item["subscription"]) for jid, item in iq["roster"]["items"].items()])
+client.add_event_handler("ssl_invalid_chain", lambda error: failed(f"certificate: {error}"))
+client.add_event_handler("ssl_invalid_cert", lambda _: failed("certificate: not for this name"))
+client.add_event_handler("connection_failed", lambda error: failed(f"connection: {error!r}"))
+client.add_event_handler("failed_all_auth", lambda _: failed("sign-in"))
+
+
+def obey(line):
+    order = json.loads(line)
+    do, to = order["do"], order.get("to")
+    if do == "say":
+        client.send_message(mto=to, mbody=order["body"], mtype="chat")
+    elif do == "presence":
+        client.send_presence(pstatus=order["status"])
+    elif do == "leave":
+        client.disconnect()
+    else:
+        client.send_presence_subscription(pto=to, ptype=do)
+
+
+async def listen():
+    reader = asyncio.StreamReader()
+    await client.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        obey(line)
+
+
+# The loop itself keeps no strong reference to its tasks.
+listening = client.loop.create_task(listen())
+client.connect(("localhost", int(port)), use_ssl=tls == "direct", force_starttls=tls == "starttls")
+client.loop.run_until_complete(client.disconnected)
+tell("offline")

@@ -1,0 +1,63 @@
+/**
+ * An @xmpp/client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
+ * Arguments: JID, password, port, 'starttls' or 'direct'. Trusted roots come with NODE_EXTRA_CA_CERTS.
+ */
+import { createInterface } from 'node:readline'
+import { client, jid, xml } from '@xmpp/client'
+
+const [account, password, port, tls] = process.argv.slice(2)
+const { local, domain, resource } = jid(account)
+
+function tell(event, more = {}) {
+  console.log(JSON.stringify({ event, ...more }))
+}
+
+const xmpp = client({
+  service: `${tls === 'direct' ? 'xmpps' : 'xmpp'}://localhost:${port}`,
+  domain,
+  username: local,
+  password,
+  resource,
+})
+xmpp.reconnect.stop()
+let mechanism = ''
+
+xmpp.on('error', (error) => {
+  tell('failed', { why: `${error.code ?? error.name}: ${error.message}` })
+  process.exit(1)
+})
+xmpp.on('send', (el) => {
+  if (el.is('auth')) mechanism = el.attrs.mechanism
+})
+xmpp.on('online', async (address) => {
+  const answer = await xmpp.iqCaller.request(xml('iq', { type: 'get' }, xml('query', 'jabber:iq:roster')))
+  const items = answer.getChild('query').getChildren('item')
+  const roster = JSON.stringify(Object.fromEntries(items.map(({ attrs }) => [attrs.jid, attrs.subscription])))
+  await xmpp.send(xml('presence'))
+  tell('online', { jid: String(address), mechanism, roster })
+})
+xmpp.on('stanza', (stanza) => {
+  const { from, type } = stanza.attrs
+  if (stanza.is('message')) tell('message', { from, type, body: stanza.getChildText('body') })
+  else if (stanza.is('presence') && jid(from).bare().toString() !== jid(account).bare().toString()) {
+    if (type === undefined || type === 'unavailable') {
+      tell('presence', { from, type: type ?? 'available', status: stanza.getChildText('status') ?? '' })
+    } else tell(type, { from })
+  } else if (stanza.is('iq') && type === 'set' && stanza.getChild('query', 'jabber:iq:roster')) {
+    const { attrs } = stanza.getChild('query').getChild('item')
+    tell('pushed', { jid: attrs.jid, subscription: attrs.subscription })
+  }
+})
+
+createInterface({ input: process.stdin }).on('line', async (line) => {
+  const { do: deed, to, body, status } = JSON.parse(line)
+  if (deed === 'say') await xmpp.send(xml('message', { to, type: 'chat' }, xml('body', {}, body)))
+  else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
+  else if (deed === 'leave') {
+    await xmpp.stop()
+    tell('offline')
+    process.exit(0)
+  } else await xmpp.send(xml('presence', { to, type: deed }))
+})
+
+xmpp.start().catch(() => {})

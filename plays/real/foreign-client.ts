@@ -1,0 +1,70 @@
+/** Foreign clients behind one protocol: orders and events in lines of JSON (plays/real/clients). */
+import { root } from '../../tools/lib/repository.ts'
+import type { Foreign, Place } from '../../tools/real/foreign.ts'
+import { program } from '../../tools/real/programs.ts'
+import type { Started } from './started.ts'
+
+export type Kind = 'slixmpp' | 'xmpp-js'
+
+/** Types of TLS that both can. */
+export type How = 'starttls' | 'direct'
+
+export interface Online {
+  readonly jid: string
+  readonly mechanism: string
+  readonly roster: Readonly<Record<string, string>>
+}
+
+export class ForeignClient {
+  readonly process: Foreign
+  jid = ''
+
+  private constructor(running: Foreign) {
+    this.process = running
+  }
+
+  static start(kind: Kind, place: Place, server: Started, as: string, how: How, ca: string): ForeignClient {
+    const account = as.split('@')[0] ?? ''
+    const args = [as, `the password of ${account}`, String(server.ports[how]), how]
+    const clients = `${root}/plays/real/clients`
+    if (kind === 'slixmpp') {
+      return new ForeignClient(place.start(program('slixmpp'), [`${clients}/slixmpp_client.py`, ...args, ca]))
+    }
+    // Roots of the system do not count for it, as for slixmpp: only this one.
+    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args]
+    return new ForeignClient(place.start(`${root}/bin/node`, node, { NODE_EXTRA_CA_CERTS: ca }))
+  }
+
+  /** Signs in, asks for the roster and sends presence. */
+  async comesOnline(): Promise<Online> {
+    const [, text] = await this.process.says(/^(\{"event":"online".*\})$/m)
+    const { jid, mechanism, roster } = JSON.parse(text ?? '')
+    this.jid = jid
+    return { jid, mechanism, roster: JSON.parse(roster) }
+  }
+
+  /** Why it would not go on. */
+  async refuses(): Promise<string> {
+    const [, text] = await this.process.says(/^(\{"event":"failed".*\})$/m)
+    return JSON.parse(text ?? '').why
+  }
+
+  does(deed: string, more: Readonly<Record<string, string>> = {}): void {
+    this.process.send(`${JSON.stringify({ do: deed, ...more })}\n`)
+  }
+
+  says(to: string, body: string): void {
+    this.does('say', { to, body })
+  }
+
+  /** It reported exactly this. */
+  async hears(event: string, more: Readonly<Record<string, string>>): Promise<void> {
+    const line = JSON.stringify({ event, ...more }).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+    await this.process.says(new RegExp(`^${line}$`, 'm'))
+  }
+
+  async leaves(): Promise<void> {
+    this.does('leave')
+    await this.process.says(/^\{"event":"offline"\}$/m)
+  }
+}
