@@ -416,7 +416,9 @@ describe('SM-07: the recipient dies between lookup and delivery', () => {
     const { juliet, actors, kept } = await scene({ high: 5, low: 0 })
     dying(actors['high'] as Actor)
     juliet.send(`<message to='${romeo}' type='chat' id='m1'><body>hi</body></message>`)
-    assert.equal((await actors['low']?.drain())?.filter((el) => el.name === 'message').length, 1)
+    const came = (await actors['low']?.drain())?.filter((el) => el.name === 'message')
+    assert.equal(came?.length, 1)
+    assert.equal(came?.[0]?.hasChild('delay', 'urn:xmpp:delay'), false, 'not by way of the store')
     assert.equal((await kept()).length, 0)
   })
 

@@ -190,6 +190,26 @@ describe('the hand-over', () => {
     }
   })
 
+  it('a message kept during the hand-over to one who dies then goes to the other who is there', async () => {
+    const house = await House.build()
+    const b = await arrive(house, 'b', 0)
+    await b.drain()
+    const juliet = house.actor('juliet@capulet.com/b')
+    const a = await arrive(house, 'a', 5)
+    for (let i = 0; i < 50 && a.session.takesMessages; i++) {
+      await Promise.resolve()
+      house.clock.step()
+    }
+    juliet.send(chat(1))
+    for (let i = 0; i < 500 && house.core.metrics.value('ratatosk_offline_kept_total') === 0; i++) {
+      await Promise.resolve()
+      if (i % 20 === 0) house.clock.step()
+    }
+    a.drop()
+    assert.deepEqual(await ids(a), [])
+    assert.deepEqual(await ids(b), ['1'])
+  })
+
   it('stops when the resource is no longer available', async () => {
     const house = await House.build()
     const juliet = house.actor('juliet@capulet.com/b')

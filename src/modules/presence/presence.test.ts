@@ -182,6 +182,20 @@ describe('who leaves while the store is slow', () => {
     assert.equal(house.core.metrics.value('ratatosk_presence_departures_waiting'), 0)
   })
 
+  it('a successor does not wait for the next attempt, and shows himself only after it', async () => {
+    const { house, juliet, one } = await scene()
+    const slow = slowRoster(house)
+    one.drop()
+    while (house.core.metrics.value('ratatosk_presence_departures_delayed_total') === 0) await house.pass(1000)
+    slow.go()
+    await house.settle()
+    assert.deepEqual(await briefs(juliet), [], 'the next attempt is not due')
+    house.actor(`${me}/one`).send('<presence/>')
+    assert.deepEqual(await briefs(juliet), [`presence/unavailable ${me}/one`, `presence ${me}/one`])
+    for (let i = 0; i < 3; i++) await house.pass(5_000)
+    assert.deepEqual(await briefs(juliet), [])
+  })
+
   it('who becomes available meanwhile gets an error in the end, and is not available', async () => {
     const { house } = await scene()
     slowRoster(house)
