@@ -58,9 +58,10 @@ export default [
   }),
 
   // Section 8.5.3.2.1: a chat to a resource that left goes on as if to the account; other types come back.
-  play('a message to a resource that is gone', { cast: twoJuliets }, async ({ romeo, juliet, phone }) => {
+  play('a message to a resource that is gone', { cast: twoJuliets }, async ({ romeo, juliet, phone }, stage) => {
     await romeo.connects()
     await phone.comesOnline()
+    await stage.settles()
     romeo.sends(xml`<message to='${juliet.full}' type='chat'><body>Art thou gone?</body></message>`)
     await phone.receives(
       xml`<message from='${romeo.full}' to='${juliet.full}' type='chat'><body>Art thou gone?</body></message>`,

@@ -22,6 +22,8 @@ export default [
         </message>`,
       )
     }
+    // Until the hand-over has ended, what comes joins it.
+    await stage.settles()
     romeo.sends(xml`<message to='${juliet.bare}' type='chat'><body>live</body></message>`)
     await juliet.receives(xml`<message from='${romeo.full}' type='chat'><body>live</body></message>`)
   }),
