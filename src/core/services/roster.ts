@@ -60,10 +60,15 @@ export interface SubscriptionChange {
   readonly contact: Jid
 }
 
+export interface SubscriptionGrant extends SubscriptionChange {
+  /** Settled when `subscribed` has reached a contact here; presence goes behind it. Undefined: it has left already. */
+  readonly sent: Promise<void> | undefined
+}
+
 declare module '../hooks.ts' {
   interface Hooks {
-    /** The contact may see the account's presence from now on; `subscribed` has been sent. */
-    'roster:granted': Notice<SubscriptionChange>
+    /** The contact may see the account's presence from now on; `subscribed` is on its way. */
+    'roster:granted': Notice<SubscriptionGrant>
     /** The contact may no longer see it; told before `unsubscribed` is sent (RFC 6121 section 3.2.2). */
     'roster:revoked': Notice<SubscriptionChange>
   }

@@ -14,6 +14,7 @@ import type { Timer } from '../../world/clock.types.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { DirectedPresence } from './directed.ts'
+import type { Grants } from './grants.ts'
 import { unreached, watchers, withItems } from './sight.ts'
 
 export const unavailable: Element = x('presence', NS_CLIENT, { type: 'unavailable' })
@@ -36,14 +37,22 @@ export class Departures {
   readonly #ctx: DepartureContext
   readonly #roster: RosterService
   readonly #directed: DirectedPresence
+  readonly #grants: Grants
   readonly #delayed: Counter
   /** By account; an account that waits for nothing has no entry. */
   readonly #waiting = new Map<string, Departure[]>()
 
-  constructor(ctx: DepartureContext, roster: RosterService, directed: DirectedPresence, delayed: Counter) {
+  constructor(
+    ctx: DepartureContext,
+    roster: RosterService,
+    directed: DirectedPresence,
+    grants: Grants,
+    delayed: Counter,
+  ) {
     this.#ctx = ctx
     this.#roster = roster
     this.#directed = directed
+    this.#grants = grants
     this.#delayed = delayed
   }
 
@@ -60,7 +69,9 @@ export class Departures {
   /** An available session takes itself back. */
   leave(session: Session, el: Element, items: RosterItems): Promise<void> | undefined {
     const own = this.#ctx.sessions.ofAccount(session.host.domain, session.jid.local)
-    const told = [...watchers(items), ...own.filter((other) => other.isAvailable).map((other) => other.jid)]
+    const unseen = this.#grants.takeAll(session)
+    const told = watchers(items).filter((contact) => !unseen.has(contact.toString()))
+    for (const other of own) if (other.isAvailable) told.push(other.jid)
     return broadcast(this.#ctx, el, session.jid, this.#all(session.jid, told, this.#directed.takeAll(session)))
   }
 
@@ -71,11 +82,13 @@ export class Departures {
 
   /** An available session has ended. */
   ended(session: Session): void {
+    const changed: Departure['changed'] = new Map()
+    for (const [key, contact] of this.#grants.takeAll(session)) changed.set(key, { contact, hadSeen: false })
     const departure: Departure = {
       jid: session.jid,
       host: session.host,
       directed: this.#directed.takeAll(session),
-      changed: new Map(),
+      changed,
       timer: undefined,
     }
     const key = session.jid.bare.toString()

@@ -8,6 +8,7 @@ import { keepStanza } from '../../stanza/keep.ts'
 import { presencePriority } from '../../stanza/stanza.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { broadcast, type Departures } from './departures.ts'
+import type { Grants } from './grants.ts'
 import type { Greeting } from './greeting.ts'
 import { availableOf, watchers, withItems } from './sight.ts'
 
@@ -20,16 +21,24 @@ export class OwnPresence {
   readonly #roster: RosterService
   readonly #departures: Departures
   readonly #greeting: Greeting
+  readonly #grants: Grants
   /** Counts a session's broadcasts: one that waited so long that a later one came must not undo it. */
   readonly #turn: Slot<number>
   /** Hand-overs under way. */
   readonly #handOvers: Slot<number>
 
-  constructor(ctx: OwnPresenceContext, roster: RosterService, departures: Departures, greeting: Greeting) {
+  constructor(
+    ctx: OwnPresenceContext,
+    roster: RosterService,
+    departures: Departures,
+    greeting: Greeting,
+    grants: Grants,
+  ) {
     this.#ctx = ctx
     this.#roster = roster
     this.#departures = departures
     this.#greeting = greeting
+    this.#grants = grants
     this.#turn = ctx.slot('turn', () => 0)
     this.#handOvers = ctx.slot('hand-overs', () => 0)
   }
@@ -62,6 +71,7 @@ export class OwnPresence {
     if (becameReady) session.takesMessages = false
     const own = availableOf(this.#ctx.sessions, session.host.domain, session.jid.local)
     const sent = broadcast(this.#ctx, el, session.jid, [...watchers(items), ...own.map((other) => other.jid)])
+    this.#grants.takeAll(session)
     if (isInitial) this.#greeting.greet(session, items)
     if (becameReady) this.#ready(session)
     return sent

@@ -13,10 +13,11 @@ import { StanzaError } from '../../stanza/error.ts'
 import { presenceType } from '../../stanza/stanza.ts'
 import { Departures, unavailable } from './departures.ts'
 import { DirectedPresence } from './directed.ts'
+import { Grants } from './grants.ts'
 import { Greeting } from './greeting.ts'
 import { OwnPresence } from './own.ts'
 import { Probes } from './probes.ts'
-import { sees, unreached, withItems } from './sight.ts'
+import { availableOf, sees, unreached, withItems } from './sight.ts'
 
 const errorDirected = new StanzaError('RTK_PRESENCE_DIRECTED_MAX', 'resource-constraint', {
   text: 'presence was sent to too many addresses',
@@ -47,10 +48,12 @@ export default defineModule({
     const { options, services, sessions } = ctx
     const { roster } = services
     const directed = new DirectedPresence(ctx)
+    const grants = new Grants()
     const departures = new Departures(
       ctx,
       roster,
       directed,
+      grants,
       ctx.counter('departures_delayed', 'Attempts to tell contacts of a session that ended which the store failed'),
     )
     const greeting = new Greeting(
@@ -58,7 +61,7 @@ export default defineModule({
       roster,
       ctx.counter('greetings_incomplete', 'New resources that could not be told of all their contacts'),
     )
-    const own = new OwnPresence(ctx, roster, departures, greeting)
+    const own = new OwnPresence(ctx, roster, departures, greeting, grants)
     const probes = new Probes(ctx, roster, directed)
     ctx.gauge(
       'departures_waiting',
@@ -124,15 +127,17 @@ export default defineModule({
     )
 
     // Section 3.1.5: the new subscriber gets the presence of each resource.
-    ctx.on('roster:granted', ({ host, local, contact }) => {
+    ctx.on('roster:granted', ({ host, local, contact, sent }) => {
       departures.sightChanged(ctx.accountJid(host, local), contact, false)
-      const groups: FanOutGroup[] = []
-      for (const session of sessions.ofAccount(host.domain, local)) {
-        if (session.presence !== undefined) {
-          groups.push({ el: session.presence, from: session.jid, recipients: [contact] })
+      grants.granted(availableOf(sessions, host.domain, local), contact, sent, (shown) => {
+        const groups: FanOutGroup[] = []
+        for (const session of shown) {
+          if (session.presence !== undefined) {
+            groups.push({ el: session.presence, from: session.jid, recipients: [contact] })
+          }
         }
-      }
-      if (groups.length > 0) ctx.fanOut(groups)
+        if (groups.length > 0) ctx.fanOut(groups)
+      })
     })
 
     // Sections 3.2.2 and 3.3.3: he who may no longer see them sees the resources leave; so does who was told directly.
@@ -142,7 +147,9 @@ export default defineModule({
       for (const session of sessions.ofAccount(host.domain, local)) {
         if (!session.isAvailable) continue
         const told = directed.takeOf(session, contact)
-        const recipients = [contact, ...unreached(sessions, told, [contact])]
+        const recipients = grants.forget(session, contact)
+          ? unreached(sessions, told, [])
+          : [contact, ...unreached(sessions, told, [contact])]
         groups.push({ el: unavailable, from: session.jid, recipients })
       }
       if (groups.length > 0) ctx.fanOut(groups)

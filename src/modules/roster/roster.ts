@@ -88,7 +88,7 @@ function service(
       const has = hasFrom(item.subscription)
       if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
       if (had && !has) ctx.tell('roster:revoked', { host, local, contact })
-      if (!had && has) ctx.tell('roster:granted', { host, local, contact })
+      if (!had && has) ctx.tell('roster:granted', { host, local, contact, sent: undefined })
     },
     async remove(host, local, contact) {
       await removeItem(ctx, book, pushes, host, local, contact)

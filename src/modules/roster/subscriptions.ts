@@ -81,8 +81,8 @@ async function sent(
   const routed = isRouted ? ctx.send(packet.el, session.jid.bare, contact) : undefined
   // Before any waiting: pushes are in order of modification (section 2.6.3).
   if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
+  if (change === 'granted') ctx.tell('roster:granted', { host, local, contact, sent: routed })
   await routed
-  if (change === 'granted') ctx.tell('roster:granted', { host, local, contact })
   return verdictKept
 }
 
@@ -122,8 +122,8 @@ async function received(
   } else {
     const replied = ctx.send(answer(packet, 'subscribed'), account, contact)
     push()
+    if (change === 'granted') ctx.tell('roster:granted', { host, local, contact, sent: replied })
     await replied
-    if (change === 'granted') ctx.tell('roster:granted', { host, local, contact })
   }
   return outcome.deliver ? verdictHanded : drop('RTK_SUBSCRIPTION_NO_CHANGE')
 }
