@@ -23,7 +23,7 @@ export default [
       )
     }
     // Until the hand-over has ended, what comes joins it.
-    await stage.settles()
+    while (stage.server.core.sessions.find(juliet.jid)?.takesMessages === false) await stage.settles()
     romeo.sends(xml`<message to='${juliet.bare}' type='chat'><body>live</body></message>`)
     await juliet.receives(xml`<message from='${romeo.full}' type='chat'><body>live</body></message>`)
   }),
