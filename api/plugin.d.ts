@@ -737,9 +737,12 @@ export interface SubscriptionChange {
     readonly local: string;
     readonly contact: Jid;
 }
+export interface SubscriptionGrant extends SubscriptionChange {
+    readonly sent: Promise<void> | undefined;
+}
 declare module '../hooks.ts' {
     interface Hooks {
-        'roster:granted': Notice<SubscriptionChange>;
+        'roster:granted': Notice<SubscriptionGrant>;
         'roster:revoked': Notice<SubscriptionChange>;
     }
 }
