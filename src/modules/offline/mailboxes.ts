@@ -27,6 +27,12 @@ const errorFull = new StanzaError('RTK_OFFLINE_MESSAGES_MAX', 'service-unavailab
 const errorStore = new StanzaError('RTK_OFFLINE_STORE', 'service-unavailable', { type: 'wait' })
 
 /** What is under way for one account. */
+interface Kept {
+  readonly stanza: Octets
+  readonly received: number
+  readonly seq: number
+}
+
 interface Mailbox {
   readonly host: Host
   readonly local: string
@@ -37,6 +43,8 @@ interface Mailbox {
   waiting: (() => void)[]
   /** The last hand-over. */
   handOver: Promise<void> | undefined
+  /** Messages that came while a hand-over was under way. */
+  readonly live: Set<Octets>
 }
 
 export interface MailboxCounters {
@@ -75,12 +83,15 @@ export class Mailboxes {
     const box = this.#box(host, local)
     box.adding++
     box.added++
+    const stanza = stanzaBytes(el)
+    // Somebody is there and is being handed what is older: this one only queues behind it, and is not late.
+    if (box.handOver !== undefined) box.live.add(stanza)
     try {
       const result = await this.#store.add({
         host: host.domain,
         local,
         received: this.#ctx.clock.wallMs(),
-        stanza: stanzaBytes(el),
+        stanza,
         max: this.#messagesMax(),
       })
       if (result.outcome !== 'kept') {
@@ -132,7 +143,7 @@ export class Mailboxes {
       if (!isReady(session)) return
       let last = 0
       for (const row of rows) {
-        if (!isReady(session) || !this.#hand(session, row)) break
+        if (!isReady(session) || !this.#hand(session, row, box)) break
         last = row.seq
       }
       if (last > 0) await this.#store.removeUpTo({ ...account, seq: last })
@@ -147,7 +158,7 @@ export class Mailboxes {
   }
 
   /** False when the session did not take it. */
-  #hand(session: Session, row: { readonly stanza: Octets; readonly received: number; readonly seq: number }): boolean {
+  #hand(session: Session, row: Kept, box: Mailbox): boolean {
     const el = readMessage(row.stanza)
     if (el === undefined) {
       this.#ctx.log.error('a kept message cannot be read and is left out', {
@@ -160,7 +171,8 @@ export class Mailboxes {
     const from = parseJid(el.attr('from') ?? '')
     const to = parseJid(el.attr('to') ?? '')
     if (from === undefined || to === undefined) return true
-    const noted = withDelay(el, session.host.jid, new Date(row.received), 'Offline Storage')
+    const isLive = box.live.delete(row.stanza)
+    const noted = isLive ? el : withDelay(el, session.host.jid, new Date(row.received), 'Offline Storage')
     if (!session.deliverFrom(noted, from, to)) return false
     this.#counters.handed.value++
     return true
@@ -190,7 +202,7 @@ export class Mailboxes {
     const key = `${host.domain}\0${local}`
     let found = this.#boxes.get(key)
     if (found === undefined) {
-      found = { host, local, adding: 0, added: 0, waiting: [], handOver: undefined }
+      found = { host, local, adding: 0, added: 0, waiting: [], live: new Set(), handOver: undefined }
       this.#boxes.set(key, found)
     }
     return found

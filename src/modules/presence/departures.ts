@@ -69,7 +69,7 @@ export class Departures {
   /** An available session takes itself back. */
   leave(session: Session, el: Element, items: RosterItems): Promise<void> | undefined {
     const own = this.#ctx.sessions.ofAccount(session.host.domain, session.jid.local)
-    const unseen = this.#grants.takeAll(session)
+    const unseen = this.#grants.left(session)
     const told = watchers(items).filter((contact) => !unseen.has(contact.toString()))
     for (const other of own) if (other.isAvailable) told.push(other.jid)
     return broadcast(this.#ctx, el, session.jid, this.#all(session.jid, told, this.#directed.takeAll(session)))
@@ -83,7 +83,7 @@ export class Departures {
   /** An available session has ended. */
   ended(session: Session): void {
     const changed: Departure['changed'] = new Map()
-    for (const [key, contact] of this.#grants.takeAll(session)) changed.set(key, { contact, hadSeen: false })
+    for (const [key, contact] of this.#grants.left(session)) changed.set(key, { contact, hadSeen: false })
     const departure: Departure = {
       jid: session.jid,
       host: session.host,

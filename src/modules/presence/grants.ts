@@ -6,45 +6,78 @@
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 
-export class Grants {
-  /** Contacts that may see a session and have not yet. */
-  readonly #unseen = new Map<Session, Map<string, Jid>>()
+/** One permission on its way. */
+interface Grant {
+  readonly contact: Jid
+  /** Sessions that were available when it was given and have not broadcast since: the contact has not seen them. */
+  readonly unseen: Set<Session>
+}
 
-  /** Calls `show` for the sessions that are still to be shown when `after` is settled; at once without it. */
+export class Grants {
+  /** By account. */
+  readonly #open = new Map<string, Set<Grant>>()
+
+  /**
+   * Calls `show` when `after` is settled, unless the permission was taken back; at once without `after`. A contact who
+   * came on the way may have missed what was broadcast meanwhile, so `show` is for all sessions that are there then.
+   */
   granted(
+    account: Jid,
     sessions: readonly Session[],
     contact: Jid,
     after: Promise<void> | undefined,
-    show: (sessions: readonly Session[]) => void,
+    show: () => void,
   ): void {
     if (after === undefined) {
-      show(sessions)
+      show()
       return
     }
-    for (const session of sessions) {
-      const known = this.#unseen.get(session)
-      if (known === undefined) this.#unseen.set(session, new Map([[contact.toString(), contact]]))
-      else known.set(contact.toString(), contact)
+    const grant: Grant = { contact, unseen: new Set(sessions) }
+    const key = account.toString()
+    const open = this.#open.get(key)
+    if (open === undefined) this.#open.set(key, new Set([grant]))
+    else open.add(grant)
+    const go = () => {
+      if (this.#close(key, grant)) show()
     }
-    const go = () => show(sessions.filter((session) => this.forget(session, contact)))
     after.then(go, go)
   }
 
-  /** True when the contact has not seen the session yet; then it will not. */
-  forget(session: Session, contact: Jid): boolean {
-    const known = this.#unseen.get(session)
-    if (known === undefined || !known.delete(contact.toString())) return false
-    if (known.size === 0) this.#unseen.delete(session)
-    return true
+  /** The session has told everybody who may see it. */
+  broadcast(session: Session): void {
+    for (const grant of this.#open.get(session.jid.bare.toString()) ?? []) grant.unseen.delete(session)
   }
 
-  /** The contacts that have not seen the session; they are forgotten, because it has told all, or has left. */
-  takeAll(session: Session): ReadonlyMap<string, Jid> {
-    const known = this.#unseen.get(session)
-    if (known === undefined) return none
-    this.#unseen.delete(session)
-    return known
+  /** Ends what is on its way to the contact. Gives the sessions that he has not seen. */
+  revoked(account: Jid, contact: Jid): ReadonlySet<Session> {
+    const key = account.toString()
+    for (const grant of this.#open.get(key) ?? []) {
+      if (!grant.contact.equals(contact)) continue
+      this.#close(key, grant)
+      return grant.unseen
+    }
+    return none
+  }
+
+  /** The session leaves. Gives the contacts that have not seen it, and never will. */
+  left(session: Session): ReadonlyMap<string, Jid> {
+    const open = this.#open.get(session.jid.bare.toString())
+    if (open === undefined) return nobody
+    const unseen = new Map<string, Jid>()
+    for (const { contact, unseen: sessions } of open) {
+      if (sessions.delete(session)) unseen.set(contact.toString(), contact)
+    }
+    return unseen
+  }
+
+  /** False when it was closed before. */
+  #close(key: string, grant: Grant): boolean {
+    const open = this.#open.get(key)
+    if (open === undefined || !open.delete(grant)) return false
+    if (open.size === 0) this.#open.delete(key)
+    return true
   }
 }
 
-const none: ReadonlyMap<string, Jid> = new Map()
+const none: ReadonlySet<Session> = new Set()
+const nobody: ReadonlyMap<string, Jid> = new Map()

@@ -71,7 +71,7 @@ export class OwnPresence {
     if (becameReady) session.takesMessages = false
     const own = availableOf(this.#ctx.sessions, session.host.domain, session.jid.local)
     const sent = broadcast(this.#ctx, el, session.jid, [...watchers(items), ...own.map((other) => other.jid)])
-    this.#grants.takeAll(session)
+    this.#grants.broadcast(session)
     if (isInitial) this.#greeting.greet(session, items)
     if (becameReady) this.#ready(session)
     return sent

@@ -128,10 +128,12 @@ export default defineModule({
 
     // Section 3.1.5: the new subscriber gets the presence of each resource.
     ctx.on('roster:granted', ({ host, local, contact, sent }) => {
-      departures.sightChanged(ctx.accountJid(host, local), contact, false)
-      grants.granted(availableOf(sessions, host.domain, local), contact, sent, (shown) => {
+      const account = ctx.accountJid(host, local)
+      departures.sightChanged(account, contact, false)
+      const there = () => availableOf(sessions, host.domain, local)
+      grants.granted(account, there(), contact, sent, () => {
         const groups: FanOutGroup[] = []
-        for (const session of shown) {
+        for (const session of there()) {
           if (session.presence !== undefined) {
             groups.push({ el: session.presence, from: session.jid, recipients: [contact] })
           }
@@ -142,12 +144,14 @@ export default defineModule({
 
     // Sections 3.2.2 and 3.3.3: he who may no longer see them sees the resources leave; so does who was told directly.
     ctx.on('roster:revoked', ({ host, local, contact }) => {
-      departures.sightChanged(ctx.accountJid(host, local), contact, true)
+      const account = ctx.accountJid(host, local)
+      departures.sightChanged(account, contact, true)
+      const unseen = grants.revoked(account, contact)
       const groups: FanOutGroup[] = []
       for (const session of sessions.ofAccount(host.domain, local)) {
         if (!session.isAvailable) continue
         const told = directed.takeOf(session, contact)
-        const recipients = grants.forget(session, contact)
+        const recipients = unseen.has(session)
           ? unreached(sessions, told, [])
           : [contact, ...unreached(sessions, told, [contact])]
         groups.push({ el: unavailable, from: session.jid, recipients })
