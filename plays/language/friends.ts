@@ -1,6 +1,6 @@
 /** Brings two actors together who see each other's presence (RFC 6121 section 3), before they come online. */
 import type { Actor } from './actor.ts'
-import type { Stage } from './stage.ts'
+import type { Stage } from './play.ts'
 import { xml } from './xml.ts'
 
 /** Both are connected afterwards, without presence. */

@@ -1,7 +1,6 @@
 /** What a play imports. */
 export type { Actor } from './actor.ts'
 export { befriend } from './friends.ts'
-export { play } from './play.ts'
-export type { Stage } from './stage.ts'
+export { play, type Stage } from './play.ts'
 export { header, Wire } from './wire.ts'
 export { xml } from './xml.ts'

@@ -1,6 +1,25 @@
 /** A play: who takes part, on which server, and what happens. */
+
+import type { Server } from '../../src/index.ts'
+import type { ClientOptions } from '../../src/stream/client.ts'
 import type { Actor, Casting } from './actor.ts'
-import type { Stage } from './stage.ts'
+import type { Wire } from './wire.ts'
+
+/** What a play may ask beyond its actors. */
+export interface Stage {
+  readonly kind: 'simulated' | 'sockets'
+  readonly server: Server
+  /** Nothing is under way any more: what was sent was handled, and what came of it has arrived. */
+  settles(): Promise<void>
+  /** The network breaks the connection, for both ends. */
+  cuts(actor: Actor): void
+  /** Time passes; in the simulation only. */
+  passes(ms: number): Promise<void>
+  /** A connection to the client listener with this kind of TLS, without a client. */
+  wire(tls?: ClientOptions['tls']): Promise<Wire>
+  /** Whom everybody trusts, PEM. */
+  readonly ca: string
+}
 
 export interface PlaySettings<Name extends string> {
   /** Actors by name: the JID each asks for, or more about him. Each account exists unless it is in `strangers`. */

@@ -1,5 +1,5 @@
 /** Where plays are given: a server with actors, over real sockets or in a simulated world. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type Server } from '../../src/index.ts'
@@ -11,24 +11,8 @@ import type { ClientOptions } from '../../src/stream/client.ts'
 import { createWorld } from '../../src/world/index.ts'
 import type { Place } from '../../src/world/net.types.ts'
 import { Actor, type Casting, passwordOf, type Setting, show } from './actor.ts'
-import type { Play } from './play.ts'
+import type { Play, Stage } from './play.ts'
 import { Wire } from './wire.ts'
-
-/** What a play may ask beyond its actors. */
-export interface Stage {
-  readonly kind: 'simulated' | 'sockets'
-  readonly server: Server
-  /** Nothing is under way any more: what was sent was handled, and what came of it has arrived. */
-  settles(): Promise<void>
-  /** The network breaks the connection, for both ends. */
-  cuts(actor: Actor): void
-  /** Time passes; in the simulation only. */
-  passes(ms: number): Promise<void>
-  /** A connection to the client listener with this kind of TLS, without a client. */
-  wire(tls?: ClientOptions['tls']): Promise<Wire>
-  /** Whom everybody trusts, PEM. */
-  readonly ca: string
-}
 
 const hosts = { localhost: {}, 'capulet.example': {} }
 
@@ -85,7 +69,7 @@ export async function onSockets(play: Play): Promise<void> {
       const setting: Setting = {
         world: createWorld(),
         place: (tls) => placeOf(server, tls),
-        ca: readFileSync(server.authority?.file ?? '', 'utf8'),
+        ca: server.authority?.certPem ?? '',
         patienceMs: 10_000,
         note: (line) => notes.push(line),
       }

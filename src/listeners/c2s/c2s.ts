@@ -3,11 +3,13 @@
  * accounts, sessions and limits.
  */
 
+import type { ListenerConfig } from '../../core/config/listener-section.ts'
 import type { Counter } from '../../core/metrics.ts'
 import { StreamError } from '../../stanza/error.ts'
 import { C2sServer } from '../../stream/c2s-server.ts'
 import { Connection } from '../../stream/connection.ts'
 import { clientFraming } from '../../stream/framing.ts'
+import type { StreamLimits } from '../../stream/limits.ts'
 import type { TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
 import { shaped } from '../shaped.ts'
@@ -27,6 +29,8 @@ export class C2sProtocol implements Protocol {
   readonly name = 'c2s'
   readonly #needs: C2sNeeds
   readonly #open = new Set<C2sClient>()
+  /** One object a listener, shared by all its connections. */
+  readonly #limits = new WeakMap<ListenerConfig, StreamLimits>()
   #whenEmpty: (() => void) | undefined
 
   readonly #shaperHolds: Counter
@@ -40,7 +44,7 @@ export class C2sProtocol implements Protocol {
   accept(accepted: Accepted): TransportHandler {
     const { clock, random, hashing } = this.#needs
     const { listener, transport } = accepted
-    const limits = streamLimits(listener.limits)
+    const limits = this.#limitsOf(listener)
     const isDirect = listener.tls === 'direct'
     const tls = this.#needs.tls(listener)
     const connection = new Connection(transport, {
@@ -81,6 +85,14 @@ export class C2sProtocol implements Protocol {
       }
     })
     for (const client of this.#open) client.drop()
+  }
+
+  #limitsOf(listener: ListenerConfig): StreamLimits {
+    const known = this.#limits.get(listener)
+    if (known !== undefined) return known
+    const made = streamLimits(listener.limits)
+    this.#limits.set(listener, made)
+    return made
   }
 
   #left(client: C2sClient): void {

@@ -2,13 +2,8 @@
 import type { ConnectionLimits } from '../../core/config/limits.ts'
 import { defaultStreamLimits, type StreamLimits } from '../../stream/limits.ts'
 
-const made = new WeakMap<ConnectionLimits, StreamLimits>()
-
-/** One object a listener, shared by all its connections. */
 export function streamLimits(limits: ConnectionLimits): StreamLimits {
-  const known = made.get(limits)
-  if (known !== undefined) return known
-  const fresh: StreamLimits = {
+  return {
     negotiationMs: limits.sign_in_timeout,
     negotiationBytes: limits.sign_in_bytes,
     negotiationElements: limits.sign_in_elements,
@@ -31,6 +26,4 @@ export function streamLimits(limits: ConnectionLimits): StreamLimits {
       prefixes: limits.prefixes,
     },
   }
-  made.set(limits, fresh)
-  return fresh
 }

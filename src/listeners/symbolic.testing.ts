@@ -1,0 +1,65 @@
+/** A whole server in a simulated world, for tests of what listeners do in time. */
+import { Wire } from '../../plays/language/wire.ts'
+import { createServer, type Server } from '../index.ts'
+import { jid } from '../jid/index.ts'
+import { authorityPem, type Simulation, type SimWorld, simulate, symbolicCertificate } from '../sim/index.ts'
+import { openStores } from '../store/index.ts'
+import { SimulatedEngine } from '../store/sim-engine.ts'
+
+export class SymbolicServer {
+  readonly simulation: Simulation
+  readonly server: Server
+  readonly ca = authorityPem('test')
+  readonly #world: SimWorld
+
+  /** Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret`. */
+  static run(
+    config: Readonly<Record<string, unknown>>,
+    work: (server: SymbolicServer) => Promise<void>,
+    seed = 1,
+  ): Promise<void> {
+    return simulate(seed, async (simulation) => {
+      const world = simulation.world('server')
+      const { certPem, keyPem } = symbolicCertificate({ names: ['localhost'], issuer: 'test' })
+      await world.disk.makeDirectory('/tls', 0o700)
+      await world.disk.writeText('/tls/cert.pem', certPem, 0o600)
+      await world.disk.writeText('/tls/key.pem', keyPem, 0o600)
+      const server = await createServer({
+        world,
+        dataDir: '/data',
+        stores: () => openStores(world, new SimulatedEngine(world.clock)),
+        config: {
+          hosts: { localhost: {} },
+          auth: { scram_iterations: 4096 },
+          store: { engine: 'memory' },
+          tls: { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }] },
+          ...config,
+        },
+      })
+      await server.accounts.add(jid('romeo@localhost'), 'secret')
+      await work(new SymbolicServer(simulation, server, world))
+      await server.close()
+    })
+  }
+
+  private constructor(simulation: Simulation, server: Server, world: SimWorld) {
+    this.simulation = simulation
+    this.server = server
+    this.#world = world
+  }
+
+  /** A connection from a host; the server sees the host's name as its address. */
+  wire(from: string, port = 5222): Promise<Wire> {
+    return Wire.open(this.simulation.world(from), { kind: 'tcp', host: 'server', port }, 60_000)
+  }
+
+  /** A figure of the server. */
+  counter(name: string): number {
+    return this.server.metrics.value(name)
+  }
+
+  /** How many entries of the log have this code. */
+  logged(code: string): number {
+    return this.#world.log.entries.filter((entry) => entry.fields['code'] === code).length
+  }
+}
