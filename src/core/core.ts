@@ -11,6 +11,7 @@ import type { Element } from '../xml/element.types.ts'
 import { StanzaTemplate } from '../xml/serialise.ts'
 import type { AccountDirectory } from './accounts.ts'
 import { FanOut } from './fan-out.ts'
+import { FaultLog } from './fault-log.ts'
 import type { Host } from './host.ts'
 import { HostType } from './host-type.ts'
 import { HttpRoutes } from './http-routes.ts'
@@ -53,6 +54,7 @@ export class Core implements SessionOwner {
   readonly #types = new Map<string, HostType>()
   readonly #refused = this.metrics.counter('ratatosk_stanzas_refused_total', 'Stanzas answered with an error')
   readonly #dropped = this.metrics.counter('ratatosk_stanzas_dropped_total', 'Stanzas dropped by a rule or a filter')
+  readonly #faultLog: FaultLog
   readonly #faults = this.metrics.counter('ratatosk_handler_faults_total', 'Handlers that threw')
   readonly #slow = this.metrics.counter(
     'ratatosk_sessions_queue_full_total',
@@ -61,6 +63,7 @@ export class Core implements SessionOwner {
 
   constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
     this.world = world
+    this.#faultLog = new FaultLog(world.clock, world.log)
     this.accounts = accounts
     this.limits = limits
     this.jids = new JidCache(limits.jidCacheMax)
@@ -227,13 +230,8 @@ export class Core implements SessionOwner {
 
   #fault(place: string, module: string, error: unknown, packet?: Packet): void {
     this.#faults.value++
-    this.world.log.error('a handler failed', {
-      code: 'RTK_HANDLER_FAILED',
-      place,
-      module,
-      error,
-      ...(packet === undefined ? {} : { from: packet.from.toString(), to: packet.to.toString() }),
-    })
+    const addresses = packet === undefined ? {} : { from: packet.from.toString(), to: packet.to.toString() }
+    this.#faultLog.write(place, module, error, addresses)
   }
 
   #wasRefused(packet: Packet, error: StanzaError): void {

@@ -84,6 +84,21 @@ describe('filters', () => {
     assert.equal(core.metrics.value('ratatosk_handler_faults_total'), 1)
   })
 
+  it('one that always throws writes one line a second, which tells how many it stands for', () => {
+    const { core, client, clock, log } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    core.hostType('default').hooks.on('stanza:sent', 'broken', () => {
+      throw new Error('broken')
+    })
+    const lines = () => log.lines.filter((line) => line.fields['code'] === 'RTK_HANDLER_FAILED')
+    for (let i = 0; i < 100; i++) romeo.send(`<message to='juliet@capulet.com' id='${i}'/>`)
+    assert.equal(lines().length, 1)
+    clock.advance(1_000)
+    romeo.send(`<message to='juliet@capulet.com' id='100'/>`)
+    assert.equal(lines().at(-1)?.fields['leftOut'], 99)
+    assert.equal(core.metrics.value('ratatosk_handler_faults_total'), 101)
+  })
+
   it('that wait keep the order of their source, and hold up nobody else', async () => {
     const { core, client } = bench()
     const romeo = client('romeo@montague.net/orchard')

@@ -26,6 +26,7 @@ export class Certificates {
   readonly authority: LocalAuthority | undefined
   readonly #byListener: ReadonlyMap<string, readonly TlsCertificate[]>
   readonly #shared: readonly TlsCertificate[]
+  readonly #finders = new Map<string, (domain: string) => TlsCertificate | undefined>()
   readonly #contexts = new Map<string, TlsServerContext>()
 
   private constructor(
@@ -64,22 +65,44 @@ export class Certificates {
   context(listener: ListenerConfig): TlsServerContext {
     const known = this.#contexts.get(listener.name)
     if (known !== undefined) return known
-    const own = [...(this.#byListener.get(listener.name) ?? []), ...this.#shared]
+    const first = this.#byListener.get(listener.name)?.[0] ?? this.#shared[0]
+    const find = this.#finder(listener)
     const context: TlsServerContext = {
       alpn: listener.protocol === 'c2s' ? ['xmpp-client'] : ['http/1.1'],
       strictAlpn: listener.tls === 'direct',
       requestPeerCertificate: false,
       // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.
-      certificateFor: (name) => find(own, name) ?? own[0],
+      certificateFor: (name) => find(name) ?? first,
     }
     this.#contexts.set(listener.name, context)
     return context
   }
 
   covers(listener: ListenerConfig, domain: string): boolean {
-    return find([...(this.#byListener.get(listener.name) ?? []), ...this.#shared], domain) !== undefined
+    return this.#finder(listener)(domain) !== undefined
+  }
+
+  /** Looks a name up among the listener's certificates and the shared ones; each name is compared once. */
+  #finder(listener: ListenerConfig): (domain: string) => TlsCertificate | undefined {
+    const known = this.#finders.get(listener.name)
+    if (known !== undefined) return known
+    const certificates = [...(this.#byListener.get(listener.name) ?? []), ...this.#shared]
+    const found = new Map<string, TlsCertificate | undefined>()
+    const finder = (domain: string) => {
+      if (found.has(domain)) return found.get(domain)
+      // Names come from strangers: those that nobody has are not remembered for ever.
+      if (found.size >= namesRememberedMax) found.clear()
+      const certificate = find(certificates, domain)
+      found.set(domain, certificate)
+      return certificate
+    }
+    this.#finders.set(listener.name, finder)
+    return finder
   }
 }
+
+/** Names asked for by SNI whose certificate is remembered for each listener. */
+const namesRememberedMax = 10_000
 
 function find(certificates: readonly TlsCertificate[], domain: string): TlsCertificate | undefined {
   const name = toAscii(domain).toLowerCase()

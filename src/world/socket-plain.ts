@@ -118,8 +118,9 @@ class PlainTransport extends BaseTransport {
     const early = this.takeUnread()
     if (early !== undefined) this.#socket.unshift(early)
     this.#layer(() => {
-      const secure = new TLSSocket(this.#socket, tls.serverOptions(context))
-      secure.once('secure', () => this.secureDone(tls.serverInfo(secure)))
+      const side = tls.serverSide(context)
+      const secure = new TLSSocket(this.#socket, side.options)
+      secure.once('secure', () => this.secureDone(tls.serverInfo(secure, side)))
       return secure
     })
   }

@@ -306,9 +306,10 @@ export class FastTransport extends BaseTransport {
 
   protected secureServer(context: TlsServerContext): void {
     const { tls } = this.#shared
-    const secure = this.#wrap(tls.serverOptions(context))
+    const side = tls.serverSide(context)
+    const secure = this.#wrap(side.options)
     if (secure === undefined) return
-    secure.once('secure', () => this.secureDone(tls.serverInfo(secure)))
+    secure.once('secure', () => this.secureDone(tls.serverInfo(secure, side)))
     const early = this.takeUnread()
     if (early !== undefined) (this.#stream as Handle & { receive(bytes: Buffer): void }).receive(early)
   }

@@ -37,17 +37,31 @@ const CLIENT_CONTEXTS_LIMIT = 64
 
 export type PeerCertificate = NonNullable<TlsInfo['peerCertificate']>
 
+/** RFC 5929 section 4.1: the hash of the server's certificate, by its signature's algorithm. */
+function endPoint(der: Uint8Array): Uint8Array | undefined {
+  const hash = endPointHash(der)
+  return hash === undefined ? undefined : createHash(hash).update(der).digest()
+}
+
+/** What a server's handshake needs, and the certificate that it came to. */
+export interface ServerSide {
+  readonly options: TLSSocketOptions
+  readonly certificate: { readonly endPoint: Uint8Array | undefined } | undefined
+}
+
 /** A certificate with its contexts, which all its connections share: one that asks peers for nothing, one by set of roots. */
 class PreparedCertificate implements TlsCertificate {
   readonly fingerprint: string
   readonly notAfter: Date
   readonly isFor: (name: string) => boolean
+  readonly endPoint: Uint8Array | undefined
   readonly pem: Certificate
   readonly #context: SecureContext
   readonly #asking = new Map<string | undefined, SecureContext>()
 
   constructor(pem: Certificate) {
-    const { fingerprint, notAfter, isFor } = readCertificate(pem.certPem)
+    const { fingerprint, notAfter, isFor, der } = readCertificate(pem.certPem)
+    this.endPoint = endPoint(der)
     this.fingerprint = fingerprint
     this.notAfter = notAfter
     this.isFor = isFor
@@ -94,11 +108,15 @@ export class RealTls implements Tls {
     }
   }
 
-  serverOptions(server: TlsServerContext): TLSSocketOptions {
+  serverSide(server: TlsServerContext): ServerSide {
+    const side: { options: TLSSocketOptions; certificate: PreparedCertificate | undefined } = {
+      options: {},
+      certificate: undefined,
+    }
     const contextFor = (servername: string): SecureContext => {
       const certificate = server.certificateFor(servername)
-      if (certificate === undefined) return this.#bare
-      return prepared(certificate).context(server.requestPeerCertificate, server.peerCa)
+      side.certificate = certificate === undefined ? undefined : prepared(certificate)
+      return side.certificate?.context(server.requestPeerCertificate, server.peerCa) ?? this.#bare
     }
     const options: TLSSocketOptions & { secureContext: SecureContext } = {
       isServer: true,
@@ -111,7 +129,8 @@ export class RealTls implements Tls {
     if (server.strictAlpn && server.alpn.length > 0) {
       options.ALPNCallback = ({ protocols }) => server.alpn.find((name) => protocols.includes(name))
     }
-    return options
+    side.options = options
+    return side
   }
 
   clientOptions(client: TlsClientOptions): TLSSocketOptions {
@@ -130,12 +149,12 @@ export class RealTls implements Tls {
     return client.servername === '' || isIP(client.servername) !== 0 ? {} : { servername: client.servername }
   }
 
-  serverInfo(socket: TLSSocket): TlsInfo {
-    return new NodeTlsInfo(socket, undefined)
+  serverInfo(socket: TLSSocket, side: ServerSide): TlsInfo {
+    return new NodeTlsInfo(socket, undefined, side.certificate)
   }
 
   clientInfo(socket: TLSSocket, client: TlsClientOptions): TlsInfo {
-    return new NodeTlsInfo(socket, client.servername)
+    return new NodeTlsInfo(socket, client.servername, undefined)
   }
 
   /** Why a server was not trusted. */
@@ -174,8 +193,11 @@ class NodeTlsInfo implements TlsInfo {
   #peer: PeerCertificate | null | undefined = undefined
   #certificate: X509Certificate | null | undefined = undefined
 
-  constructor(socket: TLSSocket, expected: string | undefined) {
+  readonly #own: ServerSide['certificate']
+
+  constructor(socket: TLSSocket, expected: string | undefined, own: ServerSide['certificate']) {
     this.#socket = socket
+    this.#own = own
     this.#expected = expected
     this.protocol = socket.getProtocol() ?? ''
     this.cipher = socket.getCipher().name
@@ -196,11 +218,9 @@ class NodeTlsInfo implements TlsInfo {
       if (this.protocol !== 'TLSv1.3') return undefined
       return this.#socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, undefined as never)
     }
-    const own = this.#expected === undefined
-    const certificate = own ? this.#socket.getX509Certificate() : this.#peerX509()
-    if (certificate === undefined) return undefined
-    const hash = endPointHash(certificate.raw)
-    return hash === undefined ? undefined : createHash(hash).update(certificate.raw).digest()
+    if (this.#expected === undefined) return this.#own?.endPoint
+    const certificate = this.#peerX509()
+    return certificate === undefined ? undefined : endPoint(certificate.raw)
   }
 
   /** Asked once: Node 24 takes it out of the chain, and it is not there the second time. */

@@ -6,7 +6,7 @@ import { HEADER, mix } from '../../bench/xml/mix.ts'
 import { defaultLimits } from './limits.ts'
 import { Scanner } from './scanner.ts'
 
-const long = process.env['RATATOSK_LONG'] === '1'
+const isLong = process.env['RATATOSK_LONG'] === '1'
 
 /** CPU nanoseconds a byte: the least of some runs, since others only ever add to it. */
 function perByte(bytes: Buffer, runs: number): number {
@@ -42,43 +42,45 @@ const dearer: Readonly<Record<string, number>> = {
   'prefixed attributes, one local name': 5,
 }
 
-test('a hostile byte costs at most twice a good one, but for what the table names', { skip: !long }, (t) => {
-  const good = perByte(Buffer.from(mix().join('')), 12)
-  for (const [name, text] of Object.entries(hostile)) {
-    const times = perByte(Buffer.from(text), 12) / good
-    t.diagnostic(`${name}: ${times.toFixed(2)}`)
-    const size = stanzaSize[name]
-    const bound = (dearer[name] ?? 2) + (size === undefined ? 0 : STANZA_BYTES / size)
-    // Half as much again for the noise of a shared machine.
-    assert.ok(times < bound * 1.5, `${name} costs ${times.toFixed(2)} good bytes a byte`)
-  }
-})
+if (isLong)
+  test('a hostile byte costs at most twice a good one, but for what the table names', (t) => {
+    const good = perByte(Buffer.from(mix().join('')), 12)
+    for (const [name, text] of Object.entries(hostile)) {
+      const times = perByte(Buffer.from(text), 12) / good
+      t.diagnostic(`${name}: ${times.toFixed(2)}`)
+      const size = stanzaSize[name]
+      const bound = (dearer[name] ?? 2) + (size === undefined ? 0 : STANZA_BYTES / size)
+      // Half as much again for the noise of a shared machine.
+      assert.ok(times < bound * 1.5, `${name} costs ${times.toFixed(2)} good bytes a byte`)
+    }
+  })
 
-test('memory stays flat over 200 MB of all kinds', { skip: !long }, () => {
-  const sink = {
-    streamOpen: () => undefined,
-    stanza: () => undefined,
-    streamClose: () => undefined,
-    fault: () => undefined,
-  }
-  const kinds = [mix().join(''), ...Object.values(hostile)].map((text) => Buffer.from(text))
-  const scanner = new Scanner('stream', defaultLimits, sink)
-  scanner.write(Buffer.from(HEADER))
-  let seen = 0
-  const pour = (bytes: number): void => {
-    for (let poured = 0; poured < bytes; ) {
-      for (const kind of kinds) {
-        // Cut at odd places, so that the accumulating path is as much in use as the direct one.
-        for (let from = 0; from < kind.length; from += 3001)
-          scanner.write(kind, from, Math.min(kind.length, from + 3001))
-        poured += kind.length
-        seen += kind.length
+if (isLong)
+  test('memory stays flat over 200 MB of all kinds', () => {
+    const sink = {
+      streamOpen: () => undefined,
+      stanza: () => undefined,
+      streamClose: () => undefined,
+      fault: () => undefined,
+    }
+    const kinds = [mix().join(''), ...Object.values(hostile)].map((text) => Buffer.from(text))
+    const scanner = new Scanner('stream', defaultLimits, sink)
+    scanner.write(Buffer.from(HEADER))
+    let seen = 0
+    const pour = (bytes: number): void => {
+      for (let poured = 0; poured < bytes; ) {
+        for (const kind of kinds) {
+          // Cut at odd places, so that the accumulating path is as much in use as the direct one.
+          for (let from = 0; from < kind.length; from += 3001)
+            scanner.write(kind, from, Math.min(kind.length, from + 3001))
+          poured += kind.length
+          seen += kind.length
+        }
       }
     }
-  }
-  pour(20_000_000)
-  const before = process.memoryUsage().rss
-  pour(200_000_000)
-  const grown = process.memoryUsage().rss - before
-  assert.ok(seen > 200_000_000 && grown < 24_000_000, `${grown} bytes more`)
-})
+    pour(20_000_000)
+    const before = process.memoryUsage().rss
+    pour(200_000_000)
+    const grown = process.memoryUsage().rss - before
+    assert.ok(seen > 200_000_000 && grown < 24_000_000, `${grown} bytes more`)
+  })

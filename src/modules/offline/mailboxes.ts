@@ -26,13 +26,14 @@ const errorFull = new StanzaError('RTK_OFFLINE_MESSAGES_MAX', 'service-unavailab
 // RFC 6121 section 8.5.2.2.1; a later try may succeed.
 const errorStore = new StanzaError('RTK_OFFLINE_STORE', 'service-unavailable', { type: 'wait' })
 
-/** What is under way for one account. */
+/** A row of the store. */
 interface Kept {
   readonly stanza: Octets
   readonly received: number
   readonly seq: number
 }
 
+/** What is under way for one account. */
 interface Mailbox {
   readonly host: Host
   readonly local: string
