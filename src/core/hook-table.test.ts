@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StanzaError } from '../stanza/error.ts'
-import { bench } from './core.fixture.ts'
+import { bench } from './core.testing.ts'
 import { HookOrderError } from './hook-order.ts'
 import { HookTable } from './hook-table.ts'
 import { refuse } from './packet.ts'

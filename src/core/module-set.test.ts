@@ -5,7 +5,7 @@ import { defineStore, openStores } from '../store/index.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
 import { createWorld } from '../world/index.ts'
 import { CommandRegistry, defineCommand } from './commands.ts'
-import { bench } from './core.fixture.ts'
+import { bench } from './core.testing.ts'
 import { defineModule, type ModuleContext, type ModuleDefinition } from './module.ts'
 import { ModuleSet } from './module-set.ts'
 

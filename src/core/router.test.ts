@@ -4,7 +4,7 @@ import { jid } from '../jid/jid.ts'
 import { StanzaError } from '../stanza/error.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { x } from '../xml/build.ts'
-import { bench } from './core.fixture.ts'
+import { bench } from './core.testing.ts'
 import { hopsMax, Packet, type Settlement } from './packet.ts'
 import { RouteConflict, type RouteOwner } from './router.ts'
 

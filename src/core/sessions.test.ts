@@ -6,7 +6,7 @@ import { StanzaError, StreamError } from '../stanza/error.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { x } from '../xml/build.ts'
 import { Binder, type BindPolicy } from './binder.ts'
-import { bench, FakeLink, fakeInfo } from './core.fixture.ts'
+import { bench, FakeLink, fakeInfo } from './core.testing.ts'
 import { Session } from './session.ts'
 
 function binder(policy: Partial<BindPolicy>) {

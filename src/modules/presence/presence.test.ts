@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Binder } from '../../core/binder.ts'
-import { FakeLink, fakeInfo } from '../../core/core.fixture.ts'
+import { FakeLink, fakeInfo } from '../../core/core.testing.ts'
 import type { RosterService, Subscription } from '../../core/services/roster.ts'
 import { Session } from '../../core/session.ts'
 import { jid } from '../../jid/jid.ts'
