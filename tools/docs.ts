@@ -1,0 +1,63 @@
+/**
+ * `npm run docs`: writes `docs/guide/configuration.md` from the descriptions of the options. `npm test` compares the two.
+ * The words between the tables stand in `tools/docs/configuration.ts`.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeConfig, type OptionRow } from '../src/core/config/index.ts'
+import { defaultModules } from '../src/server/modules.ts'
+import { type Chapter, chapters, head } from './docs/configuration.ts'
+import { root, say } from './lib/repository.ts'
+
+export const GUIDE = 'docs/guide/configuration.md'
+
+/** Every option of a server without plugins. */
+export function optionRows(): readonly OptionRow[] {
+  return describeConfig(new Map(defaultModules.map(({ name, options }) => [name, options ?? {}])))
+}
+
+/** The whole page. Throws when an option has no chapter, or a chapter no option. */
+export function guide(rows: readonly OptionRow[] = optionRows()): string {
+  const left = new Set(rows)
+  const parts = chapters.map((chapter) => {
+    const own = rows.filter((row) => chapter.owns?.(row.path) === true)
+    for (const row of own) left.delete(row)
+    return written(chapter, own)
+  })
+  const [homeless] = left
+  if (homeless !== undefined)
+    throw new Error(`no chapter of tools/docs/configuration.ts has the option ${homeless.path}`)
+  return `${[head, ...parts].join('\n\n')}\n`
+}
+
+function written({ title, text, example, owns, isTold }: Chapter, rows: readonly OptionRow[]): string {
+  const parts = [`## ${title}`, text, ...(example === undefined ? [] : [`\`\`\`yaml\n${example}\n\`\`\``])]
+  const told = rows.filter((row) => isTold?.(row.path) !== false)
+  if (owns !== undefined && told.length === 0) throw new Error(`the chapter ${title} has no option`)
+  if (told.length > 0) parts.push(table(told))
+  return parts.join('\n\n')
+}
+
+function table(rows: readonly OptionRow[]): string {
+  const lines = rows.map((row) => {
+    const cells = [`\`${row.path}\``, valueText(row), defaultText(row), row.reload, row.description]
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  })
+  return ['| option | value | default | change | meaning |', '|---|---|---|---|---|', ...lines].join('\n')
+}
+
+function valueText({ type, values, range, unit, secret }: OptionRow): string {
+  if (values.length > 0) return values.map((value) => `\`${value}\``).join(', ')
+  const limits = range === '' ? '' : `, ${range}${unit === '' ? '' : ` ${unit}`}`
+  return `${type}${limits}${secret ? ', secret' : ''}`
+}
+
+function defaultText(row: OptionRow): string {
+  if (row.required) return '(needed)'
+  return row.default === '' ? '' : `\`${row.default}\``
+}
+
+if (import.meta.main) {
+  writeFileSync(join(root, GUIDE), guide())
+  say(`wrote ${GUIDE}`)
+}
