@@ -7,7 +7,7 @@ import { type CommandServices, coreCommands } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
 import { CommandError, CommandRegistry, defineCommand, field } from '../core/commands.ts'
 import { opt } from '../core/config/opt.ts'
-import { bench } from '../core/core.fixture.ts'
+import { bench } from '../core/core.testing.ts'
 import type { Jid } from '../jid/index.ts'
 import { createWorld } from '../world/index.ts'
 import { runCli } from './program.ts'
@@ -243,11 +243,11 @@ test('config check tells every mistake with its place', async () => {
   assert.equal(
     ran.out,
     [
-      `${file}:1:9: 'a b' is no domain`,
+      `${file}:1:9: 'a b' is no domain (a domain has no blanks)`,
       `${file}:2:12: there is no module 'pign' (did you mean 'ping'?)`,
       `${file}:3:25: 10 has no unit (for example '10 seconds')`,
-      `${file}:4:31: there is no file ${folder}/no`,
-      `${file}:4:40: there is no file ${folder}/no`,
+      `${file}:4:31: there is no file ${folder}/no (a relative name is taken from the folder of this file)`,
+      `${file}:4:40: there is no file ${folder}/no (a relative name is taken from the folder of this file)`,
       `${file}: 5 mistakes`,
       '',
     ].join('\n'),

@@ -87,12 +87,13 @@ class AccessReader implements AccessSection {
     const chosen = allow ?? deny
     const extra = line.entries.find((entry) => entry !== chosen)
     if (extra !== undefined) return this.#unknown(extra, ['allow', 'deny'], 'a line has one of allow and deny')
-    if (chosen === undefined) return this.#bad(line, `expected '- allow: …' or '- deny: …', found an empty line`)
+    if (chosen === undefined)
+      return this.#bad(line, `expected '- allow: …' or '- deny: …', found an empty line`, 'for example - allow: all')
     const matcher = this.#matcher(chosen.value)
     if (matcher === undefined) return []
     if (matcher.kind === 'rule' && matcher.rule.name === 'all' && !isLast) {
       const text = `'${chosen.key}: all' decides always: the lines after it are never reached`
-      this.#report.warning(line, 'RTK_CONFIG_UNREACHABLE', text)
+      this.#report.warning(line, 'RTK_CONFIG_UNREACHABLE', text, 'put this line last')
     }
     return [{ allow: chosen === allow, matcher, source: this.#source(line) }]
   }
@@ -187,7 +188,12 @@ class AccessReader implements AccessSection {
     const name = input.value
     if (this.#open.includes(name)) {
       const circle = [...this.#open.slice(this.#open.indexOf(name)), name].join(' → ')
-      return this.#report.error(input, 'RTK_CONFIG_RULE_CIRCLE', `the rule refers to itself: ${circle}`)
+      return this.#report.error(
+        input,
+        'RTK_CONFIG_RULE_CIRCLE',
+        `the rule refers to itself: ${circle}`,
+        'take out one of these references',
+      )
     }
     const entry = entryOf(this.#section, name)
     if (entry !== undefined) this.read(entry)

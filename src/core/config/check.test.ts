@@ -160,10 +160,10 @@ log: { level: verbose }
 log: { level: info }
 `
   assert.deepEqual(told(text), [
-    "r.yaml:2:5: 'exa mple.org' is no domain",
+    "r.yaml:2:5: 'exa mple.org' is no domain (a domain has no blanks)",
     "r.yaml:3:1: there is no section 'hosts_types' (did you mean 'host_types'?)",
-    "r.yaml:5:28: 'not a jid' is no JID: the domainpart contains a character that is not allowed there",
-    'r.yaml:7:24: the rule refers to itself: a → b → a',
+    "r.yaml:5:28: 'not a jid' is no JID: the domainpart contains a character that is not allowed there (as in user@example.org)",
+    'r.yaml:7:24: the rule refers to itself: a → b → a (take out one of these references)',
     "r.yaml:9:3: there is no module 'pign' (did you mean 'ping'?)",
     "r.yaml:10:24: expected a whole number, found 'lots'",
     "r.yaml:11:25: 10 has no unit (for example '10 seconds')",
@@ -231,7 +231,7 @@ const rows: [string, string, string][] = [
   [
     'value rule where allow is meant',
     'access: { n: [{ value: 3 }] }\nmodules: { lamp: { wish: x, who: n } }',
-    "2:34: 'n' gives values, it does not allow or deny",
+    "2:34: 'n' gives values, it does not allow or deny (write its lines with 'allow' and 'deny')",
   ],
   [
     'wrong value in a value rule',
@@ -248,7 +248,7 @@ const rows: [string, string, string][] = [
     'tls: { certificates: [{ cert: a.pem }] }',
     "1:23: 'key' is missing (it is the name of a file)",
   ],
-  ['host twice', 'hosts: [a.example, A.example]', "1:20: the host 'a.example' is there twice"],
+  ['host twice', 'hosts: [a.example, A.example]', "1:20: the host 'a.example' is there twice (take one out)"],
   ['section of the wrong kind', 'access: [1]', '1:9: expected a map of names, found a list'],
   ['a file that is a word', 'hosts', "1:1: expected sections such as 'hosts:', found a string (did you mean 'hosts'?)"],
   ['built-in rule', 'access: { all: [] }', "1:11: 'all' is built in and cannot be replaced (choose another name)"],
@@ -262,21 +262,61 @@ const rows: [string, string, string][] = [
     'access: { x: [{ allow: { users: a@b } }] }',
     "1:26: there is no 'users' in an access rule (did you mean 'user'?)",
   ],
+  [
+    'unknown section with nothing near',
+    'federation: {}',
+    "1:1: there is no section 'federation' (known: tls, limits, store, log, control, data_dir, plugins, access, auth, bind, host_types, hosts, listeners, modules, session, shapers)",
+  ],
+  ['listener without protocol', 'listeners: [{ port: 5222 }]', "1:13: 'protocol' is missing (it is c2s or http)"],
+  [
+    'domain with a label too many',
+    'hosts: [a..example]',
+    "1:9: 'a..example' is no domain (a domain such as example.org)",
+  ],
+  ['domain with a port', 'hosts: ["a.example:5222"]', "1:9: 'a.example:5222' is no domain (without a port)"],
+  [
+    'unknown module with nothing near',
+    'modules: { federation: {} }',
+    "1:12: there is no module 'federation' (is its plugin in 'plugins'?)",
+  ],
+  [
+    'a limit that is none',
+    'limits: { hook_timeout: unlimited }',
+    "1:25: 'unlimited': this has to have a limit (at most 5 minutes)",
+  ],
+  [
+    'anchor',
+    'bind: *here',
+    "1:7: YAML: there is no anchor '&here' before this (write '&here' at the value that is meant)",
+  ],
+  ['bracket', 'hosts: [a.example', '(a bracket or quote is not closed, or what it holds is not indented)'],
   ['tab', 'hosts:\n\t- a.example', '2:1: YAML: Tabs are not allowed as indentation (indent with spaces)'],
 ]
 
 for (const [name, text, expected] of rows) {
   test(`mistake: ${name}`, () => {
     const found = told(text)
-    assert(found.includes(`r.yaml:${expected}`), found.join('\n'))
+    const isWhole = expected.startsWith('(') === false
+    assert(
+      isWhole ? found.includes(`r.yaml:${expected}`) : found.some((line) => line.endsWith(expected)),
+      found.join('\n'),
+    )
   })
 }
+
+test('each mistake above says what to do: by its suggestion, or by what was expected', () => {
+  for (const [name, text] of rows) {
+    for (const { hint, text: said } of check(text).mistakes)
+      assert(hint !== '' || /^expected /.test(said), `${name}: ${said}`)
+  }
+})
 
 test('each of the mistakes above is told once and keeps the server from starting', () => {
   for (const [name, text] of rows) {
     const { config, mistakes } = check(text)
     assert.equal(config, undefined, name)
-    if (name !== 'tab') assert.equal(mistakes.length, 1, `${name}: ${mistakes.map(formatMistake).join('; ')}`)
+    if (name !== 'tab' && name !== 'anchor')
+      assert.equal(mistakes.length, 1, `${name}: ${mistakes.map(formatMistake).join('; ')}`)
   }
 })
 

@@ -242,7 +242,8 @@ class Checker {
     const add = (text: string, at: Pick<Input, 'path' | 'place'>, type: string | undefined) => {
       const domain = domainOf(text, at, this.reading)
       if (domain === undefined || type === undefined) return
-      if (hosts.has(domain)) this.#report.error(at, 'RTK_CONFIG_DUPLICATE_HOST', `the host '${domain}' is there twice`)
+      if (hosts.has(domain))
+        this.#report.error(at, 'RTK_CONFIG_DUPLICATE_HOST', `the host '${domain}' is there twice`, 'take one out')
       hosts.set(domain, Object.freeze({ domain, type }))
     }
     if (section.kind === 'map') {

@@ -43,7 +43,12 @@ async function checkPair(pair: MapInput, folder: string, doors: FileDoors, repor
     doors.tls.prepare({ certPem: cert.text, keyPem: key.text })
   } catch (error) {
     const text = error instanceof WorldError ? error.message : 'certificate and key cannot be used together'
-    report.error(cert.input, 'RTK_CONFIG_CERTIFICATE', text)
+    report.error(
+      cert.input,
+      'RTK_CONFIG_CERTIFICATE',
+      text,
+      'PEM: the chain with the own certificate first, and its key',
+    )
   }
 }
 
@@ -75,8 +80,15 @@ async function readOrReport(input: Input, path: string, doors: FileDoors, report
     if (!(error instanceof WorldError)) throw error
     const missing = error.code === 'RTK_DISK_NOT_FOUND'
     const code = missing ? 'RTK_CONFIG_FILE_MISSING' : 'RTK_CONFIG_FILE'
-    return report.error(input, code, missing ? `there is no file ${path}` : error.message)
+    const text = missing ? `there is no file ${path}` : error.message
+    return report.error(input, code, text, missing ? missingHint(input, path) : 'can the server read it?')
   }
+}
+
+/** A relative name is taken from the folder of the configuration, which is not where everybody looks for it. */
+function missingHint(input: Input, path: string): string {
+  const isRelative = input.kind === 'string' && input.value !== path
+  return isRelative ? 'a relative name is taken from the folder of this file' : 'is the name right?'
 }
 
 async function warnOfReaders(
@@ -102,7 +114,8 @@ async function readSecrets(checked: Checked, folder: string, doors: FileDoors, r
     const text = await readOrReport(input, path, doors, report)
     if (text === undefined) continue
     const [line = ''] = text.split(/\r?\n/)
-    if (line === '') report.error(input, 'RTK_CONFIG_FILE', `the first line of ${path} is empty`)
+    if (line === '')
+      report.error(input, 'RTK_CONFIG_FILE', `the first line of ${path} is empty`, 'write the secret there')
     fill(line)
     await warnOfReaders(input, path, 'this secret', doors, report)
   }

@@ -62,7 +62,7 @@ const network = makeOption<Network>(
       const made = input.kind === 'string' ? parseNetwork(input.value) : undefined
       if (made !== undefined) return made
       const text = `expected an address or a network such as 192.0.2.0/24, found ${showInput(input)}`
-      return reading.report.error(input, 'RTK_CONFIG_ADDRESS', text)
+      return reading.report.error(input, 'RTK_CONFIG_ADDRESS', text, 'as in 192.0.2.0/24 or 2001:db8::/32')
     },
   },
 )
@@ -108,10 +108,23 @@ const limitOverrides = Object.fromEntries(
   Object.entries(connectionLimits).map(([name, option]) => [name, opt.optional(option as Option<unknown>)]),
 )
 
-function baseOptions(bind: readonly string[]) {
+/** Required; a listener without one is told what there is. */
+function protocolName(protocols: ReadonlyMap<string, ListenerProtocol>): Option<string> {
+  const expects = [...protocols.keys()].join(' or ')
+  return makeOption<string>(
+    { description: 'c2s or http.' },
+    {
+      kind: 'string',
+      expects,
+      read: (input, reading) => (input.kind === 'string' ? input.value : wrongType(input, reading, expects)),
+    },
+  )
+}
+
+function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, ListenerProtocol>) {
   return {
     name: opt.optional(opt.string({ minLength: 1, maxLength: 64, description: 'For logs and figures.' })),
-    protocol: opt.string({ description: 'c2s or http.' }),
+    protocol: protocolName(protocols),
     tls: opt.optional(
       opt.oneOf(['starttls', 'direct', 'none'], {
         description: 'TLS asked for in the stream, from the first byte, or none.',
@@ -150,7 +163,7 @@ function baseOptions(bind: readonly string[]) {
 }
 
 /** For tables in the guide. */
-export const listenerOptions = baseOptions(['localhost'])
+export const listenerOptions = baseOptions(['localhost'], coreProtocols)
 
 /** When the section is left out. Loopback: the certificates of the local authority mean nothing to others anyway. */
 export function defaultListeners(): Input {
@@ -177,7 +190,7 @@ export function readListeners(
   protocols: ReadonlyMap<string, ListenerProtocol>,
   reading: Reading,
 ): readonly ListenerConfig[] {
-  const base = baseOptions(bind)
+  const base = baseOptions(bind, protocols)
   const list: ListInput = section.kind === 'list' ? section : { ...section, kind: 'list', items: [section] }
   const seen: Seen = { places: new Map(), names: new Map() }
   return list.items.flatMap((item) => {

@@ -71,11 +71,11 @@ modules: { lamp: { key: { file: none } } }
   const { config, mistakes } = await finishConfig(await openConfig({ file: '/e/r.yaml' }, world.disk), world)
   assert.equal(config, undefined)
   assert.deepEqual(mistakes.map(formatMistake), [
-    '/e/r.yaml:3:15: there is no file /e/no.pem',
-    '/e/r.yaml:4:15: certificate and key do not fit',
+    '/e/r.yaml:3:15: there is no file /e/no.pem (a relative name is taken from the folder of this file)',
+    '/e/r.yaml:4:15: certificate and key do not fit (PEM: the chain with the own certificate first, and its key)',
     '/e/r.yaml:4:27: warning: everybody on this machine can read this private key (chmod o-r /e/b.pem)',
     '/e/r.yaml:5:18: the number 1 is out of range (8 to 1024)',
-    '/e/r.yaml:6:33: there is no file /e/none',
+    '/e/r.yaml:6:33: there is no file /e/none (a relative name is taken from the folder of this file)',
   ])
 })
 
@@ -99,7 +99,10 @@ test('a missing configuration is told as such', async () => {
   const world = worldOf({})
   await assert.rejects(loadConfig({ file: '/e/r.yaml' }, world), (error) => {
     assert(error instanceof ConfigError)
-    assert.equal(error.message, '/e/r.yaml: there is no such file')
+    assert.equal(
+      error.message,
+      '/e/r.yaml: there is no such file (is the name right? without a file every option has its default)',
+    )
     return true
   })
 })

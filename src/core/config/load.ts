@@ -38,7 +38,7 @@ export async function openConfig(source: ConfigSource, disk: Disk): Promise<Open
       column: 0,
       path: '',
       text: missing ? 'there is no such file' : error.message,
-      hint: '',
+      hint: missing ? 'is the name right? without a file every option has its default' : 'can the server read it?',
     }
     throw new ConfigError([mistake])
   }

@@ -113,10 +113,15 @@ export function nearest(wrong: string, known: Iterable<string>): string | undefi
   return best
 }
 
-/** `did you mean 'port'?`, else the known names when they are few, else ''. */
+/** More names than this make a line that nobody reads: the rest are counted. */
+const NAMES_SHOWN = 20
+
+/** `did you mean 'port'?`, else the known names; '' when there are none. */
 export function suggest(wrong: string, known: Iterable<string>): string {
   const names = [...known]
   const near = nearest(wrong, names)
   if (near !== undefined) return `did you mean '${near}'?`
-  return names.length > 0 && names.length <= 12 ? `known: ${names.join(', ')}` : ''
+  if (names.length === 0) return ''
+  const rest = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ''
+  return `known: ${names.slice(0, NAMES_SHOWN).join(', ')}${rest}`
 }

@@ -1,7 +1,7 @@
 /** The sections `modules` and `host_types.NAME.modules`: names of modules with their options. */
 import { emptyMap, entryOf, type Input, type InputEntry, type MapInput } from './input.ts'
 import { wrongType } from './make.ts'
-import { suggest } from './mistake.ts'
+import { nearest } from './mistake.ts'
 import { readFields } from './opt-structure.ts'
 import type { OptionSchema, Reading } from './option.ts'
 
@@ -64,11 +64,11 @@ function joined(name: string, maps: readonly MapInput[]): MapInput {
 
 function unknownModule(entry: InputEntry, known: KnownModules, reading: Reading): void {
   const at = { place: entry.place, path: entry.value.path }
-  const hint = suggest(entry.key, known.modules.keys())
+  const near = nearest(entry.key, known.modules.keys())
   reading.report.error(
     at,
     'RTK_CONFIG_UNKNOWN_MODULE',
     `there is no module '${entry.key}'`,
-    hint || "is its plugin in 'plugins'?",
+    near === undefined ? "is its plugin in 'plugins'?" : `did you mean '${near}'?`,
   )
 }

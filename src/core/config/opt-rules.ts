@@ -19,7 +19,7 @@ export function access(about: About<string>): Option<AccessRule> {
       const text = valued
         ? `'${input.value}' gives values, it does not allow or deny`
         : `there is no access rule '${input.value}'`
-      const hint = valued ? '' : suggest(input.value, reading.names.rules.keys())
+      const hint = valued ? `write its lines with 'allow' and 'deny'` : suggest(input.value, reading.names.rules.keys())
       return reading.report.error(input, 'RTK_CONFIG_UNKNOWN_RULE', text, hint)
     },
   })

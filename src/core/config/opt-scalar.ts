@@ -105,8 +105,9 @@ function measured(about: About<string> & AmountLimits, measure: Measure): Option
       if (input.kind !== 'string') return wrongType(input, reading, measure.expects)
       const value = measure.parse(input.value)
       if (value === undefined) return badAmount(input, reading, measure)
+      const example = about.max === undefined ? `for example '10 ${measure.usual}'` : `at most ${about.max}`
       if (value === Number.POSITIVE_INFINITY && about.unlimited !== true)
-        return reading.report.error(input, 'RTK_CONFIG_RANGE', `${showInput(input)}: this has to have a limit`)
+        return reading.report.error(input, 'RTK_CONFIG_RANGE', `${showInput(input)}: this has to have a limit`, example)
       const low = min !== undefined && value < min
       if (!low && (max === undefined || value <= max || value === Number.POSITIVE_INFINITY)) return value
       const range = low ? `at least ${about.min}` : `at most ${about.max}`
@@ -201,6 +202,7 @@ export function secret(about: Omit<About<string>, 'default'>): Option<Secret> {
 
 export function jid(about: About<string> & { readonly bare?: boolean }): Option<Jid> {
   const expects = about.bare === true ? 'a bare JID such as user@example.org' : 'a JID such as user@example.org'
+  const example = 'as in user@example.org'
   return makeOption(about, {
     kind: 'jid',
     expects,
@@ -208,7 +210,7 @@ export function jid(about: About<string> & { readonly bare?: boolean }): Option<
       if (input.kind !== 'string') return wrongType(input, reading, expects)
       const made = parseJidOrFault(input.value)
       if (!(made instanceof Jid))
-        return reading.report.error(input, 'RTK_CONFIG_JID', `${showInput(input)} is no JID: ${made.text}`)
+        return reading.report.error(input, 'RTK_CONFIG_JID', `${showInput(input)} is no JID: ${made.text}`, example)
       if (about.bare === true && !made.isBare)
         return reading.report.error(input, 'RTK_CONFIG_JID', `${showInput(input)} has a resource`, `write ${made.bare}`)
       return made
@@ -234,7 +236,9 @@ export function domainOf(
     ? `the domain of a JID stands after the '@'`
     : text.includes(':')
       ? 'without a port'
-      : ''
+      : /\s/.test(text)
+        ? 'a domain has no blanks'
+        : 'a domain such as example.org'
   return reading.report.error(at, 'RTK_CONFIG_DOMAIN', `'${text}' is no domain`, hint)
 }
 

@@ -43,7 +43,9 @@ function syntaxHint(error: YAMLError): string {
   if (error.code === 'TAB_AS_INDENT') return 'indent with spaces'
   if (error.code === 'MULTIPLE_DOCS') return "one file is one document: remove '---'"
   if (error.code === 'BAD_SCALAR_START' || error.code === 'BLOCK_AS_IMPLICIT_KEY') return 'write the text in quotes'
-  return ''
+  if (error.code === 'MISSING_CHAR') return 'a bracket or quote is not closed'
+  if (error.code === 'BAD_INDENT') return 'a bracket or quote is not closed, or what it holds is not indented'
+  return 'is what stands before this complete?'
 }
 
 class Reader {
@@ -66,7 +68,12 @@ class Reader {
     if (isAlias(node)) {
       const target = node.resolve(this.#doc)
       if (target !== undefined) return this.read(target, path, depth + 1, place)
-      this.#report.error({ place, path }, 'RTK_CONFIG_SYNTAX', `YAML: there is no anchor '&${node.source}' before this`)
+      this.#report.error(
+        { place, path },
+        'RTK_CONFIG_SYNTAX',
+        `YAML: there is no anchor '&${node.source}' before this`,
+        `write '&${node.source}' at the value that is meant`,
+      )
       return { kind: 'null', place, path }
     }
     if (isMap(node)) return this.#map(node.items, place, path, depth)
@@ -88,7 +95,12 @@ class Reader {
       const keyPlace = this.#place(key) ?? place
       const name = isScalar(key) && key.value !== null ? String(key.value) : undefined
       if (name === undefined) {
-        this.#report.error({ place: keyPlace, path }, 'RTK_CONFIG_SYNTAX', 'a key has to be a plain text')
+        this.#report.error(
+          { place: keyPlace, path },
+          'RTK_CONFIG_SYNTAX',
+          'a key has to be a plain text',
+          'write the key in quotes',
+        )
         continue
       }
       const inside = childPath(path, name)
@@ -127,7 +139,10 @@ class Reader {
 export function sectionsOf(input: Input, report: Report, known: readonly string[]): Extract<Input, { kind: 'map' }> {
   if (input.kind === 'map') return input
   if (input.kind !== 'null') {
-    const hint = input.kind === 'string' ? suggest(input.value.replace(/:?$/, ''), known) : ''
+    const hint =
+      input.kind === 'string'
+        ? suggest(input.value.replace(/:?$/, ''), known)
+        : 'a file begins with the name of a section'
     report.error(input, 'RTK_CONFIG_TYPE', `expected sections such as 'hosts:', found a ${input.kind}`, hint)
   }
   return emptyMap('', input.place)
