@@ -144,7 +144,9 @@ export class Departures {
       if (hadSeen && !known.has(contact.toString())) told.push(contact)
     }
     const own = this.#ctx.sessions.ofAccount(jid.domain, jid.local).filter((other) => other.isAvailable)
-    void broadcast(this.#ctx, unavailable, jid, this.#all(jid, [...told, ...own.map((other) => other.jid)], directed))
+    // Who told himself is gone; behind his address may stand the session that replaced him.
+    const others = directed.filter((one) => !one.equals(jid))
+    void broadcast(this.#ctx, unavailable, jid, this.#all(jid, [...told, ...own.map((other) => other.jid)], others))
   }
 
   /** Each address once: the account's own available resources are among those told. */
