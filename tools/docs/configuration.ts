@@ -78,7 +78,7 @@ listeners:
     example: `limits:
   stanza_bytes: 128 KiB
   connections_per_address: 50
-  idle_timeout: 30 minutes`,
+  sign_in_timeout: 30 seconds`,
     owns: section('limits'),
   },
   {
