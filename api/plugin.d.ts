@@ -1,5 +1,5 @@
 // What ratatosk/plugin shows, written by "npm run api": not compiled, only compared.
-// CHANGELOG.md: The plugin API (`ratatosk/plugin`) in its first form.
+// CHANGELOG.md: api: the plugin API (`ratatosk/plugin`) in its first form.
 
 // src/core/access.ts
 export interface Subject {
