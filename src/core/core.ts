@@ -54,6 +54,11 @@ export class Core implements SessionOwner {
   readonly #types = new Map<string, HostType>()
   readonly #refused = this.metrics.counter('ratatosk_stanzas_refused_total', 'Stanzas answered with an error')
   readonly #dropped = this.metrics.counter('ratatosk_stanzas_dropped_total', 'Stanzas dropped by a rule or a filter')
+  readonly #refusals = this.metrics.refusals
+  readonly #holds = this.metrics.counter(
+    'ratatosk_session_holds_total',
+    "Times a client's reading was held by session_pending_stanzas",
+  )
   readonly #faultLog: FaultLog
   readonly #faults = this.metrics.counter('ratatosk_handler_faults_total', 'Handlers that threw')
   readonly #slow = this.metrics.counter(
@@ -93,6 +98,12 @@ export class Core implements SessionOwner {
       timed: (promise) => this.#timed.wait(promise),
     })
     this.metrics.gauge('ratatosk_sessions', 'Sessions bound now', () => this.sessions.count())
+    this.metrics.gauge('ratatosk_jid_cache_entries', 'Prepared addresses kept', () => this.jids.size)
+    this.metrics.counted(
+      'ratatosk_jid_cache_evictions_total',
+      'Prepared addresses that made room by jid_cache_entries',
+      () => this.jids.evicted,
+    )
     this.metrics.gauge(
       'ratatosk_requests_open',
       'Requests of the server that wait for an answer',
@@ -164,6 +175,9 @@ export class Core implements SessionOwner {
     const session = new Session(this, link, jid, host, this.world.random.id(), this.world.clock.wallMs(), info)
     this.sessions.add(session)
     this.#hosts.get(host.domain)?.type.hooks.notice('session:bound', session)
+    const { log } = this.world
+    if (log.enabled('debug'))
+      log.debug('a resource was bound', { jid: session.label, address: info.address, listener: info.listener })
     return session
   }
 
@@ -172,6 +186,9 @@ export class Core implements SessionOwner {
     const isOwner = this.router.enter()
     this.#hosts.get(session.host.domain)?.type.hooks.notice('session:ended', { session, end })
     session.presence = undefined
+    const { log } = this.world
+    if (log.enabled('debug'))
+      log.debug('a session ended', { jid: session.label, reason: end.reason, detail: end.detail })
     if (isOwner) this.router.leave(undefined)
   }
 
@@ -182,6 +199,10 @@ export class Core implements SessionOwner {
       jid: session.label,
       queuedBytes,
     })
+  }
+
+  held(): void {
+    this.#holds.value++
   }
 
   // Sending
@@ -236,6 +257,7 @@ export class Core implements SessionOwner {
 
   #wasRefused(packet: Packet, error: StanzaError): void {
     this.#refused.value++
+    this.#refusals.count(error.code)
     if (!this.world.log.enabled('debug')) return
     this.world.log.debug('stanza refused', {
       code: error.code,
@@ -249,6 +271,7 @@ export class Core implements SessionOwner {
 
   #wasDropped(packet: Packet, reason: string): void {
     this.#dropped.value++
+    this.#refusals.count(reason)
     if (!this.world.log.enabled('debug')) return
     this.world.log.debug('stanza dropped', {
       code: reason,

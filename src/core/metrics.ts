@@ -8,6 +8,33 @@ export class Counter {
   }
 }
 
+/** Labels of one family; those beyond are counted together as `other`, so that no plugin's text makes it grow. */
+const labelsMax = 1_000
+
+/** Counters of one name that differ in one label, as in `ratatosk_refusals_total{code="RTK_…"}`. */
+export class CounterFamily {
+  readonly #make: (label: string) => Counter
+  readonly #byLabel = new Map<string, Counter>()
+
+  constructor(make: (label: string) => Counter) {
+    this.#make = make
+  }
+
+  /** Counts one. Nothing is allocated for a label that was seen before. */
+  count(label: string): void {
+    const known = this.#byLabel.get(label)
+    if (known === undefined) this.#enter(label).value++
+    else known.value++
+  }
+
+  #enter(label: string): Counter {
+    const name = this.#byLabel.size < labelsMax ? label : 'other'
+    const counter = this.#make(name)
+    this.#byLabel.set(name, counter)
+    return counter
+  }
+}
+
 export interface MetricInfo {
   readonly name: string
   readonly help: string
@@ -20,6 +47,7 @@ export interface MetricValue extends MetricInfo {
 
 export class Metrics {
   readonly #counters = new Map<string, { info: MetricInfo; counter: Counter }>()
+  readonly #families = new Map<string, CounterFamily>()
   readonly #gauges = new Map<string, { info: MetricInfo; readers: readonly (() => number)[] }>()
 
   /** The same name gives the same counter. Names follow the Prometheus conventions (`…_total`). */
@@ -31,20 +59,43 @@ export class Metrics {
     return counter
   }
 
+  /** The same name gives the same family. A family's counters are read under `name{label="…"}`. */
+  family(name: string, label: string, help: string): CounterFamily {
+    const known = this.#families.get(name)
+    if (known !== undefined) return known
+    const family = new CounterFamily((value) => this.counter(labelled(name, label, value), help))
+    this.#families.set(name, family)
+    return family
+  }
+
+  /** Refusals, errors and drops of the whole server by their code: whoever says no counts here. */
+  get refusals(): CounterFamily {
+    return this.family('ratatosk_refusals_total', 'code', 'Refusals, stream errors and drops with this code')
+  }
+
+  /** A counter that somebody else keeps; otherwise as `gauge`. */
+  counted(name: string, help: string, read: () => number): () => void {
+    return this.#reading({ name, help, kind: 'counter' }, read)
+  }
+
   /**
    * Read when somebody looks; returns its removal. The same name again adds to the figure, as with counters: a module is
    * set up once a host type, and its figure is that of the server.
    */
   gauge(name: string, help: string, read: () => number): () => void {
+    return this.#reading({ name, help, kind: 'gauge' }, read)
+  }
+
+  #reading(given: MetricInfo, read: () => number): () => void {
     // A function of its own, so that two who give the same one are told apart.
     const reader = () => read()
-    const known = this.#gauges.get(name)
-    const info = known?.info ?? { name, help, kind: 'gauge' as const }
-    this.#gauges.set(name, { info, readers: [...(known?.readers ?? []), reader] })
+    const known = this.#gauges.get(given.name)
+    const info = known?.info ?? given
+    this.#gauges.set(given.name, { info, readers: [...(known?.readers ?? []), reader] })
     return () => {
-      const readers = this.#gauges.get(name)?.readers.filter((other) => other !== reader) ?? []
-      if (readers.length === 0) this.#gauges.delete(name)
-      else this.#gauges.set(name, { info, readers })
+      const readers = this.#gauges.get(given.name)?.readers.filter((other) => other !== reader) ?? []
+      if (readers.length === 0) this.#gauges.delete(given.name)
+      else this.#gauges.set(given.name, { info, readers })
     }
   }
 
@@ -66,6 +117,11 @@ export class Metrics {
     for (const { info, readers } of this.#gauges.values()) values.push({ ...info, value: sum(readers) })
     return values.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
+}
+
+function labelled(name: string, label: string, value: string): string {
+  const escaped = value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+  return `${name}{${label}="${escaped}"}`
 }
 
 function sum(readers: readonly (() => number)[]): number {

@@ -32,6 +32,8 @@ export interface SessionOwner {
   ended(session: Session, cause: SessionEnd): void
   /** A limit was hit: counted and logged there. */
   overflow(session: Session, queuedBytes: number): void
+  /** The client's reading is held, because `session_pending_stanzas` wait: counted there. */
+  held(): void
 }
 
 /** Why a session ended. */
@@ -175,6 +177,7 @@ export class Session implements Origin {
   #hold(): void {
     if (this.#held || this.state.kind !== 'active') return
     this.#held = true
+    this.#owner.held()
     this.state.link.hold()
   }
 

@@ -13,6 +13,8 @@ export class JidCache {
   readonly #half: number
   #young = new Map<Octets, Jid>()
   #old = new Map<Octets, Jid>()
+  /** Addresses that had to make room. */
+  evicted = 0
 
   constructor(max: number) {
     this.#half = Math.max(1, max >>> 1)
@@ -36,6 +38,7 @@ export class JidCache {
     }
     this.#old.delete(raw)
     if (this.#young.size >= this.#half) {
+      this.evicted += this.#old.size
       this.#old = this.#young
       this.#young = new Map()
     }

@@ -39,15 +39,14 @@ export interface AcceptorNeeds {
   readonly admission: Admission
 }
 
-/** A PROXY header must be there within this time (`proxy_header_timeout`). */
-const proxyHeaderMs = 5_000
-
 export class Acceptor {
   readonly config: ListenerConfig
   readonly #protocol: Protocol
   readonly #needs: AcceptorNeeds
   readonly #accepted: Counter
   readonly #throttled: Counter
+  readonly #untrusted: Counter
+  readonly #headerFaults: Counter
   /** One connection is one "byte" of the accept rate. */
   readonly #rate: Shaper | undefined
   #listening: Listening | undefined
@@ -60,6 +59,14 @@ export class Acceptor {
     this.#throttled = needs.metrics.counter(
       'ratatosk_accept_throttled_total',
       'Times a listener stopped accepting by its rate',
+    )
+    this.#untrusted = needs.metrics.counter(
+      'ratatosk_connections_refused_proxy_total',
+      'Connections refused because they came from no balancer',
+    )
+    this.#headerFaults = needs.metrics.counter(
+      'ratatosk_proxy_header_faults_total',
+      'Connections dropped because their PROXY header was wrong or came too late',
     )
     const rate = config.accept_rate
     this.#rate = Number.isFinite(rate) ? new Shaper(rate, Math.max(1, rate / 20), needs.clock.monoMs()) : undefined
@@ -88,15 +95,45 @@ export class Acceptor {
     if (!this.config.proxy_protocol) return this.#admit(transport, transport.remote, undefined)
     const from = parseAddress(transport.remote.host)
     const isTrusted = from === undefined || this.config.proxies.some((network) => inNetwork(from, network))
-    if (!isTrusted) {
-      this.#needs.log.warn('a connection without a balancer was refused', {
-        code: 'RTK_PROXY_UNTRUSTED',
-        listener: this.config.name,
-        address: transport.remote.host,
-      })
+    if (isTrusted) return this.#awaitHeader(transport)
+    this.#untrusted.value++
+    this.#needs.metrics.refusals.count('RTK_PROXY_UNTRUSTED')
+    this.#needs.log.warn('a connection without a balancer was refused', {
+      code: 'RTK_PROXY_UNTRUSTED',
+      listener: this.config.name,
+      address: transport.remote.host,
+    })
+    transport.destroy()
+    return gone
+  }
+
+  /** One that waits for its PROXY header counts as a connection, of no address yet. */
+  #awaitHeader(transport: Transport): TransportHandler {
+    const { admission, clock, log, metrics } = this.#needs
+    const refusal = admission.enter('', Number.POSITIVE_INFINITY)
+    if (refusal !== undefined) {
+      this.#tellRefusal(refusal, transport.remote)
       transport.destroy()
+      return gone
     }
-    return new ProxyReader(transport, this.#needs, (client, early) => this.#admit(transport, client, early))
+    return new ProxyReader(transport, {
+      clock,
+      log,
+      timeoutMs: this.config.limits.proxy_header_timeout,
+      left: () => admission.leave(''),
+      failed: () => {
+        this.#headerFaults.value++
+        metrics.refusals.count('RTK_PROXY_HEADER')
+      },
+      next: (client, early) => this.#admit(transport, client, early),
+    })
+  }
+
+  #tellRefusal(code: Refusal, client: Endpoint): void {
+    const { log, metrics } = this.#needs
+    metrics.refusals.count(code)
+    if (log.enabled('debug'))
+      log.debug('a connection was refused', { code, listener: this.config.name, address: client.host })
   }
 
   #admit(transport: Transport, client: Endpoint, early: Uint8Array | undefined): TransportHandler {
@@ -104,7 +141,8 @@ export class Acceptor {
     const isAllowed = this.config.access.allows({ address: client.host })
     const refusal = isAllowed
       ? admission.enter(client.host, this.config.limits.connections_per_address)
-      : 'RTK_LISTENER_ACCESS'
+      : admission.barred()
+    if (refusal !== undefined) this.#tellRefusal(refusal, client)
     let isIn = refusal === undefined
     return this.#protocol.accept({
       transport,
@@ -129,26 +167,43 @@ export class Acceptor {
   }
 }
 
+/** Of a connection that was destroyed before anybody spoke. */
+const gone: TransportHandler = {
+  data: () => undefined,
+  drained: () => undefined,
+  secured: () => undefined,
+  ended: () => undefined,
+  closed: () => undefined,
+}
+
+interface ProxyReaderNeeds {
+  readonly clock: Clock
+  readonly log: Log
+  /** `proxy_header_timeout`, then RTK_PROXY_HEADER. */
+  readonly timeoutMs: number
+  /** It waits no more. Once. */
+  left(): void
+  failed(): void
+  next(client: Endpoint, early: Uint8Array | undefined): TransportHandler
+}
+
 /** Waits for the PROXY header; then the protocol takes over with what came behind it. */
 class ProxyReader implements TransportHandler {
   readonly #transport: Transport
-  readonly #log: Log
-  readonly #next: (client: Endpoint, early: Uint8Array | undefined) => TransportHandler
+  readonly #needs: ProxyReaderNeeds
   readonly #deadline: { cancel(): void }
   #read = new Uint8Array(0)
+  #isOver = false
 
-  constructor(
-    transport: Transport,
-    needs: AcceptorNeeds,
-    next: (client: Endpoint, early: Uint8Array | undefined) => TransportHandler,
-  ) {
+  constructor(transport: Transport, needs: ProxyReaderNeeds) {
     this.#transport = transport
-    this.#log = needs.log
-    this.#next = next
-    this.#deadline = needs.clock.after(proxyHeaderMs, (self: ProxyReader) => self.#fail('no PROXY header came'), this)
+    this.#needs = needs
+    const { clock, timeoutMs } = needs
+    this.#deadline = clock.after(timeoutMs, (self: ProxyReader) => self.#fail('no PROXY header came'), this)
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#isOver) return
     const all = new Uint8Array(this.#read.length + end - start)
     all.set(this.#read)
     all.set(bytes.subarray(start, end), this.#read.length)
@@ -159,14 +214,22 @@ class ProxyReader implements TransportHandler {
       this.#fail(reading.text)
       return
     }
-    this.#deadline.cancel()
+    this.#leave()
     const early = reading.length < all.length ? all.slice(reading.length) : undefined
-    this.#transport.handler = this.#next(reading.source ?? this.#transport.remote, early)
+    this.#transport.handler = this.#needs.next(reading.source ?? this.#transport.remote, early)
+  }
+
+  #leave(): void {
+    this.#isOver = true
+    this.#deadline.cancel()
+    this.#needs.left()
   }
 
   #fail(text: string): void {
-    this.#deadline.cancel()
-    this.#log.warn('a connection without a proper PROXY header was dropped', {
+    if (this.#isOver) return
+    this.#leave()
+    this.#needs.failed()
+    this.#needs.log.warn('a connection without a proper PROXY header was dropped', {
       code: 'RTK_PROXY_HEADER',
       address: this.#transport.remote.host,
       text,
@@ -180,6 +243,6 @@ class ProxyReader implements TransportHandler {
     this.#fail('the connection ended before its PROXY header')
   }
   closed(): void {
-    this.#deadline.cancel()
+    if (!this.#isOver) this.#leave()
   }
 }

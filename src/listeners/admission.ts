@@ -5,17 +5,17 @@
 import type { Counter, Metrics } from '../core/metrics.ts'
 import { parseAddress } from '../core/network.ts'
 import type { Clock } from '../world/clock.types.ts'
+import { Failures } from './failures.ts'
 
 export interface AdmissionLimits {
   /** `connections` */
   readonly connections: number
   /** `sign_in_failures` within `sign_in_failure_window` */
   readonly failures: number
+  /** `sign_in_failures_per_account` within the same window */
+  readonly accountFailures: number
   readonly failureWindowMs: number
 }
-
-/** Addresses whose failures are remembered at one time; the one that failed longest ago is forgotten first. */
-const failureAddressesMax = 100_000
 
 export type Refusal =
   | 'RTK_CONNECTIONS_MAX'
@@ -32,22 +32,32 @@ export function countingKey(address: string): string {
 }
 
 export class Admission {
-  readonly #clock: Pick<Clock, 'monoMs'>
   readonly #limits: () => AdmissionLimits
   readonly #byAddress = new Map<string, number>()
-  readonly #failures = new Map<string, { count: number; until: number }>()
-  readonly #refused: Record<'address' | 'failures' | 'total', Counter>
+  readonly #byAddressFailed: Failures
+  readonly #byAccountFailed: Failures
+  readonly #refused: Record<'access' | 'account' | 'address' | 'failures' | 'total', Counter>
   #count = 0
 
   constructor(clock: Pick<Clock, 'monoMs'>, limits: () => AdmissionLimits, metrics: Metrics) {
-    this.#clock = clock
     this.#limits = limits
     const refused = (name: string, help: string) => metrics.counter(`ratatosk_connections_refused_${name}_total`, help)
     this.#refused = {
       total: refused('max', 'Connections refused by the limit `connections`'),
       address: refused('per_address', 'Connections refused by the limit `connections_per_address`'),
       failures: refused('failures', 'Connections refused by the limit `sign_in_failures`'),
+      access: refused('access', "Connections refused by a listener's access rule"),
+      account: metrics.counter(
+        'ratatosk_sign_ins_held_off_total',
+        'Attempts to sign in refused by the limit `sign_in_failures_per_account`',
+      ),
     }
+    const forgotten = metrics.counter(
+      'ratatosk_sign_in_failures_forgotten_total',
+      'Addresses and accounts whose failures made room for others',
+    )
+    this.#byAddressFailed = new Failures(clock, forgotten)
+    this.#byAccountFailed = new Failures(clock, forgotten)
     metrics.gauge('ratatosk_connections', 'Connections of clients now', () => this.#count)
   }
 
@@ -68,13 +78,19 @@ export class Admission {
       this.#refused.address.value++
       return 'RTK_CONNECTIONS_PER_ADDRESS'
     }
-    if (this.#hasFailedTooOften(key, limits)) {
+    if (this.#byAddressFailed.count(key) >= limits.failures) {
       this.#refused.failures.value++
       return 'RTK_SIGN_IN_FAILURES'
     }
     this.#count++
     if (key !== '') this.#byAddress.set(key, here + 1)
     return undefined
+  }
+
+  /** Counts a connection that an access rule turned away. */
+  barred(): Refusal {
+    this.#refused.access.value++
+    return 'RTK_LISTENER_ACCESS'
   }
 
   leave(address: string): void {
@@ -90,27 +106,20 @@ export class Admission {
   failed(address: string): boolean {
     const key = countingKey(address)
     if (key === '') return false
-    const limits = this.#limits()
-    const now = this.#clock.monoMs()
-    const known = this.#failures.get(key)
-    const isFresh = known === undefined || known.until <= now
-    const entry = isFresh ? { count: 1, until: now + limits.failureWindowMs } : { ...known, count: known.count + 1 }
-    this.#failures.delete(key)
-    this.#failures.set(key, entry)
-    if (this.#failures.size > failureAddressesMax) {
-      const [oldest] = this.#failures.keys()
-      if (oldest !== undefined) this.#failures.delete(oldest)
-    }
-    return entry.count >= limits.failures
+    const { failures, failureWindowMs } = this.#limits()
+    return this.#byAddressFailed.add(key, failureWindowMs) >= failures
   }
 
-  #hasFailedTooOften(key: string, limits: AdmissionLimits): boolean {
-    const entry = this.#failures.get(key)
-    if (entry === undefined) return false
-    if (entry.until <= this.#clock.monoMs()) {
-      this.#failures.delete(key)
-      return false
-    }
-    return entry.count >= limits.failures
+  /** Counts a failed sign-in to an account, whether it exists or not. True when it is the last that is tried for now. */
+  accountFailed(local: string, domain: string): boolean {
+    const { accountFailures, failureWindowMs } = this.#limits()
+    return this.#byAccountFailed.add(`${local}@${domain}`, failureWindowMs) === accountFailures
+  }
+
+  /** True while nobody may try the account: its password would be guessed from many addresses. Counts what it refuses. */
+  isHeldOff(local: string, domain: string): boolean {
+    if (this.#byAccountFailed.count(`${local}@${domain}`) < this.#limits().accountFailures) return false
+    this.#refused.account.value++
+    return true
   }
 }

@@ -62,7 +62,7 @@ it('a protocol of somebody else has listeners with balancers and limits like the
   })
   assert.ok(finished.config !== undefined, JSON.stringify(finished.mistakes))
   const metrics = new Metrics()
-  const limits = { connections: 10, failures: 10, failureWindowMs: 1_000 }
+  const limits = { connections: 10, accountFailures: 100, failures: 10, failureWindowMs: 1_000 }
   const admission = new Admission(clock, () => limits, metrics)
   const listeners = new Listeners([echo], { net, clock, log, metrics, admission })
   await listeners.open(finished.config)

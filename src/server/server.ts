@@ -25,6 +25,7 @@ import type { Store, Stores } from '../store/index.ts'
 import { Decoys } from '../stream/sasl/index.ts'
 import type { World } from '../world/world.types.ts'
 import { Certificates, type LocalAuthority } from './certificates.ts'
+import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
@@ -103,6 +104,10 @@ export class Server {
     this.accounts = new AccountService(world.clock, stores, backend)
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
     this.accounts.attach(this.core)
+    enterFigures(this.core.metrics, {
+      store: stores.metrics,
+      controlConnections: () => this.#control?.connections ?? 0,
+    })
     for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry()
     this.#admission = new Admission(world.clock, () => admissionLimits(config), this.core.metrics)
@@ -176,6 +181,7 @@ export class Server {
       version: softwareVersion,
       lineBytesMax: config.limits.control_line_bytes,
       connectionsMax: config.limits.control_connections,
+      refused: (code) => this.core.metrics.refusals.count(code),
     })
   }
 
@@ -277,6 +283,7 @@ function admissionLimits({ limits }: Config) {
   return {
     connections: limits.connections,
     failures: limits.sign_in_failures,
+    accountFailures: limits.sign_in_failures_per_account,
     failureWindowMs: limits.sign_in_failure_window,
   }
 }

@@ -323,9 +323,11 @@ export class C2sServer implements StreamMachine, C2sWhole {
     // Section 6.4.6: the `from` under TLS and the authenticated identity must agree.
     else if (this.#claimed !== undefined && !this.#claimed.equals(jid)) this.#fail(c2sErrors.fromOther)
     else {
+      const account = { jid, mechanism }
+      this.#driver.signedIn(account)
       this.#effects.send(success)
       this.#effects.restart()
-      this.#open({ jid, mechanism }, state.host)
+      this.#open(account, state.host)
     }
   }
 

@@ -67,6 +67,8 @@ export interface C2sDriver {
   verify(ticket: Ticket, host: StreamHost, username: string, password: string): void
   /** Told of each failure, before the client is. */
   signInFailed(failure: SignInFailure): void
+  /** Somebody has signed in; told before the client is. */
+  signedIn(account: Account): void
   /**
    * Asks for a resource; answered by `machine.bound`. `resource` is prepared, '' when the server is to make one. What the
    * new session writes before the answer is kept until the client has read its address.

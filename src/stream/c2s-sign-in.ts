@@ -31,7 +31,7 @@ const noAttempts: ReadonlySet<string> = new Set([
   'RTK_SASL_DOWNGRADE',
 ])
 
-/** Whether a failure counts as an attempt at a password. What does not is bounded by `negotiation_elements`. */
+/** Whether a failure counts as an attempt at a password. What does not is bounded by `sign_in_elements`. */
 export function isAttempt({ condition, code }: Pick<SaslFailure, 'code' | 'condition'>): boolean {
   return condition !== 'aborted' && !noAttempts.has(code)
 }

@@ -36,6 +36,8 @@ export interface ConnectionOptions {
   readonly turnStanzas?: number
   /** Bytes of one read that end a source's turn. */
   readonly turnBytes?: number
+  /** Counts the turns that ended full: a flood. */
+  readonly fullTurns?: { value: number }
 }
 
 const defaultLingerMs = 2_000
@@ -328,6 +330,8 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #yield(): void {
     if (this.#isYielding) return
     this.#isYielding = true
+    const { fullTurns } = this.#options
+    if (fullTurns !== undefined) fullTurns.value++
     this.#options.clock.soon(nextTurn, this)
   }
 

@@ -6,7 +6,7 @@ import type { Hashing } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo, TlsServerContext, TransportHandler } from '../world/net.types.ts'
 import { type Element, encode, fromBytes } from '../xml/index.ts'
 import { C2sServer } from './c2s-server.ts'
-import type { BindAnswer, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from './c2s-server.types.ts'
+import type { Account, BindAnswer, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from './c2s-server.types.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { clientFraming } from './framing.ts'
 import { defaultStreamLimits, type StreamLimits } from './limits.ts'
@@ -120,6 +120,7 @@ export class TestDriver implements C2sDriver {
   readonly decoys = new Decoys(hashing, Buffer.from('secret of thirty-two bytes, more'), 4096)
   readonly sink = new Recorder()
   readonly failures: SignInFailure[] = []
+  readonly signIns: Account[] = []
   readonly ends: StreamEnd[] = []
   readonly causes: CloseCause[] = []
   readonly claimed: Element[] = []
@@ -171,6 +172,10 @@ export class TestDriver implements C2sDriver {
 
   signInFailed(failure: SignInFailure): void {
     this.failures.push(failure)
+  }
+
+  signedIn(account: Account): void {
+    this.signIns.push(account)
   }
 
   bind(ticket: Ticket, _host: StreamHost, account: Jid, resource: string): void {

@@ -5,26 +5,30 @@
 import { defaultLimits, type ScannerLimits } from '../xml/index.ts'
 
 export interface StreamLimits {
-  /** `negotiation_timeout`: milliseconds from the connection to the bound resource, then RTK_STREAM_NEGOTIATION_TIMEOUT. */
+  /** `sign_in_timeout`: milliseconds from the connection to the bound resource, then RTK_STREAM_NEGOTIATION_TIMEOUT. */
   readonly negotiationMs: number
-  /** `negotiation_bytes`: bytes inside of TLS or without it, until a resource is bound, then RTK_STREAM_NEGOTIATION_BYTES. */
+  /** `sign_in_bytes`: bytes inside of TLS or without it, until a resource is bound, then RTK_STREAM_NEGOTIATION_BYTES. */
   readonly negotiationBytes: number
-  /** `negotiation_elements`: first-level elements until a resource is bound, then RTK_STREAM_NEGOTIATION_ELEMENTS. */
+  /** `sign_in_elements`: first-level elements until a resource is bound, then RTK_STREAM_NEGOTIATION_ELEMENTS. */
   readonly negotiationElements: number
   /**
-   * `sasl_retries`: attempts after the first that fails, then RTK_STREAM_SASL_RETRIES. RFC 6120 section 6.4.5 wants 2 to 5.
+   * `sign_in_attempts` less one: attempts after the first that fails, then RTK_STREAM_SASL_RETRIES. RFC 6120 section 6.4.5 wants 2 to 5.
    */
   readonly saslRetries: number
-  /** `bind_retries`: attempts after the first that fails, then RTK_STREAM_BIND_RETRIES. RFC 6120 section 7.7.3 wants 5 to 10. */
+  /** `bind_attempts` less one: attempts after the first that fails, then RTK_STREAM_BIND_RETRIES. RFC 6120 section 7.7.3 wants 5 to 10. */
   readonly bindRetries: number
-  /** `closing_timeout`: milliseconds to wait for the peer's closing tag (RFC 6120 section 4.4), then the connection is closed. */
+  /** `close_timeout`: milliseconds to wait for the peer's closing tag (RFC 6120 section 4.4), then the connection is closed. */
   readonly closingMs: number
-  /** Of the scanner, until a resource is bound; codes are RTK_XML_…. */
+  /**
+   * Of the scanner, until a resource is bound; codes are RTK_XML_…. `sign_in_stanza_bytes` and `header_bytes`; the others
+   * are fixed.
+   */
   readonly before: ScannerLimits
-  /** Of the scanner, from then on. */
+  /** Of the scanner, from then on: `stanza_bytes`, `header_bytes`, `depth`, `elements`, `attributes`, `name_bytes`, `prefixes`. */
   readonly after: ScannerLimits
 }
 
+/** What the configuration has by default; a test holds the two together. Tier 1 cannot read the configuration. */
 export const defaultStreamLimits: StreamLimits = {
   negotiationMs: 60_000,
   negotiationBytes: 65_536,

@@ -85,8 +85,10 @@ const kick = (services: Services) =>
       if (found.length === 0) return new CommandError('RTK_SESSION_UNKNOWN', `${jid} has no session`)
       const names = found.map((session) => ({ jid: session.jid.toString() }))
       if (call.dryRun) return names
+      const { log } = services.core.world
       for (const session of found) {
         const error = new StreamError('RTK_SESSION_KICKED', 'policy-violation', reason === '' ? undefined : reason)
+        if (log.enabled('debug')) log.debug('a session was kicked', { code: 'RTK_SESSION_KICKED', jid: session.label })
         session.close({ reason: 'kicked', detail: reason }, error)
       }
       return names

@@ -35,6 +35,8 @@ export interface ControlOptions {
   readonly lineBytesMax: number
   /** `limits.control_connections`; RTK_CONTROL_CONNECTIONS. */
   readonly connectionsMax: number
+  /** Told the code of each refusal, for the metrics. */
+  readonly refused?: (code: string) => void
 }
 
 export interface Control {
@@ -142,6 +144,7 @@ class ControlConnection implements TransportHandler {
 
   /** Says why, and closes. */
   refuse(error: CommandError): void {
+    this.#options.refused?.(error.code)
     this.#send({ id: 0, error: error.toJSON() as ErrorOf })
     this.close()
   }

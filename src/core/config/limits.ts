@@ -51,6 +51,18 @@ export const connectionLimits = {
     unlimited: true,
     description: 'Silence after which a signed-in connection is closed.',
   }),
+  bind_attempts: opt.int({
+    default: 6,
+    min: 1,
+    max: 100,
+    description: 'Failed binds of a resource on one connection. RFC 6120 section 7.7.3 wants 5 to 10 retries.',
+  }),
+  proxy_header_timeout: opt.duration({
+    default: '5 seconds',
+    min: '100 ms',
+    max: '1 minute',
+    description: 'Time for the PROXY header of a connection that comes by a balancer.',
+  }),
   close_timeout: opt.duration({
     default: '5 seconds',
     min: '100 ms',
@@ -73,6 +85,13 @@ export const serverLimits = {
     max: 100_000,
     description:
       'Failed authentications of one client address within `sign_in_failure_window`; more wait or are refused.',
+  }),
+  sign_in_failures_per_account: opt.int({
+    default: 100,
+    min: 1,
+    max: 100_000,
+    description:
+      'Failed authentications of one account, from all addresses, within `sign_in_failure_window`; more get temporary-auth-failure.',
   }),
   sign_in_failure_window: opt.duration({
     default: '5 minutes',

@@ -34,10 +34,15 @@ export class C2sProtocol implements Protocol {
   #whenEmpty: (() => void) | undefined
 
   readonly #shaperHolds: Counter
+  readonly #fullTurns: Counter
 
   constructor(needs: C2sNeeds) {
     this.#needs = needs
     const { metrics } = needs.core
+    this.#fullTurns = metrics.counter(
+      'ratatosk_turns_full_total',
+      'Turns of a client that ended because they were full',
+    )
     this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', 'Times a shaper held the reading of a client')
   }
 
@@ -51,6 +56,7 @@ export class C2sProtocol implements Protocol {
       clock,
       framing: clientFraming,
       limits: limits.before,
+      fullTurns: this.#fullTurns,
       startTls: (socket) => socket.startTlsServer(tls),
     })
     const client = new C2sClient(this.#needs, accepted, connection, (gone) => this.#left(gone))

@@ -6,7 +6,7 @@ import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
-import type { C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
+import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
 import type { Connection } from '../../stream/connection.ts'
 import type { StreamEnd } from '../../stream/machine.types.ts'
@@ -93,6 +93,10 @@ export class C2sClient implements C2sDriver {
       this.#answer(ticket, { kind: 'unavailable' })
       return
     }
+    if (this.#needs.admission.isHeldOff(request.username, host.domain)) {
+      this.#answer(ticket, { kind: 'held-off' })
+      return
+    }
     const decoys = this.#needs.decoys(host)
     this.#needs
       .backend(host)
@@ -110,6 +114,10 @@ export class C2sClient implements C2sDriver {
     const host = this.#needs.core.host(streamHost.domain)
     if (host === undefined) {
       this.#answer(ticket, { kind: 'unavailable' })
+      return
+    }
+    if (this.#needs.admission.isHeldOff(username, host.domain)) {
+      this.#answer(ticket, { kind: 'held-off' })
       return
     }
     this.#needs
@@ -152,10 +160,28 @@ export class C2sClient implements C2sDriver {
       condition: failure.condition,
     })
     const isHis = failure.condition !== 'temporary-auth-failure' && isAttempt(failure)
+    this.#needs.core.metrics.refusals.count(failure.code)
+    if (isHis && failure.username !== '') this.#tellAccountFailure(failure)
     // The machine is in the middle of it: the stream ends after the client has its failure.
     if (isHis && this.#needs.admission.failed(address)) {
       this.#needs.clock.soon((client: C2sClient) => client.#machine?.close(tooManyFailures), this)
     }
+  }
+
+  #tellAccountFailure({ username, host }: SignInFailure): void {
+    if (!this.#needs.admission.accountFailed(username, host.domain)) return
+    this.#needs.log.warn('an account was tried too often: nobody may try it until the window is over', {
+      code: 'RTK_SIGN_IN_FAILURES_PER_ACCOUNT',
+      host: host.domain,
+      username,
+    })
+  }
+
+  signedIn({ jid, mechanism }: Account): void {
+    this.#needs.core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
+    const { log } = this.#needs
+    if (!log.enabled('debug')) return
+    log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: this.#accepted.client.host })
   }
 
   bind(ticket: Ticket, streamHost: StreamHost, account: Jid, resource: string): void {
@@ -182,6 +208,7 @@ export class C2sClient implements C2sDriver {
       },
     })
     if (result instanceof StanzaError) {
+      this.#needs.core.metrics.refusals.count(result.code)
       machine.bound(ticket, result)
       return
     }
@@ -202,7 +229,10 @@ export class C2sClient implements C2sDriver {
   }
 
   #tellError(error: StreamError): void {
-    this.#needs.core.metrics.counter(errorCounter(error), errorHelp).value++
+    const { metrics } = this.#needs.core
+    metrics.counter(errorCounter(error), errorHelp).value++
+    // A refused connection was counted when it came.
+    if (error.code !== this.#accepted.refusal) metrics.refusals.count(error.code)
     if (error.cause === undefined) return
     this.#needs.log.error('a stream ended by a fault of ours', { code: error.code, error: error.cause })
   }
@@ -220,6 +250,7 @@ export class C2sClient implements C2sDriver {
 }
 
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
+const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
 
 /** One counter a condition: there are 25 of them. */

@@ -8,7 +8,7 @@ export function streamLimits(limits: ConnectionLimits): StreamLimits {
     negotiationBytes: limits.sign_in_bytes,
     negotiationElements: limits.sign_in_elements,
     saslRetries: limits.sign_in_attempts - 1,
-    bindRetries: defaultStreamLimits.bindRetries,
+    bindRetries: limits.bind_attempts - 1,
     closingMs: limits.close_timeout,
     before: {
       ...defaultStreamLimits.before,

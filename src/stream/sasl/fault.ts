@@ -25,6 +25,11 @@ export const FAILURE = {
   credentials: failure('RTK_SASL_CREDENTIALS', 'not-authorized', 'wrong name or password'),
   disabled: failure('RTK_SASL_ACCOUNT_DISABLED', 'account-disabled', 'the account is disabled'),
   expired: failure('RTK_SASL_CREDENTIALS_EXPIRED', 'credentials-expired', 'the password has expired'),
+  heldOff: failure(
+    'RTK_SIGN_IN_FAILURES_PER_ACCOUNT',
+    'temporary-auth-failure',
+    'too many failed attempts to sign in to this account; try again later',
+  ),
   unavailable: failure('RTK_SASL_UNAVAILABLE', 'temporary-auth-failure', 'passwords cannot be checked at the moment'),
 
   // The client's side: what a server can do wrong. The conditions are for symmetry; a client just goes away.

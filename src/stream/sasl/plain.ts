@@ -37,6 +37,7 @@ export class PlainServer implements ServerMechanism {
     this.#state = 'done'
     if (!isExpected) return FAILURE.outOfOrder
     if (answer.kind === 'unavailable') return FAILURE.unavailable
+    if (answer.kind === 'held-off') return FAILURE.heldOff
     if (answer.kind !== 'verified') return FAILURE.outOfOrder
     switch (answer.result) {
       case 'right':

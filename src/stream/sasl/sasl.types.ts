@@ -27,7 +27,7 @@ export type ScramName = 'SCRAM-SHA-1' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 export interface SaslFailure {
   readonly kind: 'failure'
   readonly condition: SaslCondition
-  readonly code: `RTK_SASL_${string}`
+  readonly code: `RTK_SASL_${string}` | 'RTK_SIGN_IN_FAILURES_PER_ACCOUNT'
   /** For logs and for people; holds nothing that the peer sent. */
   readonly text: string
 }
@@ -72,6 +72,8 @@ export type ServerAnswer =
   | { readonly kind: 'verified'; readonly result: 'right' | 'wrong' | AccountRefusal }
   /** To either: the store or the back end cannot tell at the moment. */
   | { readonly kind: 'unavailable' }
+  /** To either: the account, known or not, was tried too often and is not looked up. */
+  | { readonly kind: 'held-off' }
 
 export type ServerStep =
   | { readonly kind: 'challenge'; readonly data: Uint8Array }

@@ -85,6 +85,7 @@ export class ScramServer implements ServerMechanism {
     this.#state = done
     if (state.kind !== 'lookup') return FAILURE.outOfOrder
     if (answer.kind === 'unavailable') return FAILURE.unavailable
+    if (answer.kind === 'held-off') return FAILURE.heldOff
     if (answer.kind !== 'credential') return FAILURE.outOfOrder
     const { salt, iterations } = answer.credential
     const serverFirst = `r=${state.first.nonce}${this.#needs.nonce},s=${toBase64(salt)},i=${iterations}`
