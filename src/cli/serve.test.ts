@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -55,8 +55,8 @@ function run(args: readonly string[], input = ''): Promise<Ran> {
   return promise
 }
 
-test('serve tells what a user needs, takes accounts, minds SIGHUP and ends on SIGTERM', async () => {
-  const { child, says, seen, exited } = await serve()
+test('serve tells what a user needs, takes accounts and ends on SIGTERM', async () => {
+  const { child, seen, exited } = await serve()
   const told = seen.join('\n')
   assert.match(told, /serves localhost/)
   assert.match(told, /c2s \(STARTTLS\) +127\.0\.0\.1:\d+/)
@@ -78,8 +78,45 @@ test('serve tells what a user needs, takes accounts, minds SIGHUP and ends on SI
   assert.equal(second.code, 4)
   assert.match(second.err, /RTK_DISK_LOCKED/)
 
-  child.kill('SIGHUP')
-  await says(/reload/)
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+})
+
+test('SIGHUP and the command reload take over listeners, and nothing of a file with mistakes', async () => {
+  const { child, says, exited } = await serve()
+  const plain = readFileSync(file, 'utf8')
+  const more = `${plain}  - { name: more, protocol: http, path: more.sock }\n`
+  try {
+    writeFileSync(file, `${more}hosts: [elsewhere.example]\n`)
+    child.kill('SIGHUP')
+    const told = (await says(/reloaded/)).at(-1) ?? ''
+    assert.match(told, new RegExp(`more ${folder}/more\\.sock`))
+    assert.match(told, /hosts/)
+    assert.ok(statSync(join(folder, 'more.sock')).isSocket())
+
+    writeFileSync(file, `${more}hsots: [localhost]\nlimits: { depth: 1 }\n`)
+    child.kill('SIGHUP')
+    const lines = (await says(/all is as before/)).join('\n')
+    assert.match(lines, /r\.yaml:6:1: .*hsots.*did you mean 'hosts'/)
+    assert.match(lines, /r\.yaml:7:\d+: .*out of range/)
+    const refused = await run(['reload'])
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, /hsots.*RTK_CONFIG/s)
+    assert.ok(statSync(join(folder, 'more.sock')).isSocket())
+
+    writeFileSync(file, plain)
+    const done = await run(['reload', '--json'])
+    assert.deepEqual(JSON.parse(done.out), {
+      result: 'reloaded',
+      opened: [],
+      changed: [],
+      closed: [`more ${folder}/more.sock`],
+      needs_restart: [],
+    })
+    assert.equal(existsSync(join(folder, 'more.sock')), false)
+  } finally {
+    writeFileSync(file, plain)
+  }
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
 })

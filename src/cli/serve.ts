@@ -1,6 +1,6 @@
 /** `ratatosk serve`: the server as a process. Signals, standard output and the end of the process are here, nowhere else. */
 import { placeText } from '../admin/commands/index.ts'
-import { formatMistake } from '../core/config/index.ts'
+import { ConfigError, formatMistake } from '../core/config/index.ts'
 import { softwareVersion } from '../core/software.ts'
 import { createServer, type Server } from '../index.ts'
 import { WorldError } from '../world/error.ts'
@@ -27,8 +27,10 @@ export async function serve(options: GlobalOptions, around: Surroundings): Promi
   if (settings.peeked.control.enabled) await controlPath(settings, around)
   const server = await start(settings, log, options, around)
   if (server === undefined) return EXIT.cannotStart
+  // Before anybody is told that it serves: a signal that comes then finds its handler.
+  const ended = running(server, log)
   tellStart(server, log, settings, around)
-  return running(server, log)
+  return ended
 }
 
 function isText(settings: Settings, { terminal }: Surroundings): boolean {
@@ -112,6 +114,21 @@ function commandOf({ file, dataDir }: Settings, { variables }: Surroundings): st
   return `${variables['RATATOSK_CALLED'] ?? 'ratatosk'}${config}${dataDir === undefined ? '' : ` --data-dir ${dataDir}`}`
 }
 
+/** Nobody waits for a reload by signal: the log says what came of it. */
+async function tellReload(server: Server, log: Log): Promise<void> {
+  try {
+    const { listeners, needsRestart } = await server.reload()
+    log.info('reloaded', { ...listeners, needsRestart })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) {
+      log.error('the reload failed, all is as before', { code: 'RTK_SERVER_RELOAD', error })
+      return
+    }
+    for (const mistake of error.mistakes) log.error(formatMistake(mistake), { code: mistake.code })
+    log.error('the configuration has mistakes, all is as before', { code: 'RTK_SERVER_RELOAD' })
+  }
+}
+
 /** Resolves when the server has ended, by a signal or by itself. */
 async function running(server: Server, log: Log): Promise<number> {
   const ended = Promise.withResolvers<number>()
@@ -124,7 +141,7 @@ async function running(server: Server, log: Log): Promise<number> {
       (error: unknown) => ended.reject(error),
     )
   }
-  const reload = () => log.warn('a reload is not to be had yet: restart the server', { code: 'RTK_SERVER_RELOAD' })
+  const reload = () => void tellReload(server, log)
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
   server.closed.then(
     () => ended.resolve(EXIT.ok),

@@ -40,21 +40,26 @@ export interface AcceptorNeeds {
 }
 
 export class Acceptor {
-  readonly config: ListenerConfig
-  readonly #protocol: Protocol
+  #config: ListenerConfig
+  #protocol: Protocol
   readonly #needs: AcceptorNeeds
   readonly #accepted: Counter
   readonly #throttled: Counter
   readonly #untrusted: Counter
   readonly #headerFaults: Counter
   /** One connection is one "byte" of the accept rate. */
-  readonly #rate: Shaper | undefined
+  #rate: Shaper | undefined
   #listening: Listening | undefined
+  #place: Place
+  readonly #failed: ((code: string) => void) | undefined
 
-  constructor(config: ListenerConfig, protocol: Protocol, needs: AcceptorNeeds) {
-    this.config = config
+  /** `failed` is told when the listening socket is dead; `close` it then. */
+  constructor(config: ListenerConfig, protocol: Protocol, needs: AcceptorNeeds, failed?: (code: string) => void) {
+    this.#config = config
     this.#protocol = protocol
     this.#needs = needs
+    this.#place = config.place
+    this.#failed = failed
     this.#accepted = needs.metrics.counter('ratatosk_connections_accepted_total', 'Connections accepted')
     this.#throttled = needs.metrics.counter(
       'ratatosk_accept_throttled_total',
@@ -68,25 +73,47 @@ export class Acceptor {
       'ratatosk_proxy_header_faults_total',
       'Connections dropped because their PROXY header was wrong or came too late',
     )
-    const rate = config.accept_rate
-    this.#rate = Number.isFinite(rate) ? new Shaper(rate, Math.max(1, rate / 20), needs.clock.monoMs()) : undefined
+    this.#rate = this.#rateOf(config)
   }
 
-  /** Where it really listens: the port chosen when 0 was asked for. */
+  get config(): ListenerConfig {
+    return this.#config
+  }
+
+  get isOpen(): boolean {
+    return this.#listening !== undefined
+  }
+
+  /** Where it really listens, or did last: the port chosen when 0 was asked for. */
   get place(): Place {
-    return this.#listening?.place ?? this.config.place
+    return this.#place
+  }
+
+  /** Connections that come from now on get these options; place, backlog and mode are as they were opened with. */
+  change(config: ListenerConfig, protocol: Protocol): void {
+    if (config.accept_rate !== this.#config.accept_rate) this.#rate = this.#rateOf(config)
+    this.#config = config
+    this.#protocol = protocol
+  }
+
+  #rateOf({ accept_rate: rate }: ListenerConfig): Shaper | undefined {
+    if (!Number.isFinite(rate)) return undefined
+    return new Shaper(rate, Math.max(1, rate / 20), this.#needs.clock.monoMs())
   }
 
   /** Rejects with `WorldError` RTK_NET_…. */
   async open(place: Place = this.config.place): Promise<void> {
     const { backlog, mode } = this.config
-    this.#listening = await this.#needs.net.listen(place, { backlog, mode }, (transport) => this.#accept(transport))
+    const options = { backlog, mode, ...(this.#failed === undefined ? {} : { failed: this.#failed }) }
+    this.#listening = await this.#needs.net.listen(place, options, (transport) => this.#accept(transport))
+    this.#place = this.#listening.place
   }
 
   /** Stops listening; connections live on. */
   async close(): Promise<void> {
-    await this.#listening?.close()
+    const listening = this.#listening
     this.#listening = undefined
+    await listening?.close()
   }
 
   #accept(transport: Transport): TransportHandler {

@@ -10,7 +10,7 @@ import type { Log } from '../world/log.types.ts'
 import type { World } from '../world/world.types.ts'
 import { defaultModules } from './modules.ts'
 import { loadPlugins, modulesByName, schemasOf } from './plugins.ts'
-import { Server } from './server.ts'
+import { type Read, Server } from './server.ts'
 
 export interface ServerOptions {
   /** The configuration: a value as in the file, or `{ file }`. Default: `{}`, nothing but defaults. */
@@ -48,7 +48,9 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   try {
     const stores = await (options.stores ?? openStores(world))(config)
     try {
-      return await Server.start({ config, world, stores, modules, isKept, controlPath: control, lock })
+      const read: Read = async (given = options.config ?? {}) =>
+        (await configure({ ...options, config: given }, world)).config
+      return await Server.start({ config, read, world, stores, modules, isKept, controlPath: control, lock })
     } catch (error) {
       await stores.close()
       throw error

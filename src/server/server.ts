@@ -2,7 +2,7 @@
  * A running server: everything put together (DESIGN.md section 14). It installs no signal handler, prints nothing, never
  * exits, and keeps nothing at module level; two of them live in one process.
  */
-import { coreCommands } from '../admin/commands/index.ts'
+import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
 import { InternalBackend } from '../auth/internal.ts'
 import { secretStore } from '../auth/secrets.store.ts'
@@ -23,15 +23,24 @@ import { HttpProtocol } from '../listeners/http/http.ts'
 import { accounts } from '../store/accounts.ts'
 import type { Store, Stores } from '../store/index.ts'
 import { Decoys } from '../stream/sasl/index.ts'
+import { WorldError } from '../world/error.ts'
 import type { World } from '../world/world.types.ts'
 import { Certificates, type LocalAuthority } from './certificates.ts'
 import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
+import { mixed, type Reloaded, restartOptions } from './reload.ts'
+
+/** Reads a configuration; without one that which the server was started with. Rejects with `ConfigError`. */
+export type Read = (given?: GivenConfig) => Promise<Config>
+
+/** A value as in the file, or the file. */
+export type GivenConfig = Readonly<Record<string, unknown>> | { readonly file: string }
 
 export interface ServerParts {
   readonly config: Config
+  readonly read: Read
   readonly world: World
   readonly stores: Stores
   readonly modules: ReadonlyMap<string, ModuleDefinition>
@@ -47,13 +56,13 @@ export interface ServerParts {
 const stopTimeoutMs = 5_000
 
 export class Server {
-  readonly config: Config
   readonly core: Core
   readonly commands: CommandRegistry
   readonly accounts: AccountService
   readonly #parts: ServerParts
   readonly #world: World
-  readonly #certificates: Certificates
+  #config: Config
+  #certificates: Certificates
   readonly #listeners: Listeners
   readonly #moduleSets = new Map<string, ModuleSet>()
   readonly #admission: Admission
@@ -62,6 +71,9 @@ export class Server {
   readonly #startedMs: number
   #control: Control | undefined
   #closing: Promise<void> | undefined
+  /** What it was started with, or the last `reload` was given; undefined: the former. */
+  #given: GivenConfig | undefined
+  #reloading: Promise<void> = Promise.resolve()
   readonly #ended = Promise.withResolvers<void>()
 
   /** Starts a server; when something fails, all that was opened is closed again. */
@@ -89,7 +101,7 @@ export class Server {
     const { config, world, stores } = parts
     this.#parts = parts
     this.#world = world
-    this.config = config
+    this.#config = config
     this.#certificates = certificates
     this.#startedMs = world.clock.monoMs()
     const backends = new Map<string, AuthBackend>()
@@ -110,7 +122,7 @@ export class Server {
     })
     for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry()
-    this.#admission = new Admission(world.clock, () => admissionLimits(config), this.core.metrics)
+    this.#admission = new Admission(world.clock, () => admissionLimits(this.#config), this.core.metrics)
     const binder = new Binder({
       sessions: this.core.sessions,
       random: world.random,
@@ -126,18 +138,18 @@ export class Server {
       core: this.core,
       binder,
       admission: this.#admission,
-      defaultDomain: () => config.hosts.keys().next().value ?? 'localhost',
+      defaultDomain: () => this.#config.hosts.keys().next().value ?? 'localhost',
       backend,
       auth: (host) => this.#hostType(host).auth,
       decoys: (host) => decoys.get(host.type) as Decoys,
-      tls: (listener) => certificates.context(listener),
-      hasCertificate: (listener, domain) => certificates.covers(listener, domain),
+      tls: (listener) => this.#certificates.context(listener),
+      hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),
     })
     this.#http = new HttpProtocol({
       clock: world.clock,
       log: world.log,
       routes: this.core.http,
-      tls: (listener) => certificates.context(listener),
+      tls: (listener) => this.#certificates.context(listener),
     })
     this.#listeners = new Listeners([this.#c2s, this.#http], {
       net: world.net,
@@ -149,7 +161,7 @@ export class Server {
   }
 
   #hostType(host: Host): HostTypeConfig {
-    return this.config.host_types.get(host.type) as HostTypeConfig
+    return this.#config.host_types.get(host.type) as HostTypeConfig
   }
 
   async #open(): Promise<void> {
@@ -164,6 +176,7 @@ export class Server {
       )
     }
     for (const command of coreCommands(this)) this.commands.add(command)
+    this.commands.add(reloadCommand(this))
     for (const route of health(this)) this.core.http.add(route)
     await this.#listeners.open(config)
     await this.#openControl()
@@ -219,6 +232,47 @@ export class Server {
     return this.#closing !== undefined
   }
 
+  /** What runs: after a reload the new listeners and certificates, and the rest as it was at the start. */
+  get config(): Config {
+    return this.#config
+  }
+
+  /**
+   * Takes over the listeners, their limits and the certificates of the configuration that the server was started with, as
+   * it is now, or of another one; established sessions are left alone. What else has changed is named: it needs a
+   * restart. Calls wait for one another. Rejects with `ConfigError` (all mistakes), or `WorldError` when a certificate
+   * cannot be read or a listener cannot be opened; then nothing has changed.
+   */
+  reload(given?: GivenConfig): Promise<Reloaded> {
+    const reloading = this.#reloading.then(() => this.#reload(given))
+    this.#reloading = reloading.then(
+      () => undefined,
+      () => undefined,
+    )
+    return reloading
+  }
+
+  async #reload(given = this.#given): Promise<Reloaded> {
+    const { read, world, isKept } = this.#parts
+    const next = await read(given)
+    const config = mixed(this.#config, next)
+    const certificates = await Certificates.load(config, world, isKept)
+    if (this.isClosing) throw new WorldError('RTK_SERVER_CLOSING', 'the server is closing', { temporary: false })
+    const needsRestart = restartOptions(config, next)
+    // First, so that a listener that is opened finds its certificates; connections ask at their handshakes.
+    const before = this.#certificates
+    this.#certificates = certificates
+    try {
+      const listeners = await this.#listeners.apply(config)
+      this.#config = config
+      this.#given = given
+      return { listeners, needsRestart }
+    } catch (error) {
+      this.#certificates = before
+      throw error
+    }
+  }
+
   /** The modules of a host type. */
   modulesOf(type: string): ModuleSet | undefined {
     return this.#moduleSets.get(type)
@@ -242,6 +296,7 @@ export class Server {
 
   async #close(): Promise<void> {
     await inTurn([
+      () => this.#reloading,
       () => this.#listeners.close(),
       () => this.#c2s.stop(),
       () => this.core.close(),

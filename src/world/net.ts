@@ -58,7 +58,8 @@ export class RealNet implements Net {
     const door = await this.doorInUse()
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
     await bind(server, place, options)
-    return new RealListening(server, door, place, options.backlog, accept, (code) => this.#acceptFailed(place, code))
+    const acceptFailed = (code: string): void => this.#acceptFailed(place, code)
+    return new RealListening(server, door, place, options, accept, acceptFailed)
   }
 
   async connect(place: Place, handler: TransportHandler, timeoutMs: number): Promise<Transport> {
@@ -101,8 +102,9 @@ class RealListening implements Listening {
   readonly place: Place
   readonly #server: Server
   readonly #door: Door
-  readonly #backlog: number
+  readonly #options: ListenOptions
   readonly #accept: (transport: Transport) => TransportHandler
+  readonly #acceptFailed: (code: string) => void
   #waiting: Accepted[] | undefined = undefined
   #closed: Promise<void> | undefined = undefined
 
@@ -110,16 +112,21 @@ class RealListening implements Listening {
     server: Server,
     door: Door,
     place: Place,
-    backlog: number,
+    options: ListenOptions,
     accept: (transport: Transport) => TransportHandler,
-    failed: (code: string) => void,
+    acceptFailed: (code: string) => void,
   ) {
     this.#server = server
     this.#door = door
-    this.#backlog = backlog
+    this.#options = options
     this.#accept = accept
+    this.#acceptFailed = acceptFailed
     this.place = place.kind === 'unix' ? place : { ...place, port: portOf(server) }
+    const failed = (code: string): void => this.#failed(code)
     door.watch(server, (connection) => this.#arrived(connection), failed)
+    // The fast door hears of what the kernel says to `accept`; this is what Node says of the socket.
+    if (door.name === 'fast')
+      server.on('error', (error) => failed('code' in error ? String(error.code) : error.message))
   }
 
   pauseAccepting(): void {
@@ -148,13 +155,22 @@ class RealListening implements Listening {
     return this.#closed
   }
 
+  /** One connection could not be taken, or none will be any more. */
+  #failed(code: string): void {
+    if (this.#closed !== undefined) return
+    this.#acceptFailed(code)
+    if (passingErrors.has(code)) return
+    void this.close()
+    this.#options.failed?.(code)
+  }
+
   #arrived(connection: Accepted): void {
     const waiting = this.#waiting
     if (this.#closed !== undefined) this.#door.refuse(connection)
     else if (waiting === undefined) this.#take(connection)
     // Node has no way to leave connections in the kernel's queue, so they wait here, unread: nobody is reset for coming
     // while a listener throttles.
-    else if (waiting.length < Math.max(this.#backlog, WAITING_UNREAD_LIMIT)) waiting.push(connection)
+    else if (waiting.length < Math.max(this.#options.backlog, WAITING_UNREAD_LIMIT)) waiting.push(connection)
     else this.#door.refuse(connection)
   }
 
@@ -164,6 +180,12 @@ class RealListening implements Listening {
     transport.begin()
   }
 }
+
+/** accept(2): these are about one connection, or pass; the socket goes on listening. */
+const passingErrors: ReadonlySet<string> = new Set([
+  ...['EAGAIN', 'ECONNABORTED', 'EINTR', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EPERM', 'EPROTO', 'ETIMEDOUT'],
+  ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ENONET', 'ENOPROTOOPT', 'EOPNOTSUPP'],
+])
 
 function portOf(server: Server): number {
   const address = server.address()

@@ -125,6 +125,11 @@ export interface ListenOptions {
   readonly backlog: number
   /** Octal mode of a Unix socket's file. */
   readonly mode?: number
+  /**
+   * Told at most once, with the system's name of the error, when the socket can accept nothing any more and has been
+   * closed. That no descriptor is left for a connection is no such failure.
+   */
+  readonly failed?: (code: string) => void
 }
 
 export interface Listening {
