@@ -1,5 +1,5 @@
 // What ratatosk/plugin shows, written by "npm run api": not compiled, only compared.
-// CHANGELOG.md: api: the plugin API (`ratatosk/plugin`) in its first form.
+// CHANGELOG.md: api: a session attaches to and detaches from links; a slot with `kept: { encode, decode }` survives its move.
 
 // src/core/access.ts
 export interface Subject {
@@ -190,6 +190,52 @@ export type Input = (InputBase & {
     readonly entries: readonly InputEntry[];
 });
 
+// src/core/config/limits.ts
+export declare const connectionLimits: {
+    readonly stanza_bytes: import("./option.ts").Option<number>;
+    readonly header_bytes: import("./option.ts").Option<number>;
+    readonly depth: import("./option.ts").Option<number>;
+    readonly elements: import("./option.ts").Option<number>;
+    readonly attributes: import("./option.ts").Option<number>;
+    readonly name_bytes: import("./option.ts").Option<number>;
+    readonly prefixes: import("./option.ts").Option<number>;
+    readonly sign_in_timeout: import("./option.ts").Option<number>;
+    readonly sign_in_bytes: import("./option.ts").Option<number>;
+    readonly sign_in_stanza_bytes: import("./option.ts").Option<number>;
+    readonly sign_in_elements: import("./option.ts").Option<number>;
+    readonly sign_in_attempts: import("./option.ts").Option<number>;
+    readonly connections_per_address: import("./option.ts").Option<number>;
+    readonly idle_timeout: import("./option.ts").Option<number>;
+    readonly bind_attempts: import("./option.ts").Option<number>;
+    readonly proxy_header_timeout: import("./option.ts").Option<number>;
+    readonly close_timeout: import("./option.ts").Option<number>;
+};
+export type ConnectionLimits = OptionsOf<typeof connectionLimits>;
+
+// src/core/config/listener-section.ts
+export interface ListenerConfig {
+    readonly name: string;
+    readonly protocol: string;
+    readonly tls: 'direct' | 'none' | 'starttls';
+    readonly place: NetPlace;
+    readonly unavailable: 'fail' | 'ipv4' | 'skip';
+    readonly mode: number;
+    readonly backlog: number;
+    readonly proxy_protocol: boolean;
+    readonly proxies: readonly Network[];
+    readonly access: AccessRule;
+    readonly shaper: ValueRule<Shaping>;
+    readonly certificates: readonly CertificateFiles[];
+    readonly limits: ConnectionLimits;
+    readonly accept_rate: number;
+    readonly options: Readonly<Record<string, unknown>>;
+}
+export interface ListenerProtocol {
+    readonly tls: readonly ListenerConfig['tls'][];
+    readonly ports: Readonly<Partial<Record<ListenerConfig['tls'], number>>>;
+    readonly options: OptionSchema;
+}
+
 // src/core/config/make.ts
 export interface About<D> {
     readonly description: string;
@@ -365,6 +411,12 @@ export declare class Secret {
     toString(): string;
     toJSON(): string;
 }
+
+// src/core/config/sections.ts
+export type CertificateFiles = {
+    readonly cert: string;
+    readonly key: string;
+};
 
 // src/core/fan-out.ts
 export interface FanOutGroup {
@@ -557,6 +609,7 @@ export interface ModuleDefinition<O extends OptionSchema = OptionSchema, N exten
     readonly options?: O;
     readonly needs?: N;
     readonly provides?: readonly ServiceName[];
+    readonly protocols?: Readonly<Record<string, ProtocolDeclaration>>;
     setup(context: ModuleContext<O, N>): void | Promise<void>;
 }
 export interface Sessions {
@@ -600,11 +653,12 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     service<Name extends ServiceName>(name: Name): Services[Name] | undefined;
     store<const D extends StoreDefinition>(definition: D): Promise<Store<D>>;
     slot<T>(name: string, initial: () => T, options?: {
-        readonly kept?: boolean;
+        readonly kept?: SlotCodec<T>;
     }): Slot<T>;
     command(definition: CommandDefinition): void;
     route(domain: string, owner: RouteOwner, options?: RouteOptions): void;
     http(route: HttpRoute): void;
+    protocol(name: string, accept: ProtocolAccept): void;
     counter(name: string, help: string): Counter;
     gauge(name: string, help: string, read: () => number): void;
     onStop(fn: () => void | Promise<void>): void;
@@ -666,6 +720,30 @@ export interface PacketTrace {
 }
 export declare function drop(reason: string): Verdict;
 export declare function refuse(error: StanzaError): Verdict;
+
+// src/core/protocol.ts
+export interface ProtocolDeclaration extends ListenerProtocol {
+    readonly tls: readonly ('direct' | 'none')[];
+}
+export interface ProtocolConnection {
+    readonly listener: string;
+    readonly options: Readonly<Record<string, unknown>>;
+    readonly client: Endpoint;
+    readonly isSecure: boolean;
+    readonly queuedBytes: number;
+    write(bytes: Uint8Array): void;
+    pause(): void;
+    resume(): void;
+    close(): void;
+    destroy(): void;
+}
+export interface ProtocolHandler {
+    data(bytes: Uint8Array): void;
+    drained?(): void;
+    ended?(): void;
+    closed?(): void;
+}
+export type ProtocolAccept = (connection: ProtocolConnection) => ProtocolHandler;
 
 // src/core/router.ts
 export interface RouteOwner {
@@ -762,6 +840,7 @@ export interface SessionOwner {
     process(session: Session, el: Element): Promise<void> | undefined;
     ended(session: Session, cause: SessionEnd): void;
     overflow(session: Session, queuedBytes: number): void;
+    held(): void;
 }
 export interface SessionEnd {
     readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
@@ -770,6 +849,12 @@ export interface SessionEnd {
 export type SessionState = {
     readonly kind: 'active';
     readonly link: SessionLink;
+} | {
+    readonly kind: 'detached';
+}
+ | {
+    readonly kind: 'moved';
+    readonly to: Session;
 } | {
     readonly kind: 'closed';
     readonly end: SessionEnd;
@@ -781,7 +866,7 @@ export declare class Session implements Origin {
     readonly host: Host;
     readonly id: string;
     readonly createdMs: number;
-    readonly info: LinkInfo;
+    info: LinkInfo;
     readonly slots: SlotValues;
     presence: Element | undefined;
     priority: number;
@@ -789,17 +874,22 @@ export declare class Session implements Origin {
     state: SessionState;
     received: number;
     delivered: number;
-    constructor(owner: SessionOwner, link: SessionLink, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get label(): string;
     get isAvailable(): boolean;
     get isActive(): boolean;
+    get hasEnded(): boolean;
+    get isBusy(): boolean;
+    detach(): SessionLink | undefined;
+    attach(link: SessionLink, info: LinkInfo): boolean;
+    moveTo(to: Session): void;
     receive(el: Element): void;
     suspendUntil(wait: Promise<unknown>): void;
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
     deliverBytes(bytes: Octets): boolean;
     close(end: SessionEnd, error?: StreamError): void;
-    linkEnded(end: SessionEnd): void;
+    linkEnded(end: SessionEnd, link?: SessionLink): void;
     settled(_packet: Packet, _how: Settlement): void;
 }
 
@@ -821,10 +911,14 @@ export interface LinkInfo {
 }
 
 // src/core/slots.ts
+export interface SlotCodec<T> {
+    encode(value: T): Json;
+    decode(data: Json): T | undefined;
+}
 export interface Slot<T> {
     readonly name: string;
     readonly index: number;
-    readonly kept: boolean;
+    readonly kept: SlotCodec<T> | undefined;
     readonly initial: () => T;
 }
 export declare class SlotValues {
@@ -868,12 +962,13 @@ export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName }
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
+export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
 export * from './core/services.ts';
 export type { Session, SessionEnd } from './core/session.ts';
-export type { Slot } from './core/slots.ts';
+export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';
 export { errorReply, iqResult } from './stanza/reply.ts';
@@ -1064,6 +1159,20 @@ export interface Log {
     warn(message: string, fields?: LogFields): void;
     error(message: string, fields?: LogFields): void;
     with(fields: LogFields): Log;
+}
+
+// src/world/net.types.ts
+export type Place = {
+    readonly kind: 'tcp';
+    readonly host: string;
+    readonly port: number;
+} | {
+    readonly kind: 'unix';
+    readonly path: string;
+};
+export interface Endpoint {
+    readonly host: string;
+    readonly port: number;
 }
 
 // src/world/random.types.ts

@@ -25,6 +25,7 @@ export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName }
 export type { Counter } from './core/metrics.ts'
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts'
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
+export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
 export type {
@@ -36,7 +37,7 @@ export type {
 } from './core/services/roster.ts'
 export * from './core/services.ts'
 export type { Session, SessionEnd } from './core/session.ts'
-export type { Slot } from './core/slots.ts'
+export type { Slot, SlotCodec } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'
 export { errorReply, iqResult } from './stanza/reply.ts'

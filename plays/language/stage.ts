@@ -102,19 +102,27 @@ function placeOf(server: Server, tls: ClientOptions['tls']): Place {
   return found.place
 }
 
+/** What is done to the server before the play begins. */
+export type Preparation = (server: Server) => void
+
 /** In a simulated world; the network is rough (late, in pieces, in lumps) in all seeds but the first. */
-export async function simulated(play: Play, seed: number): Promise<void> {
+export async function simulated(play: Play, seed: number, prepare: Preparation = () => undefined): Promise<void> {
   const notes: string[] = []
   await simulate(seed, (simulation) => {
     if (seed > 1) simulation.network.everywhere = ROUGH
     const note = (line: string) => notes.push(`${simulation.now.toFixed(1).padStart(8)} ${line}`)
-    return told(notes, () => inSimulation(play, simulation, note))
+    return told(notes, () => inSimulation(play, simulation, note, prepare))
   })
 }
 
 const ports: Readonly<Partial<Record<ClientOptions['tls'], number>>> = { direct: 5223 }
 
-async function inSimulation(play: Play, simulation: Simulation, note: (line: string) => void): Promise<void> {
+async function inSimulation(
+  play: Play,
+  simulation: Simulation,
+  note: (line: string) => void,
+  prepare: Preparation,
+): Promise<void> {
   const world = simulation.world('server')
   const { certPem, keyPem } = symbolicCertificate({ names: Object.keys(hosts), issuer: 'play' })
   await world.disk.makeDirectory('/tls', 0o700)
@@ -132,6 +140,7 @@ async function inSimulation(play: Play, simulation: Simulation, note: (line: str
       tls: { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }] },
     }),
   })
+  prepare(server)
   await giveAccounts(play, server)
   const settingOf = (name: string): Setting => ({
     world: simulation.world(name),

@@ -20,6 +20,7 @@ import type { CoreLimits } from './limits.ts'
 import { LocalHost } from './local-host.ts'
 import { Metrics } from './metrics.ts'
 import { Packet, refuse, type Verdict } from './packet.ts'
+import { ProtocolTable } from './protocol.ts'
 import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 import { Session, type SessionEnd, type SessionOwner } from './session.ts'
@@ -40,6 +41,7 @@ export class Core implements SessionOwner {
   readonly metrics = new Metrics()
   readonly sessions = new SessionTable()
   readonly slots = new SlotRegistry()
+  readonly protocols = new ProtocolTable()
   readonly http = new HttpRoutes((domain) => this.#hosts.has(domain))
   readonly storeUses = new StoreUses()
   readonly jids: JidCache
@@ -179,6 +181,23 @@ export class Core implements SessionOwner {
     if (log.enabled('debug'))
       log.debug('a resource was bound', { jid: session.label, address: info.address, listener: info.listener })
     return session
+  }
+
+  /**
+   * Enters a session that was decoded (session-codec.ts), in the place of the one with its id where there is one, which is
+   * then moved. Nobody is told: it neither begins nor ends. False when the full JID is another session's, or the one with
+   * its id is busy.
+   */
+  adopt(session: Session): boolean {
+    const old = this.sessions.find(session.jid)
+    if (old === undefined) {
+      this.sessions.add(session)
+      return true
+    }
+    if (old === session || old.id !== session.id || old.isBusy) return false
+    this.sessions.replace(old, session)
+    old.moveTo(session)
+    return true
   }
 
   ended(session: Session, end: SessionEnd): void {

@@ -135,8 +135,9 @@ export class LocalHost implements RouteOwner {
     if (type === 'groupchat') return this.#refuseMessage(packet)
     const all = type === 'headline'
     const { sessions } = this.#needs
+    let asked = sessions.ofAccount(packet.to.domain, packet.to.local)
     for (;;) {
-      const takers = mostAvailable(sessions.ofAccount(packet.to.domain, packet.to.local), all)
+      const takers = mostAvailable(asked, all)
       if (takers.length === 0) break
       const took: Session[] = []
       for (const session of takers) if (this.#deliver(session, packet)) took.push(session)
@@ -146,8 +147,9 @@ export class LocalHost implements RouteOwner {
         return undefined
       }
       if (packet.isSettledByFilter) return undefined
-      // All of them ended under the delivery (SM-07); those that are left are asked again.
+      // All of them ended under the delivery (SM-07), or have no link now; those that are left are asked again.
       if (takers.some((session) => session.isActive)) break
+      asked = sessions.ofAccount(packet.to.domain, packet.to.local).filter((session) => session.isActive)
     }
     if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
     return this.#undelivered(packet)

@@ -56,6 +56,19 @@ export class SessionTable {
     return true
   }
 
+  /** Puts a session in the place of another with its full JID. False when that one was not there. */
+  replace(old: Session, session: Session): boolean {
+    const users = this.#hosts.get(old.jid.domain)?.users
+    const known = users?.get(old.jid.local)
+    if (users === undefined || known === undefined) return false
+    if (known === old) users.set(old.jid.local, session)
+    else if (Array.isArray(known) && known.includes(old)) {
+      const after = known.map((other) => (other === old ? session : other))
+      users.set(old.jid.local, after)
+    } else return false
+    return true
+  }
+
   /** The session with this full JID. */
   find(jid: Jid): Session | undefined {
     const known = this.#hosts.get(jid.domain)?.users.get(jid.local)

@@ -1,7 +1,13 @@
 /**
  * One session per resource: what is bound between a client and the server, apart from its socket (DESIGN.md section 7).
  *
- *   active ──link lost or closed──▶ closed
+ *      ┌─────detach──────▶┐
+ *   active              detached ──close──▶ closed ◀──link lost, or closed── active
+ *      └◀────attach───────┘
+ *   active, detached ──decoded elsewhere in this process, and adopted──▶ moved
+ *
+ * While detached it stays in the table and takes nothing: what comes for it goes the way of the undeliverable (a queue is
+ * XEP-0198's). What survives a move is in session-codec.ts.
  *
  * A session keeps the order of its client: stanzas are processed one after the other, and while a handler waits for a
  * store, those behind it wait here, bounded, with the client's reading on hold.
@@ -44,7 +50,12 @@ export interface SessionEnd {
 
 export type SessionState =
   | { readonly kind: 'active'; readonly link: SessionLink }
+  | { readonly kind: 'detached' }
+  /** Another object is this session now; who still holds this one reaches that one through it. */
+  | { readonly kind: 'moved'; readonly to: Session }
   | { readonly kind: 'closed'; readonly end: SessionEnd }
+
+const detached: SessionState = { kind: 'detached' }
 
 export class Session implements Origin {
   readonly kind = 'session'
@@ -54,7 +65,8 @@ export class Session implements Origin {
   /** Unguessable name of this session. */
   readonly id: string
   readonly createdMs: number
-  readonly info: LinkInfo
+  /** Of the link it is attached to, or was last. */
+  info: LinkInfo
   readonly slots = new SlotValues()
   /** The last available presence that was broadcast; undefined while not available (RFC 6121 section 4). */
   presence: Element | undefined = undefined
@@ -76,7 +88,7 @@ export class Session implements Origin {
 
   constructor(
     owner: SessionOwner,
-    link: SessionLink,
+    link: SessionLink | undefined,
     jid: Jid,
     host: Host,
     id: string,
@@ -84,7 +96,7 @@ export class Session implements Origin {
     info: LinkInfo,
   ) {
     this.#owner = owner
-    this.state = { kind: 'active', link }
+    this.state = link === undefined ? detached : { kind: 'active', link }
     this.jid = jid
     this.host = host
     this.id = id
@@ -104,21 +116,67 @@ export class Session implements Origin {
     return this.state.kind === 'active'
   }
 
+  /** Closed, or moved: nothing more happens here. A detached session has not ended. */
+  get hasEnded(): boolean {
+    const { kind } = this.state
+    return kind === 'closed' || kind === 'moved'
+  }
+
+  /**
+   * True while something of it is under way that is no data: a handler that its stanzas wait for, stanzas behind that one, or
+   * the hand-over of what waited for the account. It passes by itself, and until then the session cannot move.
+   */
+  get isBusy(): boolean {
+    return this.#waiting || this.#held || (this.#pending?.length ?? 0) > 0 || !this.takesMessages
+  }
+
+  /**
+   * Parts with its link, which is returned for the caller to close; undefined when it had none. What was received is still
+   * processed, but nothing more may come over the old link.
+   */
+  detach(): SessionLink | undefined {
+    const state = this.state
+    if (state.kind === 'moved') return this.#successor(state.to).detach()
+    if (state.kind !== 'active') return undefined
+    this.state = detached
+    return state.link
+  }
+
+  /** Goes on over another link. False when it has a link, or has ended. */
+  attach(link: SessionLink, info: LinkInfo): boolean {
+    const state = this.state
+    if (state.kind === 'moved') return this.#successor(state.to).attach(link, info)
+    if (state.kind !== 'detached') return false
+    this.state = { kind: 'active', link }
+    this.info = info
+    if (this.#held) link.hold()
+    return true
+  }
+
+  /** For `Core.adopt`: `to` is this session from now on. Nobody is told, and the link is not closed. */
+  moveTo(to: Session): void {
+    this.state = { kind: 'moved', to }
+    // So that `receive` needs no look at the state.
+    this.#waiting = true
+  }
+
   /** A stanza arrived from the client. */
   receive(el: Element): void {
-    this.received++
     if (this.#waiting) {
-      this.#pending ??= []
-      this.#pending.push(el)
-      if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
+      this.#queue(el)
       return
     }
+    this.received++
     const wait = this.#owner.process(this, el)
     if (wait !== undefined) this.suspendUntil(wait)
   }
 
   /** Keeps this client's later stanzas waiting until the promise is settled. The promise's failures are its maker's. */
   suspendUntil(wait: Promise<unknown>): void {
+    if (this.state.kind === 'moved') {
+      this.#successor(this.state.to).suspendUntil(wait)
+      return
+    }
     this.#waiting = true
     const resume = () => this.#resume()
     wait.then(resume, resume)
@@ -140,7 +198,7 @@ export class Session implements Origin {
   /** As `deliver`, for bytes that were serialised once for many. */
   deliverBytes(bytes: Octets): boolean {
     const state = this.state
-    if (state.kind !== 'active') return false
+    if (state.kind !== 'active') return state.kind === 'moved' && this.#successor(state.to).deliverBytes(bytes)
     const queued = state.link.queuedBytes
     if (queued > this.#owner.limits.queueBytesMax) {
       this.#owner.overflow(this, queued)
@@ -158,21 +216,52 @@ export class Session implements Origin {
   /** Ends the session and its stream. Harmless when it has ended. */
   close(end: SessionEnd, error?: StreamError): void {
     const state = this.state
-    if (state.kind !== 'active') return
+    if (state.kind === 'moved') {
+      this.#successor(state.to).close(end, error)
+      return
+    }
+    if (state.kind === 'closed') return
     this.state = { kind: 'closed', end }
     this.#pending = undefined
-    state.link.close(error)
+    if (state.kind === 'active') state.link.close(error)
     this.#owner.ended(this, end)
   }
 
-  /** The link is gone: the client closed its stream, or the connection was lost. */
-  linkEnded(end: SessionEnd): void {
-    if (this.state.kind !== 'active') return
+  /**
+   * A link is gone: the client closed its stream, or the connection was lost. Nothing when the session has left that link;
+   * without `link` the one it has is meant.
+   */
+  linkEnded(end: SessionEnd, link?: SessionLink): void {
+    const state = this.state
+    if (state.kind === 'moved') {
+      this.#successor(state.to).linkEnded(end, link)
+      return
+    }
+    if (state.kind !== 'active' || (link !== undefined && link !== state.link)) return
     this.state = { kind: 'closed', end }
     this.#owner.ended(this, end)
   }
 
   settled(_packet: Packet, _how: Settlement): void {}
+
+  /** The last of a chain of moves, remembered so that those between are not kept alive. */
+  #successor(to: Session): Session {
+    let last = to
+    while (last.state.kind === 'moved') last = last.state.to
+    if (last !== to) this.state = { kind: 'moved', to: last }
+    return last
+  }
+
+  #queue(el: Element): void {
+    if (this.state.kind === 'moved') {
+      this.#successor(this.state.to).receive(el)
+      return
+    }
+    this.received++
+    this.#pending ??= []
+    this.#pending.push(el)
+    if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
+  }
 
   #hold(): void {
     if (this.#held || this.state.kind !== 'active') return
@@ -189,9 +278,8 @@ export class Session implements Origin {
       const wait = this.#owner.process(this, next)
       if (wait !== undefined) this.suspendUntil(wait)
     }
-    if (!this.#waiting && this.#held && this.state.kind === 'active') {
-      this.#held = false
-      this.state.link.release()
-    }
+    if (this.#waiting || !this.#held) return
+    this.#held = false
+    if (this.state.kind === 'active') this.state.link.release()
   }
 }

@@ -1,11 +1,22 @@
 /** Session data of modules: typed slots that a module declares, no bag of fields (DESIGN.md section 6). */
 
+import type { Json } from './command-result.ts'
+
+/**
+ * How the value of a slot travels when its session moves. The data may have been written by another version of the
+ * module: what `decode` does not know it answers with undefined, and the session does not move.
+ */
+export interface SlotCodec<T> {
+  encode(value: T): Json
+  decode(data: Json): T | undefined
+}
+
 /** A place that one module owns in every session. Made by `SlotRegistry.declare` (through a module's context). */
 export interface Slot<T> {
   readonly name: string
   readonly index: number
-  /** True: the value survives a move of the session and is plain data. */
-  readonly kept: boolean
+  /** The value survives a move of the session, as this data; undefined: it begins anew. */
+  readonly kept: SlotCodec<T> | undefined
   readonly initial: () => T
 }
 
@@ -16,8 +27,13 @@ export class SlotRegistry {
     return this.#slots.length
   }
 
+  /** All slots, in order of declaration. */
+  get all(): readonly Slot<unknown>[] {
+    return this.#slots
+  }
+
   /** The same name gives the same place: a reloaded module finds its data again. */
-  declare<T>(name: string, initial: () => T, kept: boolean): Slot<T> {
+  declare<T>(name: string, initial: () => T, kept?: SlotCodec<T>): Slot<T> {
     const known = this.#slots.find((slot) => slot.name === name)
     const slot: Slot<T> = { name, index: known?.index ?? this.#slots.length, kept, initial }
     // The new `initial` replaces the old one, which belongs to a module that was unloaded, or to another host type.

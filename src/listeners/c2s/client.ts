@@ -225,7 +225,8 @@ export class C2sClient implements C2sDriver {
     const session = this.#session
     if (session === undefined) return
     const detail = end.kind === 'error' || end.kind === 'peer-error' ? end.error.code : end.kind
-    session.linkEnded({ reason: end.kind === 'lost' ? 'lost' : end.kind === 'error' ? 'error' : 'closed', detail })
+    const reason = end.kind === 'lost' ? 'lost' : end.kind === 'error' ? 'error' : 'closed'
+    session.linkEnded({ reason, detail }, this.#connection)
   }
 
   #tellError(error: StreamError): void {

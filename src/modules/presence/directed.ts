@@ -5,14 +5,29 @@
  */
 import type { ModuleContext } from '../../core/module.ts'
 import type { Session } from '../../core/session.ts'
-import type { Slot } from '../../core/slots.ts'
-import type { Jid } from '../../jid/jid.ts'
+import type { Slot, SlotCodec } from '../../core/slots.ts'
+import { type Jid, parseJid } from '../../jid/jid.ts'
+
+/** A list of JIDs. */
+const addresses: SlotCodec<Map<string, Jid>> = {
+  encode: (targets) => [...targets.keys()],
+  decode(data) {
+    if (!Array.isArray(data)) return undefined
+    const targets = new Map<string, Jid>()
+    for (const text of data) {
+      const to = typeof text === 'string' ? parseJid(text) : undefined
+      if (to === undefined) return undefined
+      targets.set(to.toString(), to)
+    }
+    return targets
+  },
+}
 
 export class DirectedPresence {
   readonly #slot: Slot<Map<string, Jid>>
 
   constructor(ctx: Pick<ModuleContext, 'slot'>) {
-    this.#slot = ctx.slot('directed', () => new Map(), { kept: true })
+    this.#slot = ctx.slot('directed', () => new Map(), { kept: addresses })
   }
 
   /** False when the session has `max` addresses already. */

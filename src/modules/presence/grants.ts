@@ -9,8 +9,8 @@ import type { Jid } from '../../jid/jid.ts'
 /** One permission on its way. */
 interface Grant {
   readonly contact: Jid
-  /** Sessions that were available when it was given and have not broadcast since: the contact has not seen them. */
-  readonly unseen: Set<Session>
+  /** Ids of sessions that were available when it was given and have not broadcast since: the contact has not seen them. */
+  readonly unseen: Set<string>
 }
 
 export class Grants {
@@ -32,7 +32,7 @@ export class Grants {
       show()
       return
     }
-    const grant: Grant = { contact, unseen: new Set(sessions) }
+    const grant: Grant = { contact, unseen: new Set(sessions.map((session) => session.id)) }
     const key = account.toString()
     const open = this.#open.get(key)
     if (open === undefined) this.#open.set(key, new Set([grant]))
@@ -45,11 +45,11 @@ export class Grants {
 
   /** The session has told everybody who may see it. */
   broadcast(session: Session): void {
-    for (const grant of this.#open.get(session.jid.bare.toString()) ?? []) grant.unseen.delete(session)
+    for (const grant of this.#open.get(session.jid.bare.toString()) ?? []) grant.unseen.delete(session.id)
   }
 
-  /** Ends what is on its way to the contact. Gives the sessions that he has not seen. */
-  revoked(account: Jid, contact: Jid): ReadonlySet<Session> {
+  /** Ends what is on its way to the contact. Gives the ids of the sessions that he has not seen. */
+  revoked(account: Jid, contact: Jid): ReadonlySet<string> {
     const key = account.toString()
     for (const grant of this.#open.get(key) ?? []) {
       if (!grant.contact.equals(contact)) continue
@@ -65,7 +65,7 @@ export class Grants {
     if (open === undefined) return nobody
     const unseen = new Map<string, Jid>()
     for (const { contact, unseen: sessions } of open) {
-      if (sessions.delete(session)) unseen.set(contact.toString(), contact)
+      if (sessions.delete(session.id)) unseen.set(contact.toString(), contact)
     }
     return unseen
   }
@@ -79,5 +79,5 @@ export class Grants {
   }
 }
 
-const none: ReadonlySet<Session> = new Set()
+const none: ReadonlySet<string> = new Set()
 const nobody: ReadonlyMap<string, Jid> = new Map()

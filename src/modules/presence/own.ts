@@ -55,7 +55,7 @@ export class OwnPresence {
     const turn = session.slots.get(this.#turn) + 1
     session.slots.set(this.#turn, turn)
     return withItems(this.#roster, session.host, session.jid.local, (items): Verdict | Promise<Verdict> => {
-      if (!session.isActive || session.slots.get(this.#turn) !== turn) return superseded
+      if (session.hasEnded || session.slots.get(this.#turn) !== turn) return superseded
       const sent = apply(items)
       return sent === undefined ? verdictHanded : sent.then(() => verdictHanded)
     })

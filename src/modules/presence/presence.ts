@@ -80,7 +80,7 @@ export default defineModule({
 
     function direct(packet: Packet, session: Session): Verdict | undefined {
       // A session that is gone could never take it back.
-      if (!session.isActive) return drop('RTK_PRESENCE_SESSION_ENDED')
+      if (session.hasEnded) return drop('RTK_PRESENCE_SESSION_ENDED')
       return directed.note(session, packet.to, options.directed_max) ? undefined : refuse(errorDirected)
     }
 
@@ -151,7 +151,7 @@ export default defineModule({
       for (const session of sessions.ofAccount(host.domain, local)) {
         if (!session.isAvailable) continue
         const told = directed.takeOf(session, contact)
-        const recipients = unseen.has(session)
+        const recipients = unseen.has(session.id)
           ? unreached(sessions, told, [])
           : [contact, ...unreached(sessions, told, [contact])]
         groups.push({ el: unavailable, from: session.jid, recipients })

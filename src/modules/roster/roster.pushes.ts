@@ -15,7 +15,12 @@ export class RosterPushes {
 
   constructor(ctx: Pick<ModuleContext, 'random' | 'send' | 'sessions' | 'slot'>) {
     this.#ctx = ctx
-    this.#interested = ctx.slot('interested', () => false, { kept: true })
+    this.#interested = ctx.slot('interested', () => false, {
+      kept: {
+        encode: (isInterested) => isInterested,
+        decode: (data) => (typeof data === 'boolean' ? data : undefined),
+      },
+    })
   }
 
   /** From now on the session gets the pushes (section 2.2: an interested resource). */
