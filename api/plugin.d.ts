@@ -190,52 +190,6 @@ export type Input = (InputBase & {
     readonly entries: readonly InputEntry[];
 });
 
-// src/core/config/limits.ts
-export declare const connectionLimits: {
-    readonly stanza_bytes: import("./option.ts").Option<number>;
-    readonly header_bytes: import("./option.ts").Option<number>;
-    readonly depth: import("./option.ts").Option<number>;
-    readonly elements: import("./option.ts").Option<number>;
-    readonly attributes: import("./option.ts").Option<number>;
-    readonly name_bytes: import("./option.ts").Option<number>;
-    readonly prefixes: import("./option.ts").Option<number>;
-    readonly sign_in_timeout: import("./option.ts").Option<number>;
-    readonly sign_in_bytes: import("./option.ts").Option<number>;
-    readonly sign_in_stanza_bytes: import("./option.ts").Option<number>;
-    readonly sign_in_elements: import("./option.ts").Option<number>;
-    readonly sign_in_attempts: import("./option.ts").Option<number>;
-    readonly connections_per_address: import("./option.ts").Option<number>;
-    readonly idle_timeout: import("./option.ts").Option<number>;
-    readonly bind_attempts: import("./option.ts").Option<number>;
-    readonly proxy_header_timeout: import("./option.ts").Option<number>;
-    readonly close_timeout: import("./option.ts").Option<number>;
-};
-export type ConnectionLimits = OptionsOf<typeof connectionLimits>;
-
-// src/core/config/listener-section.ts
-export interface ListenerConfig {
-    readonly name: string;
-    readonly protocol: string;
-    readonly tls: 'direct' | 'none' | 'starttls';
-    readonly place: NetPlace;
-    readonly unavailable: 'fail' | 'ipv4' | 'skip';
-    readonly mode: number;
-    readonly backlog: number;
-    readonly proxy_protocol: boolean;
-    readonly proxies: readonly Network[];
-    readonly access: AccessRule;
-    readonly shaper: ValueRule<Shaping>;
-    readonly certificates: readonly CertificateFiles[];
-    readonly limits: ConnectionLimits;
-    readonly accept_rate: number;
-    readonly options: Readonly<Record<string, unknown>>;
-}
-export interface ListenerProtocol {
-    readonly tls: readonly ListenerConfig['tls'][];
-    readonly ports: Readonly<Partial<Record<ListenerConfig['tls'], number>>>;
-    readonly options: OptionSchema;
-}
-
 // src/core/config/make.ts
 export interface About<D> {
     readonly description: string;
@@ -411,12 +365,6 @@ export declare class Secret {
     toString(): string;
     toJSON(): string;
 }
-
-// src/core/config/sections.ts
-export type CertificateFiles = {
-    readonly cert: string;
-    readonly key: string;
-};
 
 // src/core/fan-out.ts
 export interface FanOutGroup {
@@ -609,7 +557,6 @@ export interface ModuleDefinition<O extends OptionSchema = OptionSchema, N exten
     readonly options?: O;
     readonly needs?: N;
     readonly provides?: readonly ServiceName[];
-    readonly protocols?: Readonly<Record<string, ProtocolDeclaration>>;
     setup(context: ModuleContext<O, N>): void | Promise<void>;
 }
 export interface Sessions {
@@ -658,7 +605,6 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     command(definition: CommandDefinition): void;
     route(domain: string, owner: RouteOwner, options?: RouteOptions): void;
     http(route: HttpRoute): void;
-    protocol(name: string, accept: ProtocolAccept): void;
     counter(name: string, help: string): Counter;
     gauge(name: string, help: string, read: () => number): void;
     onStop(fn: () => void | Promise<void>): void;
@@ -720,30 +666,6 @@ export interface PacketTrace {
 }
 export declare function drop(reason: string): Verdict;
 export declare function refuse(error: StanzaError): Verdict;
-
-// src/core/protocol.ts
-export interface ProtocolDeclaration extends ListenerProtocol {
-    readonly tls: readonly ('direct' | 'none')[];
-}
-export interface ProtocolConnection {
-    readonly listener: string;
-    readonly options: Readonly<Record<string, unknown>>;
-    readonly client: Endpoint;
-    readonly isSecure: boolean;
-    readonly queuedBytes: number;
-    write(bytes: Uint8Array): void;
-    pause(): void;
-    resume(): void;
-    close(): void;
-    destroy(): void;
-}
-export interface ProtocolHandler {
-    data(bytes: Uint8Array): void;
-    drained?(): void;
-    ended?(): void;
-    closed?(): void;
-}
-export type ProtocolAccept = (connection: ProtocolConnection) => ProtocolHandler;
 
 // src/core/router.ts
 export interface RouteOwner {
@@ -962,7 +884,6 @@ export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName }
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
-export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
@@ -1159,20 +1080,6 @@ export interface Log {
     warn(message: string, fields?: LogFields): void;
     error(message: string, fields?: LogFields): void;
     with(fields: LogFields): Log;
-}
-
-// src/world/net.types.ts
-export type Place = {
-    readonly kind: 'tcp';
-    readonly host: string;
-    readonly port: number;
-} | {
-    readonly kind: 'unix';
-    readonly path: string;
-};
-export interface Endpoint {
-    readonly host: string;
-    readonly port: number;
 }
 
 // src/world/random.types.ts
