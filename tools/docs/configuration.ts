@@ -25,8 +25,8 @@ of this page, with the options of your plugins.
 - Durations, sizes and rates have a unit: \`10 minutes\`, \`256 KiB\` (1,024 bytes each), \`3 KB/s\` (1,000), \`50/s\`. Ranges below are
   in the unit in which the server counts.
 - A *value rule* is a value, or the name of a rule under \`access\` that gives one.
-- *Change*: what is *hot* is meant to take effect by a reload, what is *restart* only when the server starts. There is no
-  reload yet: restart the server in either case.`
+- *Change*: what is *hot* is meant to be taken over by \`ratatosk reload\`, what is *restart* only when the server starts. Today a
+  reload takes over listeners, their limits and the certificates, and tells what waits for a restart.`
 
 export const chapters: readonly Chapter[] = [
   {
