@@ -557,6 +557,7 @@ export interface ModuleDefinition<O extends OptionSchema = OptionSchema, N exten
     readonly options?: O;
     readonly needs?: N;
     readonly provides?: readonly ServiceName[];
+    readonly protocols?: Readonly<Record<string, ProtocolDeclaration>>;
     setup(context: ModuleContext<O, N>): void | Promise<void>;
 }
 export interface Sessions {
@@ -605,6 +606,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     command(definition: CommandDefinition): void;
     route(domain: string, owner: RouteOwner, options?: RouteOptions): void;
     http(route: HttpRoute): void;
+    protocol(name: string, accept: ProtocolAccept): void;
     counter(name: string, help: string): Counter;
     gauge(name: string, help: string, read: () => number): void;
     onStop(fn: () => void | Promise<void>): void;
@@ -666,6 +668,35 @@ export interface PacketTrace {
 }
 export declare function drop(reason: string): Verdict;
 export declare function refuse(error: StanzaError): Verdict;
+
+// src/core/protocol.ts
+export interface ProtocolDeclaration {
+    readonly tls: readonly ('direct' | 'none')[];
+    readonly ports: {
+        readonly direct?: number;
+        readonly none?: number;
+    };
+    readonly options: OptionSchema;
+}
+export interface ProtocolConnection {
+    readonly listener: string;
+    readonly options: Readonly<Record<string, unknown>>;
+    readonly client: Endpoint;
+    readonly isSecure: boolean;
+    readonly queuedBytes: number;
+    write(bytes: Uint8Array): void;
+    pause(): void;
+    resume(): void;
+    close(): void;
+    destroy(): void;
+}
+export interface ProtocolHandler {
+    data(bytes: Uint8Array): void;
+    drained?(): void;
+    ended?(): void;
+    closed?(): void;
+}
+export type ProtocolAccept = (connection: ProtocolConnection) => ProtocolHandler;
 
 // src/core/router.ts
 export interface RouteOwner {
@@ -884,6 +915,7 @@ export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName }
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
+export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
@@ -1080,6 +1112,12 @@ export interface Log {
     warn(message: string, fields?: LogFields): void;
     error(message: string, fields?: LogFields): void;
     with(fields: LogFields): Log;
+}
+
+// src/world/net.types.ts
+export interface Endpoint {
+    readonly host: string;
+    readonly port: number;
 }
 
 // src/world/random.types.ts

@@ -25,6 +25,7 @@ export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName }
 export type { Counter } from './core/metrics.ts'
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts'
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
+export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
 export type {

@@ -20,6 +20,7 @@ import type { CoreLimits } from './limits.ts'
 import { LocalHost } from './local-host.ts'
 import { Metrics } from './metrics.ts'
 import { Packet, refuse, type Verdict } from './packet.ts'
+import { ProtocolTable } from './protocol.ts'
 import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 import { Session, type SessionEnd, type SessionOwner } from './session.ts'
@@ -40,6 +41,7 @@ export class Core implements SessionOwner {
   readonly metrics = new Metrics()
   readonly sessions = new SessionTable()
   readonly slots = new SlotRegistry()
+  readonly protocols = new ProtocolTable()
   readonly http = new HttpRoutes((domain) => this.#hosts.has(domain))
   readonly storeUses = new StoreUses()
   readonly jids: JidCache

@@ -315,6 +315,10 @@ export class ModuleSet {
       command: (definition) => keep(this.#addCommand(loaded, definition)),
       route: (domain, owner, options) => keep(core.router.add(domain, owner, options)),
       http: (route) => keep(core.http.add(route, this.#scope)),
+      protocol: (protocol, accept) => {
+        if (entry.definition.protocols?.[protocol] === undefined) throw new Error(`it declares no protocol ${protocol}`)
+        keep(core.protocols.add(protocol, name, accept))
+      },
       counter: (counter, help) => core.metrics.counter(`ratatosk_${name}_${counter}_total`, help),
       gauge: (gauge, help, read) => keep(core.metrics.gauge(`ratatosk_${name}_${gauge}`, help, read)),
       onStop: keep,

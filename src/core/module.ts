@@ -19,6 +19,7 @@ import type { Host } from './host.ts'
 import type { HttpRoute } from './http-routes.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
 import type { Counter } from './metrics.ts'
+import type { ProtocolAccept, ProtocolDeclaration } from './protocol.ts'
 import type { RouteOptions, RouteOwner } from './router.ts'
 import type { ServiceName, Services } from './services.ts'
 import type { Session } from './session.ts'
@@ -47,6 +48,8 @@ export interface ModuleDefinition<O extends OptionSchema = OptionSchema, N exten
   readonly needs?: N
   /** Services that `setup` provides, so that those who need them are set up later. */
   readonly provides?: readonly ServiceName[]
+  /** Protocols of listeners that `setup` brings, by the name that a configuration calls them. */
+  readonly protocols?: Readonly<Record<string, ProtocolDeclaration>>
   setup(context: ModuleContext<O, N>): void | Promise<void>
 }
 
@@ -122,6 +125,8 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   /** A domain of its own, such as a room service. Throws `RouteConflict`. */
   route(domain: string, owner: RouteOwner, options?: RouteOptions): void
   http(route: HttpRoute): void
+  /** Speaks a protocol of `protocols` on the listeners that are configured for it; connections live on after an unload. */
+  protocol(name: string, accept: ProtocolAccept): void
   /** `ratatosk_<module>_<name>_total`. */
   counter(name: string, help: string): Counter
   gauge(name: string, help: string, read: () => number): void

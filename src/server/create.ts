@@ -9,7 +9,7 @@ import { createWorld } from '../world/index.ts'
 import type { Log } from '../world/log.types.ts'
 import type { World } from '../world/world.types.ts'
 import { defaultModules } from './modules.ts'
-import { loadPlugins, modulesByName, schemasOf } from './plugins.ts'
+import { loadPlugins, modulesByName, protocolsOf, schemasOf } from './plugins.ts'
 import { type Read, Server } from './server.ts'
 
 export interface ServerOptions {
@@ -73,6 +73,7 @@ export async function configure(
   const modules = modulesByName([...defaultModules, ...plugins, ...named])
   const { config, mistakes } = await finishConfig(opened, {
     modules: schemasOf(modules),
+    protocols: protocolsOf(modules),
     defaultModules: [...defaultModules, ...plugins, ...named].map((definition) => definition.name),
     disk: world.disk,
     tls: world.net.tls,

@@ -10,7 +10,7 @@ import { AccountService } from '../core/account-service.ts'
 import type { AuthBackend } from '../core/auth.ts'
 import { Binder } from '../core/binder.ts'
 import { CommandRegistry } from '../core/commands.ts'
-import type { Config, HostTypeConfig } from '../core/config/index.ts'
+import type { Config, HostTypeConfig, ListenerConfig } from '../core/config/index.ts'
 import { Core } from '../core/core.ts'
 import type { Host } from '../core/host.ts'
 import type { Metrics } from '../core/metrics.ts'
@@ -21,6 +21,7 @@ import { Admission } from '../listeners/admission.ts'
 import { C2sProtocol } from '../listeners/c2s/c2s.ts'
 import { HttpProtocol } from '../listeners/http/http.ts'
 import { accounts } from '../store/accounts.ts'
+import { PluginProtocol } from '../listeners/plugin-protocol.ts'
 import type { Store, Stores } from '../store/index.ts'
 import { Decoys } from '../stream/sasl/index.ts'
 import { WorldError } from '../world/error.ts'
@@ -31,6 +32,7 @@ import { health } from './health.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
 import { mixed, type Reloaded, restartOptions } from './reload.ts'
+import { protocolsOf } from './plugins.ts'
 
 /** Reads a configuration; without one that which the server was started with. Rejects with `ConfigError`. */
 export type Read = (given?: GivenConfig) => Promise<Config>
@@ -69,6 +71,8 @@ export class Server {
   readonly #c2s: C2sProtocol
   readonly #http: HttpProtocol
   readonly #startedMs: number
+  /** Protocols of modules. */
+  readonly #foreign: readonly PluginProtocol[]
   #control: Control | undefined
   #closing: Promise<void> | undefined
   /** What it was started with, or the last `reload` was given; undefined: the former. */
@@ -151,7 +155,12 @@ export class Server {
       routes: this.core.http,
       tls: (listener) => this.#certificates.context(listener),
     })
-    this.#listeners = new Listeners([this.#c2s, this.#http], {
+    this.#foreign = [...protocolsOf(parts.modules).keys()].map((name) => {
+      const { clock, log } = world
+      const tls = (listener: ListenerConfig) => this.#certificates.context(listener)
+      return new PluginProtocol(name, { clock, log, protocols: this.core.protocols, tls })
+    })
+    this.#listeners = new Listeners([this.#c2s, this.#http, ...this.#foreign], {
       net: world.net,
       clock: world.clock,
       log: world.log,
@@ -306,6 +315,7 @@ export class Server {
       ...[...this.#moduleSets.values()].reverse().map((set) => () => set.unloadAll()),
       () => this.#control?.close(),
       () => this.accounts.close(),
+      () => this.#foreign.map((protocol) => protocol.stop()),
       () => this.#parts.stores.close(),
       () => this.#parts.lock?.release(),
     ])
