@@ -9,7 +9,7 @@ import type { accounts } from '../store/accounts.ts'
 import type { Store } from '../store/define.ts'
 import {
   type CredentialRow,
-  Decoys,
+  type Decoys,
   deriveScram,
   fromRow,
   HASH_OF,
@@ -32,7 +32,7 @@ export interface InternalNeeds {
   readonly random: Random
   readonly clock: Pick<Clock, 'wallMs'>
   /** For PLAIN with a name that does not exist. */
-  readonly decoySecret: Uint8Array
+  readonly decoys: Decoys
   /** `auth.scram_iterations`, for passwords set from now on. */
   readonly iterations: number
 }
@@ -43,12 +43,10 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
   readonly scramIterations: number
   readonly checksPasswords = true
   readonly #needs: InternalNeeds
-  readonly #decoys: Decoys
 
   constructor(needs: InternalNeeds) {
     this.#needs = needs
     this.scramIterations = needs.iterations
-    this.#decoys = new Decoys(needs.hashing, needs.decoySecret, needs.iterations)
   }
 
   get keeper(): AccountKeeper {
@@ -67,7 +65,7 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
     const mechanism = mechanisms[0] as ScramName
     const record = await this.signIn(host, local, mechanism)
     const known = record?.credential
-    const decoy = this.#decoys.for(mechanism, local, host.domain)
+    const decoy = this.#needs.decoys.for(mechanism, local, host.domain)
     // The same work for a name that does not exist.
     const isRight = await verifyPassword(this.#needs.hashing, password, known ?? decoy, known !== undefined)
     if (!isRight || record === undefined) return 'wrong'

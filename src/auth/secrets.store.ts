@@ -16,5 +16,6 @@ export const secretStore = defineStore({
     add: write({ name: text, value: bytes }, [
       'insert into secret (name, value) values (:name, :value) on conflict (name) do nothing',
     ]),
+    replace: write({ name: text, value: bytes }, ['update secret set value = :value where name = :name']),
   },
 })

@@ -151,6 +151,8 @@ describe('who may connect', () => {
       const wire = await server.wire('198.51.100.1')
       await wire.hears(/<stream:error><policy-violation /)
       await wire.isClosed()
+      assert.equal(server.counter('ratatosk_connections_refused_access_total'), 1)
+      assert.equal(server.counter('ratatosk_refusals_total{code="RTK_LISTENER_ACCESS"}'), 1, 'counted once')
       await secured(server, await server.wire('192.0.2.5'))
     })
   })
@@ -163,6 +165,9 @@ describe('who may connect', () => {
       stranger.says(line + header('localhost'))
       await stranger.isClosed()
       assert.equal(server.logged('RTK_PROXY_UNTRUSTED'), 1)
+      assert.equal(server.counter('ratatosk_connections_refused_proxy_total'), 1)
+      await server.simulation.advance(6_000)
+      assert.equal(server.logged('RTK_PROXY_HEADER'), 0, 'nobody waits for the header of one that is gone')
 
       const balancer = await server.wire('192.0.2.1')
       balancer.says(line + header('localhost'))
@@ -178,6 +183,28 @@ describe('who may connect', () => {
       await server.simulation.advance(5_500)
       await silent.isClosed()
       assert.equal(server.logged('RTK_PROXY_HEADER'), 2)
+      assert.equal(server.counter('ratatosk_proxy_header_faults_total'), 2)
+    })
+  })
+
+  it('a connection that waits for its PROXY header is a connection, for as long as it may wait', async () => {
+    const listener = { proxy_protocol: true, proxies: ['192.0.2.1'] }
+    const limits = { connections: 2, proxy_header_timeout: '2 seconds' }
+    await SymbolicServer.run(sections(limits, listener), async (server) => {
+      const wires = [await server.wire('192.0.2.1'), await server.wire('192.0.2.1')]
+      assert.equal(server.counter('ratatosk_connections'), 2)
+      await (await server.wire('192.0.2.1')).isClosed()
+      assert.equal(server.counter('ratatosk_connections_refused_max_total'), 1)
+      assert.equal(server.counter('ratatosk_refusals_total{code="RTK_CONNECTIONS_MAX"}'), 1)
+      wires[0]?.says(`PROXY TCP4 203.0.113.1 192.0.2.1 40000 5222\r\n${header('localhost')}`)
+      await wires[0]?.hears(/<\/stream:features>/)
+      assert.equal(server.counter('ratatosk_connections'), 2, 'it is counted once')
+      await server.simulation.advance(2_500)
+      await wires[1]?.isClosed()
+      assert.equal(server.counter('ratatosk_connections'), 1)
+      wires[0]?.closes()
+      await server.simulation.settle()
+      assert.equal(server.counter('ratatosk_connections'), 0)
     })
   })
 

@@ -4,6 +4,7 @@
  */
 import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
+import { openDecoys } from '../auth/decoys.ts'
 import { InternalBackend } from '../auth/internal.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { AccountService } from '../core/account-service.ts'
@@ -23,7 +24,7 @@ import { HttpProtocol } from '../listeners/http/http.ts'
 import { accounts } from '../store/accounts.ts'
 import { PluginProtocol } from '../listeners/plugin-protocol.ts'
 import type { Store, Stores } from '../store/index.ts'
-import { Decoys } from '../stream/sasl/index.ts'
+import type { Decoys } from '../stream/sasl/index.ts'
 import { WorldError } from '../world/error.ts'
 import type { World } from '../world/world.types.ts'
 import { Certificates, type LocalAuthority } from './certificates.ts'
@@ -83,10 +84,13 @@ export class Server {
   /** Starts a server; when something fails, all that was opened is closed again. */
   static async start(parts: ServerParts): Promise<Server> {
     const { stores, config, world } = parts
-    const secret = await decoySecret(await stores.open(secretStore), world)
+    const secrets = { store: await stores.open(secretStore), hashing: world.hashing, random: world.random }
+    const decoys = new Map<string, Decoys>()
+    for (const { name, auth } of config.host_types.values())
+      decoys.set(name, await openDecoys(secrets, name, auth.scram_iterations))
     const store = await stores.open(accounts)
     const certificates = await Certificates.load(config, world, parts.isKept)
-    const server = new Server(parts, certificates, store, secret)
+    const server = new Server(parts, certificates, store, decoys)
     try {
       await server.#open()
     } catch (error) {
@@ -100,7 +104,7 @@ export class Server {
     parts: ServerParts,
     certificates: Certificates,
     store: Store<typeof accounts>,
-    secret: Uint8Array,
+    decoys: ReadonlyMap<string, Decoys>,
   ) {
     const { config, world, stores } = parts
     this.#parts = parts
@@ -109,12 +113,12 @@ export class Server {
     this.#certificates = certificates
     this.#startedMs = world.clock.monoMs()
     const backends = new Map<string, AuthBackend>()
-    const decoys = new Map<string, Decoys>()
+    const decoysOf = (type: string) => decoys.get(type) as Decoys
     for (const type of config.host_types.values()) {
       const iterations = type.auth.scram_iterations
       const { hashing, random, clock } = world
-      backends.set(type.name, new InternalBackend({ store, hashing, random, clock, decoySecret: secret, iterations }))
-      decoys.set(type.name, new Decoys(hashing, secret, iterations))
+      const needs = { store, hashing, random, clock, decoys: decoysOf(type.name), iterations }
+      backends.set(type.name, new InternalBackend(needs))
     }
     const backend = (host: Host) => backends.get(host.type) as AuthBackend
     this.accounts = new AccountService(world.clock, stores, backend)
@@ -145,7 +149,7 @@ export class Server {
       defaultDomain: () => this.#config.hosts.keys().next().value ?? 'localhost',
       backend,
       auth: (host) => this.#hostType(host).auth,
-      decoys: (host) => decoys.get(host.type) as Decoys,
+      decoys: (host) => decoysOf(host.type),
       tls: (listener) => this.#certificates.context(listener),
       hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),
     })
@@ -333,15 +337,6 @@ async function inTurn(steps: readonly (() => unknown)[]): Promise<void> {
     }
   }
   if (failures.length > 0) throw failures[0]
-}
-
-/** Made once and kept: salts of unknown names must look the same after a restart. */
-async function decoySecret(store: Store<typeof secretStore>, world: World): Promise<Uint8Array> {
-  const name = 'decoy'
-  await store.add({ name, value: world.random.bytes(32) })
-  const kept = await store.get({ name })
-  if (kept === undefined) throw new Error('the secret for unknown names was not kept')
-  return kept.value
 }
 
 function admissionLimits({ limits }: Config) {

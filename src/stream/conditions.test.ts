@@ -10,6 +10,7 @@ import { streamConditions } from '../stanza/stream-error.ts'
 import { encode, type Octets } from '../xml/index.ts'
 import { type ClientFailure, runClient, XmppClient } from './client.ts'
 import { auth, hashing, header, makeAccount, plain, RawClient, rawPair, type Server, signIn } from './kit.testing.ts'
+import { defaultStreamLimits } from './limits.ts'
 import { fakeTls, HandClock, idleHandler, MemoryTransport, SeededRandom } from './memory.testing.ts'
 
 const account = await makeAccount('r0m30')
@@ -246,7 +247,9 @@ const rows: readonly (Row | Never)[] = [
     title: 'too many failed attempts to sign in (section 6.4.5)',
     code: 'RTK_STREAM_SASL_RETRIES',
     cause: ({ client }) =>
-      Array.from({ length: 4 }, () => client.ask(auth('PLAIN', plain('juliet', 'wrong')))).at(-1) ?? '',
+      Array.from({ length: defaultStreamLimits.saslRetries + 1 }, () =>
+        client.ask(auth('PLAIN', plain('juliet', 'wrong'))),
+      ).at(-1) ?? '',
   },
   {
     condition: 'policy-violation',
@@ -269,7 +272,10 @@ const rows: readonly (Row | Never)[] = [
     condition: 'policy-violation',
     title: 'more elements than a peer may send before sign-in',
     code: 'RTK_STREAM_NEGOTIATION_ELEMENTS',
-    cause: ({ client }) => client.ask("<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".repeat(41)),
+    cause: ({ client }) =>
+      client.ask(
+        "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".repeat(defaultStreamLimits.negotiationElements + 1),
+      ),
   },
   {
     condition: 'policy-violation',

@@ -32,13 +32,13 @@ export interface StreamLimits {
 export const defaultStreamLimits: StreamLimits = {
   negotiationMs: 60_000,
   negotiationBytes: 65_536,
-  negotiationElements: 40,
-  saslRetries: 3,
+  negotiationElements: 50,
+  saslRetries: 2,
   bindRetries: 5,
   closingMs: 5_000,
   before: {
-    stanzaBytes: 10_000,
-    headerBytes: 4096,
+    stanzaBytes: 16_384,
+    headerBytes: 8192,
     depth: 8,
     elements: 32,
     attributes: 16,

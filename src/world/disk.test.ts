@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { simulate } from '../sim/simulation.ts'
-import { RealDisk } from './disk.ts'
+import { LOCK_FILE, RealDisk } from './disk.ts'
 import type { Disk } from './disk.types.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'ratatosk-disk-'))
@@ -100,6 +100,8 @@ describe('real files', () => {
     holder.kill('SIGKILL')
     await gone
     const lock = await disk.lock(root)
+    assert.equal(statSync(join(root, LOCK_FILE)).mode & 0o777, 0o600)
+    await assert.rejects(new RealDisk().lock(root), { code: 'RTK_DISK_LOCKED' })
     await lock.release()
   })
 })

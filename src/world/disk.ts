@@ -1,6 +1,6 @@
 /** Real files. Writing is atomic and durable: temporary name, fsync, rename, fsync of the directory. */
 import { randomBytes } from 'node:crypto'
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve as resolvePath } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Disk } from './disk.types.ts'
@@ -81,7 +81,15 @@ export class RealDisk implements Disk {
     } catch (error) {
       throw diskError('lock', path, error)
     }
-    return hold(database, path)
+    const held = hold(database, path)
+    // By its name: closing a file handle of ours would give up every fcntl lock that this process has on the file.
+    try {
+      await told('lock', path, chmod(join(path, LOCK_FILE), 0o600))
+    } catch (error) {
+      await held.release()
+      throw error
+    }
+    return held
   }
 }
 

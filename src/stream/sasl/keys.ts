@@ -103,27 +103,45 @@ export function fromRow(row: CredentialRow): ScramCredential | undefined {
 }
 
 /**
- * What names that do not exist get: the iterations of new accounts, a salt that stays the same as long as the secret does, and
- * keys that no password has. Keep the secret (32 random bytes) in the store: new salts after a restart would tell.
+ * What names that do not exist get: iterations as accounts have them, a salt that stays the same as long as the secret does,
+ * and keys that no password has. Keep the secret (32 random bytes) in the store: new salts after a restart would tell.
  */
 export class Decoys {
   readonly #hashing: Hashing
   readonly #secret: Uint8Array
-  readonly #iterations: number
+  readonly #counts: readonly number[]
 
-  constructor(hashing: Hashing, secret: Uint8Array, iterations: number) {
+  /** `iterations` of new accounts and, where it was changed, those that it was before: accounts have any of them. */
+  constructor(hashing: Hashing, secret: Uint8Array, ...iterations: readonly number[]) {
     this.#hashing = hashing
     this.#secret = secret
-    this.#iterations = iterations
+    this.#counts = iterations
   }
 
   for(mechanism: ScramName, username: string, domain: string): ScramCredential {
     const hash = HASH_OF[mechanism]
     // Neither a localpart nor a domainpart holds a NUL, so that no two accounts share an input.
-    const name = `\0${mechanism}\0${username}\0${domain}`
+    const iterations = this.#iterationsOf(username, domain)
+    const name = `\0${mechanism}\0${username}\0${domain}\0${iterations}`
     const salt = this.#hashing.hmac('sha256', this.#secret, toUtf8(`salt${name}`)).subarray(0, SALT_LENGTH)
     const storedKey = this.#hashing.hmac(hash, this.#secret, toUtf8(`stored${name}`))
-    return { hash, salt, iterations: this.#iterations, storedKey, serverKey: storedKey }
+    return { hash, salt, iterations, storedKey, serverKey: storedKey }
+  }
+
+  /**
+   * One of the counts for each name, the same for all mechanisms: the one with the highest hash, so that a new count takes
+   * its share of the names, as if they had got new passwords, and leaves the others as they were.
+   */
+  #iterationsOf(username: string, domain: string): number {
+    const [first = 0] = this.#counts
+    if (this.#counts.length === 1) return first
+    let found = { iterations: first, rank: -1 }
+    for (const iterations of this.#counts) {
+      const text = toUtf8(`iterations\0${iterations}\0${username}\0${domain}`)
+      const rank = Buffer.from(this.#hashing.hmac('sha256', this.#secret, text)).readUIntBE(0, 6)
+      if (rank > found.rank) found = { iterations, rank }
+    }
+    return found.iterations
   }
 
   /**

@@ -1,0 +1,42 @@
+/**
+ * Decoys that outlive a restart and a change of `auth.scram_iterations`: the secret for their salts and the iterations
+ * that accounts have had are kept, so that neither tells which names exist (features.md AUTH-10).
+ */
+import type { Store } from '../store/define.ts'
+import { Decoys } from '../stream/sasl/index.ts'
+import type { Hashing } from '../world/hashing.types.ts'
+import type { Random } from '../world/random.types.ts'
+import type { secretStore } from './secrets.store.ts'
+
+export interface DecoyNeeds {
+  readonly store: Store<typeof secretStore>
+  readonly hashing: Hashing
+  readonly random: Random
+}
+
+/** Iteration counts that are remembered of a host type; the first of them is forgotten first. */
+const countsMax = 16
+
+/** The decoys of a host type whose new passwords are stretched this often. */
+export async function openDecoys(needs: DecoyNeeds, hostType: string, iterations: number): Promise<Decoys> {
+  const { store, hashing, random } = needs
+  const secret = await kept(store, 'decoy', random.bytes(32))
+  const name = `decoy iterations ${hostType}`
+  const known = readCounts(await kept(store, name, Buffer.from(String(iterations))))
+  if (known.includes(iterations)) return new Decoys(hashing, secret, ...known)
+  const counts = [...known, iterations].slice(-countsMax)
+  await store.replace({ name, value: Buffer.from(counts.join(' ')) })
+  return new Decoys(hashing, secret, ...counts)
+}
+
+/** What is in the store under this name; `value` when nothing was. */
+async function kept(store: DecoyNeeds['store'], name: string, value: Uint8Array): Promise<Uint8Array> {
+  await store.add({ name, value })
+  const row = await store.get({ name })
+  if (row === undefined) throw new Error(`the secret '${name}' was not kept`)
+  return row.value
+}
+
+function readCounts(value: Uint8Array): readonly number[] {
+  return Buffer.from(value).toString().split(' ').map(Number)
+}
