@@ -45,12 +45,6 @@ export const connectionLimits = {
     max: 10_000_000,
     description: 'Connections of one client address at one time, over all listeners with this limit.',
   }),
-  idle_timeout: opt.duration({
-    default: 'unlimited',
-    min: '10 seconds',
-    unlimited: true,
-    description: 'Silence after which a signed-in connection is closed.',
-  }),
   bind_attempts: opt.int({
     default: 6,
     min: 1,
