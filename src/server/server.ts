@@ -21,8 +21,8 @@ import { softwareVersion } from '../core/software.ts'
 import { Admission } from '../listeners/admission.ts'
 import { C2sProtocol } from '../listeners/c2s/c2s.ts'
 import { HttpProtocol } from '../listeners/http/http.ts'
-import { accounts } from '../store/accounts.ts'
 import { PluginProtocol } from '../listeners/plugin-protocol.ts'
+import { accounts } from '../store/accounts.ts'
 import type { Store, Stores } from '../store/index.ts'
 import type { Decoys } from '../stream/sasl/index.ts'
 import { WorldError } from '../world/error.ts'
@@ -32,8 +32,8 @@ import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
-import { mixed, type Reloaded, restartOptions } from './reload.ts'
 import { protocolsOf } from './plugins.ts'
+import { mixed, type Reloaded, restartOptions } from './reload.ts'
 
 /** Reads a configuration; without one that which the server was started with. Rejects with `ConfigError`. */
 export type Read = (given?: GivenConfig) => Promise<Config>
@@ -71,9 +71,9 @@ export class Server {
   readonly #admission: Admission
   readonly #c2s: C2sProtocol
   readonly #http: HttpProtocol
-  readonly #startedMs: number
   /** Protocols of modules. */
   readonly #foreign: readonly PluginProtocol[]
+  readonly #startedMs: number
   #control: Control | undefined
   #closing: Promise<void> | undefined
   /** What it was started with, or the last `reload` was given; undefined: the former. */
@@ -315,11 +315,11 @@ export class Server {
       () => this.core.close(),
       () => this.#c2s.drained(stopTimeoutMs),
       () => this.#http.stop(),
+      () => this.#foreign.map((protocol) => protocol.stop()),
       () => this.#http.drained(stopTimeoutMs),
       ...[...this.#moduleSets.values()].reverse().map((set) => () => set.unloadAll()),
       () => this.#control?.close(),
       () => this.accounts.close(),
-      () => this.#foreign.map((protocol) => protocol.stop()),
       () => this.#parts.stores.close(),
       () => this.#parts.lock?.release(),
     ])
