@@ -7,10 +7,13 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { StanzaError } from '../../src/stanza/error.ts'
 import type { XmppClient } from '../../src/stream/client.ts'
+import { createWorld } from '../../src/world/index.ts'
 import { type Element, x } from '../../src/xml/index.ts'
 import { root } from '../../tools/lib/repository.ts'
 import { Place } from '../../tools/real/foreign.ts'
 import { Killable } from './server.ts'
+
+const { clock } = createWorld()
 
 const NS = 'jabber:client'
 const NS_ROSTER = 'jabber:iq:roster'
@@ -147,12 +150,19 @@ async function liveAndDie(server: Killable, life: number, ledger: Ledger) {
     const now = ledger.counts()
     if (kinds.every((kind) => now[kind] - before[kind] >= ENOUGH[kind])) break
     assert.ok(performance.now() < end, `too little was acknowledged: ${JSON.stringify(now)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await moment(20)
   }
   await server.kill()
   await Promise.all([...writers.map((writer) => writer.done), adding])
   const after = ledger.counts()
   return Object.fromEntries(kinds.map((kind) => [kind, after[kind] - before[kind]]))
+}
+
+/** The ledger grows by what others acknowledge: it is looked at again after this time. */
+function moment(ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  clock.after(ms, resolve, undefined)
+  return promise
 }
 
 async function missingOfRosters(server: Killable, ledger: Ledger): Promise<string[]> {
@@ -198,10 +208,10 @@ async function missingOfMessages(server: Killable, life: number, ledger: Ledger)
       wanted.delete(el.attr('id') ?? '')
       if (wanted.size === 0) all.resolve()
     })
-    const late = setTimeout(all.resolve, patienceMs)
+    const late = clock.after(patienceMs, all.resolve, undefined)
     client.send(x('presence', NS))
     await all.promise
-    clearTimeout(late)
+    late.cancel()
     await client.close()
     missing.push(...wanted)
   }
