@@ -20,9 +20,13 @@ interface Due {
 
 /** Time stands still until `advance`. `soon` waits for `turn`. */
 export class StillClock implements Clock {
-  #ms = 1_000_000
+  #ms: number
   #due: Due[] = []
   #soon: (() => void)[] = []
+
+  constructor(startMs = 1_000_000) {
+    this.#ms = startMs
+  }
 
   now(): Date {
     return new Date(this.#ms)
@@ -45,8 +49,11 @@ export class StillClock implements Clock {
   soon<T>(fn: (arg: T) => void, arg: T): void {
     this.#soon.push(() => fn(arg))
   }
-  turn(): void {
-    for (const run of this.#soon.splice(0)) run()
+  /** Ends a turn. False when nothing asked for its end. */
+  turn(): boolean {
+    const due = this.#soon.splice(0)
+    for (const run of due) run()
+    return due.length > 0
   }
   advance(ms: number): void {
     this.#ms += ms

@@ -44,12 +44,13 @@ export class Inbound {
   /** Processes one stanza; a promise suspends the session's order. */
   process(session: Session, el: Element): Promise<void> | undefined {
     const router = this.#needs.router
-    router.enter()
+    // A turn that runs already is ended by who began it, as in `#later`.
+    const isOwner = router.enter()
     let wait: Promise<void> | undefined
     try {
       wait = this.#accept(session, el)
     } finally {
-      wait = router.leave(wait)
+      if (isOwner) wait = router.leave(wait)
     }
     return wait
   }

@@ -8,7 +8,7 @@ import { inputOf, type MapInput } from '../core/config/input.ts'
 import { plainReading } from '../core/config/make.ts'
 import { Report } from '../core/config/mistake.ts'
 import { readFields } from '../core/config/opt-structure.ts'
-import { FakeLink, fakeInfo, ListLog } from '../core/core.testing.ts'
+import { FakeLink, fakeInfo, ListLog, StillClock } from '../core/core.testing.ts'
 import { Core } from '../core/core.ts'
 import type { Host } from '../core/host.ts'
 import { type CoreLimits, defaultCoreLimits } from '../core/limits.ts'
@@ -21,7 +21,6 @@ import type { StanzaKind } from '../stanza/stanza.ts'
 import { openStores } from '../store/front.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
 import type { Stores } from '../store/store.types.ts'
-import type { Clock, Timer } from '../world/clock.types.ts'
 import { microtasksDone } from '../world/microtasks.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element } from '../xml/element.types.ts'
@@ -73,51 +72,6 @@ export interface Actor extends Player {
   readonly link: FakeLink
 }
 
-/** Time moves when the test says so; a turn ends when `step` says so. */
-class StepClock implements Clock {
-  #ms = Date.UTC(2026, 0, 1)
-  #timers: { at: number; run: () => void }[] = []
-  #soon: (() => void)[] = []
-
-  now(): Date {
-    return new Date(this.#ms)
-  }
-  wallMs(): number {
-    return this.#ms
-  }
-  monoMs(): number {
-    return this.#ms
-  }
-  after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer {
-    const timer = { at: this.#ms + ms, run: () => fn(arg) }
-    this.#timers.push(timer)
-    return {
-      cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer)
-      },
-    }
-  }
-  soon<T>(fn: (arg: T) => void, arg: T): void {
-    this.#soon.push(() => fn(arg))
-  }
-  /** Ends a turn. False when nothing asked for its end. */
-  step(): boolean {
-    const due = this.#soon.splice(0)
-    for (const run of due) run()
-    return due.length > 0
-  }
-  /** Timers that wait. */
-  get timers(): number {
-    return this.#timers.length
-  }
-  advance(ms: number): void {
-    this.#ms += ms
-    const due = this.#timers.filter((timer) => timer.at <= this.#ms).sort((a, b) => a.at - b.at)
-    this.#timers = this.#timers.filter((timer) => timer.at > this.#ms)
-    for (const timer of due) timer.run()
-  }
-}
-
 export interface HouseOptions {
   readonly hosts?: readonly string[]
   /** Bare JIDs that exist; default: all that are asked for. */
@@ -130,7 +84,7 @@ export interface HouseOptions {
 
 export class House {
   readonly core: Core
-  readonly clock = new StepClock()
+  readonly clock = new StillClock(Date.UTC(2026, 0, 1))
   readonly log = new ListLog()
   readonly engine: SimulatedEngine
   readonly modules: ModuleSet
@@ -138,7 +92,7 @@ export class House {
   readonly accounts: Set<string> | undefined
   #next = 0
 
-  private constructor(options: HouseOptions, stores: Stores, engine: SimulatedEngine, world: World, clock: StepClock) {
+  private constructor(options: HouseOptions, stores: Stores, engine: SimulatedEngine, world: World, clock: StillClock) {
     this.clock = clock
     this.engine = engine
     this.stores = stores
@@ -154,7 +108,7 @@ export class House {
   }
 
   static async build(options: HouseOptions = {}): Promise<House> {
-    const clock = new StepClock()
+    const clock = new StillClock(Date.UTC(2026, 0, 1))
     let next = 0
     const random = {
       bytes: (count: number) => new Uint8Array(count),
@@ -277,12 +231,12 @@ export function optionsOf(definition: ModuleDefinition, given: Readonly<Record<s
   return options
 }
 
-async function settled(clock: StepClock): Promise<void> {
+async function settled(clock: StillClock): Promise<void> {
   do await microtasksDone()
-  while (clock.step())
+  while (clock.turn())
 }
 
-async function settling<T>(clock: StepClock, promise: Promise<T>): Promise<T> {
+async function settling<T>(clock: StillClock, promise: Promise<T>): Promise<T> {
   let isDone = false
   const done = () => {
     isDone = true

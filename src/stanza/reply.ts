@@ -31,9 +31,3 @@ export function errorReply(stanza: Element, error: StanzaError): Element | undef
   if (type === 'error' || (stanza.name === 'iq' && type === 'result')) return undefined
   return x(stanza.name, NS_CLIENT, { id: stanza.attr('id'), type: 'error' }, errorElement(error))
 }
-
-/** True for a stanza that may be answered with an error. */
-export function mayBeRefused(stanza: Element): boolean {
-  const type = stanza.attr('type')
-  return type !== 'error' && !(stanza.name === 'iq' && type === 'result')
-}

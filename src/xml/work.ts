@@ -35,8 +35,6 @@ export const FAULT = 19
 export const HAS_PREFIX = 1
 export const HAS_XMLNS = 2
 export const HAS_REFERENCE = 4
-/** An attribute with a colon that is not xml:…; namespaces must be resolved to find duplicates. */
-export const HAS_PREFIXED_ATTRIBUTE = 8
 
 /** Numbers kept of an attribute: a signature of its name, four offsets, the colon, the namespace's number. */
 export const ATTR_STRIDE = 7

@@ -9,7 +9,7 @@ import { makeOption, wrongType } from './make.ts'
 import { Report, suggest } from './mistake.ts'
 import { opt } from './opt.ts'
 import { readFields } from './opt-structure.ts'
-import type { Option, OptionSchema, OptionsOf, Reading, Shaping } from './option.ts'
+import type { Option, OptionSchema, Reading, Shaping } from './option.ts'
 import { type CertificateFiles, certificates } from './sections.ts'
 
 /** One place to listen on. A listener with several addresses makes several of these with one name. */
@@ -367,5 +367,3 @@ function noteName(name: string, item: MapInput, seen: Seen, reading: Reading): v
   const hint = first.place.line === 0 ? '' : `in line ${first.place.line}`
   reading.report.error(item, 'RTK_CONFIG_DUPLICATE_LISTENER', `another listener has the name '${name}' already`, hint)
 }
-
-export type ListenerOptions = OptionsOf<typeof listenerOptions>

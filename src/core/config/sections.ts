@@ -139,7 +139,6 @@ export const plainSections = {
   }),
 }
 
-export type PlainSections = OptionsOf<typeof plainSections>
 export type TlsConfig = OptionsOf<typeof tlsOptions>
 export type AuthConfig = OptionsOf<typeof authOptions>
 export type SessionConfig = OptionsOf<typeof sessionOptions>

@@ -88,17 +88,6 @@ function show(value: number, scale: readonly (readonly [number, string])[]): str
   return `${value} ${scale.at(-1)?.[1] ?? ''}`
 }
 
-/** The largest unit that divides it: 600,000 is '10 min'. */
-export function showDuration(ms: number): string {
-  return show(ms, [
-    [86_400_000, 'd'],
-    [3_600_000, 'h'],
-    [60_000, 'min'],
-    [1_000, 's'],
-    [1, 'ms'],
-  ])
-}
-
 export function showBytes(bytes: number): string {
   return show(bytes, [
     [1_073_741_824, 'GiB'],

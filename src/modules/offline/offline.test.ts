@@ -137,7 +137,7 @@ describe('the hand-over', () => {
     for (let i = 0; i < 300; i++) {
       for (const sender of senders) if (i % 3 !== 1) say(sender)
       await Promise.resolve()
-      if (i % 2 === 0) house.clock.step()
+      if (i % 2 === 0) house.clock.turn()
       came.push(...romeo.link.take())
     }
     came.push(...(await romeo.drain()))
@@ -198,12 +198,12 @@ describe('the hand-over', () => {
     const a = await arrive(house, 'a', 5)
     for (let i = 0; i < 50 && a.session.takesMessages; i++) {
       await Promise.resolve()
-      house.clock.step()
+      house.clock.turn()
     }
     juliet.send(chat(1))
     for (let i = 0; i < 500 && house.core.metrics.value('ratatosk_offline_kept_total') === 0; i++) {
       await Promise.resolve()
-      if (i % 20 === 0) house.clock.step()
+      if (i % 20 === 0) house.clock.turn()
     }
     a.drop()
     assert.deepEqual(await ids(a), [])
@@ -253,7 +253,7 @@ describe('the hand-over', () => {
     const romeo = await arrive(house, 'a')
     for (let i = 0; i < 50 && romeo.session.takesMessages; i++) {
       await Promise.resolve()
-      house.clock.step()
+      house.clock.turn()
     }
     assert.equal(romeo.session.takesMessages, false)
     juliet.send(`<message to='${me}' type='headline' id='news'/>`)
@@ -307,7 +307,7 @@ describe('the hand-over', () => {
           else
             for (let i = 0; i < n; i++) {
               await Promise.resolve()
-              house.clock.step()
+              house.clock.turn()
             }
           for (const actor of [...there.values(), ...gone]) came.push(...actor.link.take())
         }

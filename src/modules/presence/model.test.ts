@@ -368,7 +368,7 @@ describe('SES-03: presence against a model', () => {
             await run.do(one, false)
             for (let i = 0; i < (turns[index] ?? 0); i++) {
               await Promise.resolve()
-              house.clock.step()
+              house.clock.turn()
             }
             await read(false)
           }
