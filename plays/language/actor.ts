@@ -121,10 +121,12 @@ export class Actor {
     }
   }
 
-  /** Closes its stream; the server answers in kind (RFC 6120 section 4.4). */
+  /** Closes its stream, and the server answers in kind (RFC 6120 section 4.4). */
   async closes(): Promise<void> {
-    const end = await this.client.close()
+    const { client } = this
+    const end = await client.close()
     assert.equal(end.kind, 'local', `${this.name}'s stream ended otherwise: ${JSON.stringify(end)}`)
+    assert.ok(client.isPeerClosed, `${this.name} closed its stream, and the server did not answer in kind`)
   }
 
   /** The server ends the stream: with this condition, or in good order. */

@@ -33,6 +33,13 @@ export class AccountService implements AccountDirectory {
   /** The core whose sessions and hooks it uses; given once, because the core needs the directory first. */
   attach(core: Core): void {
     this.#core = core
+    const { metrics } = core
+    metrics.gauge('ratatosk_account_cache_entries', 'Accounts whose existence is remembered', () => this.#known.size)
+    metrics.counted(
+      'ratatosk_account_cache_evictions_total',
+      'Accounts that made room by the limit `account_cache_entries`',
+      () => this.#known.counters.evictions,
+    )
   }
 
   close(): void {

@@ -12,6 +12,8 @@ export interface CacheOptions<V> {
   readonly ttlMs?: number
   /** Finds the value, or undefined when there is none; both are remembered. What it rejects with is not. */
   readonly load: (key: string) => Promise<V | undefined>
+  /** Counts the entries that made room, beside `counters.evictions`: a figure of the metrics. */
+  readonly evicted?: { value: number }
 }
 
 export interface CacheCounters {
@@ -51,6 +53,7 @@ export class BoundedCache<V extends object | string | number | bigint | boolean>
   readonly #maxEntries: number
   readonly #ttlMs: number
   readonly #load: CacheOptions<V>['load']
+  readonly #evicted: CacheOptions<V>['evicted']
   /** In the order of use, the least recent first. */
   readonly #entries = new Map<string, Entry<V>>()
   readonly #flights = new Map<string, Flight<V>>()
@@ -60,6 +63,7 @@ export class BoundedCache<V extends object | string | number | bigint | boolean>
     this.#maxEntries = options.maxEntries
     this.#ttlMs = options.ttlMs ?? 0
     this.#load = options.load
+    this.#evicted = options.evicted
   }
 
   get size(): number {
@@ -111,6 +115,7 @@ export class BoundedCache<V extends object | string | number | bigint | boolean>
     const [oldest] = this.#entries.keys()
     if (oldest !== undefined) this.#entries.delete(oldest)
     this.counters.evictions++
+    if (this.#evicted !== undefined) this.#evicted.value++
   }
 
   #lost(key: string, flight: Flight<V>): void {

@@ -109,6 +109,11 @@ export class XmppClient implements StanzaSink {
     return this.#connection.transport
   }
 
+  /** True once the server's closing tag has come: it closed in good order, or answered our closing in kind. */
+  get isPeerClosed(): boolean {
+    return this.#connection.isPeerClosed
+  }
+
   send(el: Element): void {
     this.#connection.send(el)
   }

@@ -38,6 +38,8 @@ export interface ConnectionOptions {
   readonly turnBytes?: number
   /** Counts the turns that ended full: a flood. */
   readonly fullTurns?: { value: number }
+  /** Counts the peers that did not close their stream in time: the limit `close_timeout`. */
+  readonly lateClosings?: { value: number }
 }
 
 const defaultLingerMs = 2_000
@@ -79,6 +81,8 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #early: Octets[] | undefined
   /** Bytes that came in the clear behind `<starttls/>` or `<proceed/>` and were thrown away: an attack, or a broken peer. */
   discardedBytes = 0
+  /** The peer has closed its stream in good order (RFC 6120 section 4.4). */
+  isPeerClosed = false
 
   constructor(transport: Transport, options: ConnectionOptions) {
     this.transport = transport
@@ -173,7 +177,13 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
       return
     }
     this.#timers ??= {}
-    this.#timers[name] = this.#options.clock.after(ms, (due) => this.#machine?.expired(due), name)
+    this.#timers[name] = this.#options.clock.after(ms, (due) => this.#expired(due), name)
+  }
+
+  #expired(name: DeadlineName): void {
+    const { lateClosings } = this.#options
+    if (name === 'closing' && lateClosings !== undefined) lateClosings.value++
+    this.#machine?.expired(name)
   }
 
   limit(limits: ScannerLimits, bytes: number): void {
@@ -222,6 +232,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   }
 
   streamClose(): void {
+    this.isPeerClosed = true
     this.#machine?.streamClosed()
   }
 

@@ -211,6 +211,7 @@ class ControlConnection implements TransportHandler {
 
   #busy(id: number): void {
     const error = new CommandError('RTK_CONTROL_BUSY', `at most ${MAX_RUNNING} commands run at once on a connection`)
+    this.#options.refused?.(error.code)
     this.#send({ id, error: error.toJSON() as ErrorOf })
   }
 

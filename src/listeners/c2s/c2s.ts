@@ -35,6 +35,7 @@ export class C2sProtocol implements Protocol {
 
   readonly #shaperHolds: Counter
   readonly #fullTurns: Counter
+  readonly #lateClosings: Counter
 
   constructor(needs: C2sNeeds) {
     this.#needs = needs
@@ -42,6 +43,10 @@ export class C2sProtocol implements Protocol {
     this.#fullTurns = metrics.counter(
       'ratatosk_turns_full_total',
       'Turns of a client that ended because they were full',
+    )
+    this.#lateClosings = metrics.counter(
+      'ratatosk_close_timeouts_total',
+      'Clients that did not close their stream within the limit `close_timeout`',
     )
     this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', 'Times a shaper held the reading of a client')
   }
@@ -57,6 +62,7 @@ export class C2sProtocol implements Protocol {
       framing: clientFraming,
       limits: limits.before,
       fullTurns: this.#fullTurns,
+      lateClosings: this.#lateClosings,
       startTls: (socket) => socket.startTlsServer(tls),
     })
     const client = new C2sClient(this.#needs, accepted, connection, (gone) => this.#left(gone))

@@ -61,6 +61,8 @@ export default defineModule({
       roster,
       ctx.counter('greetings_incomplete', 'New resources that could not be told of all their contacts'),
     )
+    const tooLarge = ctx.counter('size_max', 'Presences refused because they were too large')
+    const tooManyDirected = ctx.counter('directed_max', 'Directed presences refused because there were too many')
     const own = new OwnPresence(ctx, roster, departures, greeting, grants)
     const probes = new Probes(ctx, roster, directed)
     ctx.gauge(
@@ -71,7 +73,10 @@ export default defineModule({
     ctx.onStop(() => departures.stop())
 
     ctx.on('presence:self', (packet, session): Promise<Verdict> | Verdict => {
-      if (packet.el.size > options.size_max) return refuse(errorSize)
+      if (packet.el.size > options.size_max) {
+        tooLarge.value++
+        return refuse(errorSize)
+      }
       const type = presenceType(packet.el)
       if (type === '') return own.available(packet, session)
       if (type === 'unavailable') return own.unavailable(packet, session)
@@ -81,7 +86,9 @@ export default defineModule({
     function direct(packet: Packet, session: Session): Verdict | undefined {
       // A session that is gone could never take it back.
       if (session.hasEnded) return drop('RTK_PRESENCE_SESSION_ENDED')
-      return directed.note(session, packet.to, options.directed_max) ? undefined : refuse(errorDirected)
+      if (directed.note(session, packet.to, options.directed_max)) return undefined
+      tooManyDirected.value++
+      return refuse(errorDirected)
     }
 
     // Section 4.6.3

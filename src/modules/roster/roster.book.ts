@@ -3,6 +3,7 @@
  * of all sources (RFC 6121 section 2.6).
  */
 import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
 import type { RosterItem, RosterItems, RosterSource, Subscription } from '../../core/services/roster.ts'
 import { type Jid, parseJid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
@@ -53,6 +54,13 @@ export interface BookLimits {
   readonly requests: number
 }
 
+export interface BookCounters {
+  /** Refused by `items_max`. */
+  readonly itemsMax: Counter
+  /** Made room by `cache_accounts`. */
+  readonly evicted: Counter
+}
+
 /** A change is tried again this often when another one of the same item came in between. */
 const triesMax = 8
 
@@ -75,6 +83,7 @@ export class RosterBook {
   readonly #cache: BoundedCache<Roster>
   readonly #epoch: string
   readonly #limits: () => BookLimits
+  readonly #counters: BookCounters
   readonly #sources: RosterSource[] = []
 
   constructor(
@@ -83,11 +92,19 @@ export class RosterBook {
     cacheMax: number,
     epoch: string,
     limits: () => BookLimits,
+    counters: BookCounters,
   ) {
     this.#store = store
-    this.#cache = new BoundedCache(clock, { maxEntries: cacheMax, load: (key) => this.#load(key) })
+    const { evicted } = counters
+    this.#cache = new BoundedCache(clock, { maxEntries: cacheMax, load: (key) => this.#load(key), evicted })
     this.#epoch = epoch
     this.#limits = limits
+    this.#counters = counters
+  }
+
+  /** Rosters in memory. */
+  get cached(): number {
+    return this.#cache.size
   }
 
   /**
@@ -158,7 +175,10 @@ export class RosterBook {
     let count = 0
     for (const item of roster.own.values()) if (item.listed === after.listed) count++
     const limits = this.#limits()
-    if (after.listed && count >= limits.items) throw errorFull
+    if (after.listed && count >= limits.items) {
+      this.#counters.itemsMax.value++
+      throw errorFull
+    }
     if (!after.listed && count >= limits.requests) throw errorRequests
   }
 

@@ -1,6 +1,7 @@
 /** RFC 6121 sections 2.2 to 2.6: getting and setting a roster. */
 import type { Host } from '../../core/host.ts'
 import type { IqRequest } from '../../core/iq.ts'
+import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { RosterItem } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
@@ -10,7 +11,15 @@ import { NS_CLIENT, NS_ROSTER } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import { newItem, type Roster, type RosterBook } from './roster.book.ts'
 import type { RosterPushes } from './roster.pushes.ts'
-import { type RosterLimits, readSet, writeItem, writeQuery, writeRemoval } from './roster.wire.ts'
+import {
+  errorGroups,
+  errorName,
+  type RosterLimits,
+  readSet,
+  writeItem,
+  writeQuery,
+  writeRemoval,
+} from './roster.wire.ts'
 import { hasFrom, hasTo } from './subscription.ts'
 
 const errorForeign = new StanzaError('RTK_ROSTER_FOREIGN', 'forbidden')
@@ -19,11 +28,18 @@ const errorSelf = new StanzaError('RTK_ROSTER_SELF', 'not-allowed', { text: 'an 
 
 export type RosterContext = Pick<ModuleContext, 'accountJid' | 'iq' | 'send' | 'sessions' | 'tell'>
 
+export interface SetLimits {
+  limits(): RosterLimits
+  /** Refused by `name_max`, and by `groups_max`. */
+  readonly tooLong: Counter
+  readonly tooManyGroups: Counter
+}
+
 export function rosterQueries(
   ctx: RosterContext,
   book: RosterBook,
   pushes: RosterPushes,
-  limits: () => RosterLimits,
+  { limits, tooLong, tooManyGroups }: SetLimits,
 ): void {
   const payload = { name: 'query', ns: NS_ROSTER }
   // Section 2.3.3: to everybody else's roster `forbidden`, which tells nobody whether the account exists.
@@ -72,6 +88,8 @@ export function rosterQueries(
       const session = asker(request)
       if (session === undefined) return errorForeign
       const set = readSet(request.payload, limits())
+      if (set === errorName) tooLong.value++
+      if (set === errorGroups) tooManyGroups.value++
       if (set instanceof StanzaError) return set
       const { host, account } = request
       if (set.contact.equals(session.jid.bare)) return errorSelf

@@ -49,20 +49,27 @@ export default defineModule({
   async setup(ctx) {
     const { options } = ctx
     const store = await ctx.store(rosterStore)
-    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, () => ({
-      items: options.items_max,
-      requests: options.requests_max,
-    }))
+    const limits = () => ({ items: options.items_max, requests: options.requests_max })
+    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, limits, {
+      itemsMax: ctx.counter('items_max', 'Contacts refused because the roster was full'),
+      evicted: ctx.counter('cache_accounts', 'Rosters that made room for others in memory'),
+    })
+    ctx.gauge('cached', 'Rosters in memory; limit cache_accounts', () => book.cached)
     const pushes = new RosterPushes(ctx)
 
     ctx.features.add(NS_ROSTER)
     ctx.on('stream:features', (list) => [...list, x('ver', NS_ROSTERVER), x('sub', NS_PRE_APPROVAL)])
 
-    rosterQueries(ctx, book, pushes, () => ({ nameMax: options.name_max, groupsMax: options.groups_max }))
+    rosterQueries(ctx, book, pushes, {
+      limits: () => ({ nameMax: options.name_max, groupsMax: options.groups_max }),
+      tooLong: ctx.counter('name_max', 'Contacts refused because a handle or a group name was too long'),
+      tooManyGroups: ctx.counter('groups_max', 'Contacts refused because they were in too many groups'),
+    })
     subscriptions(ctx, {
       book,
       pushes,
       requestSize: () => options.request_size,
+      requestsCut: ctx.counter('request_size', 'Subscription requests kept without their extensions'),
       requestsDropped: ctx.counter('requests_max', 'Subscription requests dropped because too many waited'),
     })
     accountData(ctx, store, book)

@@ -45,11 +45,9 @@ export function writeQuery(version: string, items: readonly Element[]): Element 
 const errorItems = new StanzaError('RTK_ROSTER_ITEMS', 'bad-request', { text: 'a roster set has exactly one item' })
 const errorNoJid = new StanzaError('RTK_ROSTER_JID_MISSING', 'bad-request', { text: 'an item needs a jid' })
 const errorJid = new StanzaError('RTK_ROSTER_JID', 'jid-malformed')
-const errorName = new StanzaError('RTK_ROSTER_NAME_MAX', 'not-acceptable', { text: 'the name is too long' })
-const errorGroup = new StanzaError('RTK_ROSTER_GROUP', 'not-acceptable', {
-  text: 'a group is empty or its name too long',
-})
-const errorGroups = new StanzaError('RTK_ROSTER_GROUPS_MAX', 'not-acceptable', { text: 'too many groups' })
+export const errorName = new StanzaError('RTK_ROSTER_NAME_MAX', 'not-acceptable', { text: 'the name is too long' })
+const errorGroup = new StanzaError('RTK_ROSTER_GROUP', 'not-acceptable', { text: 'a group has no name' })
+export const errorGroups = new StanzaError('RTK_ROSTER_GROUPS_MAX', 'not-acceptable', { text: 'too many groups' })
 const errorTwice = new StanzaError('RTK_ROSTER_GROUP_TWICE', 'bad-request', { text: 'a group is named twice' })
 
 /** Reads a roster set; the errors are those of RFC 6121 section 2.3.3. */
@@ -68,7 +66,8 @@ export function readSet(query: Element, limits: RosterLimits): RosterSet | Stanz
   const groups: string[] = []
   for (const group of item.childrenNamed('group', NS_ROSTER)) {
     const text = group.text
-    if (text === '' || text.length > limits.nameMax) return errorGroup
+    if (text === '') return errorGroup
+    if (text.length > limits.nameMax) return errorName
     if (groups.includes(text)) return errorTwice
     if (groups.length >= limits.groupsMax) return errorGroups
     groups.push(text)

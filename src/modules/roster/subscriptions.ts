@@ -22,6 +22,8 @@ export interface SubscriptionParts {
   readonly pushes: RosterPushes
   /** Bytes of a request that is kept whole. */
   requestSize(): number
+  /** Kept without their extensions by `request_size`. */
+  readonly requestsCut: Counter
   readonly requestsDropped: Counter
 }
 
@@ -134,7 +136,7 @@ function answer(packet: Packet, type: 'subscribed' | 'unsubscribed'): Element {
 
 /** Enters it into the account's roster; undefined when it would be one request too many. */
 async function enter(
-  { book, requestSize, requestsDropped }: SubscriptionParts,
+  { book, requestSize, requestsCut, requestsDropped }: SubscriptionParts,
   packet: Packet,
   host: Host,
   type: SubscriptionType,
@@ -150,7 +152,7 @@ async function enter(
       if (isNothing(after)) return { kind: 'remove' }
       const isNewRequest = type === 'subscribe' && after.pendingIn
       return isNewRequest
-        ? { kind: 'put', item: after, request: requestOf(packet, requestSize()) }
+        ? { kind: 'put', item: after, request: requestOf(packet, requestSize(), requestsCut) }
         : { kind: 'put', item: after }
     })
     return { changed, outcome: outcome as Inbound }
@@ -172,10 +174,11 @@ function deliver(ctx: SubscriptionContext, pushes: RosterPushes, packet: Packet,
 }
 
 /** Section 3.1.3 rule 4: the complete stanza is kept, but not without a limit. */
-function requestOf(packet: Packet, sizeMax: number): Octets {
+function requestOf(packet: Packet, sizeMax: number, cut: Counter): Octets {
   const addresses = { from: packet.from.bare.toString(), to: packet.to.bare.toString() }
   const bytes = stanzaBytes(packet.el.withAttrs(addresses))
   if (bytes.length <= sizeMax) return bytes
+  cut.value++
   const status = packet.el.childText('status', NS_CLIENT)?.slice(0, 200)
   return stanzaBytes(
     x(
