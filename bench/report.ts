@@ -86,14 +86,27 @@ function rowsOf(groups: readonly Group[]): { group: Group; name: string; row: Ro
   )
 }
 
-function figures(results: Results, groups: readonly Group[], profile: string): string {
+function figures(results: Results, groups: readonly Group[]): string {
   const rows = rowsOf(groups).map(({ group, name, row }) => {
-    const cells = SERVERS.map((server) => results.cell(server, profile, name, group.id, row.figure))
+    const cells = SERVERS.map((server) => results.cell(server, 'fair', name, group.id, row.figure))
     const peers = cells.slice(1, 3).flatMap((cell) => (cell ? [cell.figure.median] : []))
     const { ratio, goal, met } = verdict(row, cells[0]?.figure.median, peers)
     return [row.title, row.unit, ...cells.map(show), ratio, goal, met]
   })
   return table(['row', 'unit', 'Ratatosk', 'Prosody', 'ejabberd', 'C relay', 'to the better peer', 'goal', ''], rows)
+}
+
+/** Our figure beside both peers as Debian configures them and as rule 2 does. */
+function stock(results: Results, groups: readonly Group[]): string {
+  const peers = ['prosody', 'ejabberd'] as const
+  const rows = rowsOf(groups).flatMap(({ group, name, row }) => {
+    const cell = (server: Server, profile: string) => results.cell(server, profile, name, group.id, row.figure)
+    const stocks = peers.map((peer) => cell(peer, 'stock'))
+    if (stocks.every((one) => one === undefined)) return []
+    const pairs = peers.flatMap((peer, i) => [show(cell(peer, 'fair')), show(stocks[i])])
+    return [[row.title, row.unit, show(cell('ratatosk', 'fair')), ...pairs]]
+  })
+  return table(['row', 'unit', 'Ratatosk', 'Prosody', 'Prosody, stock', 'ejabberd', 'ejabberd, stock'], rows)
 }
 
 function latencies(results: Results, groups: readonly Group[], profile: string): string {
@@ -182,12 +195,12 @@ export function report(all: readonly Measurement[], machine: Machine | undefined
   const results = new Results(all)
   const parts = [
     ...['### Machine and versions', about(machine, all)],
-    ...['### Cost, median (least–most)', figures(results, groups, 'fair')],
+    ...['### Cost, median (least–most)', figures(results, groups)],
     ...['### Latency', latencies(results, groups, 'fair')],
     ...['### Processes', processes(results, groups, 'fair')],
   ]
   if (all.some((m) => m.profile === 'stock'))
-    parts.push('### Peers with their stock settings', figures(results, groups, 'stock'))
+    parts.push('### Beside the peers with their stock settings', stock(results, groups))
   parts.push(
     '### The generator beside them',
     generator(results, groups),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { report, verdict } from './report.ts'
-import { appendMeasurement, figureOf, isClean, type Measurement, readMeasurements } from './results.ts'
+import { appendMeasurement, figureOf, isClean, isSettled, type Measurement, readMeasurements } from './results.ts'
 import { FULL, groupsOf, type Row } from './rows.ts'
 
 test('the median of an even count is between the middle two, and what is no number does not count', () => {
@@ -53,4 +53,32 @@ test('marked and void measurements stay out of a figure as long as there is a cl
   assert.match(line ?? '', /\| 5\.00 \(5\.00–5\.00\) n=1 \| 60\.0 \(60\.0–60\.0\) n=1 † \|/)
   assert.match(text, /4 measurements, 1 void, 2 marked/)
   assert.match(text, /ratatosk fair chat-tcp window:16\/50 .*lost one/)
+})
+
+test('a fault of a server is a result; what was disturbed or not measured at all is repeated', () => {
+  const measured: Measurement = { cpu_us: '5', valid: '1', marked: '0' }
+  const cases: [Measurement, boolean][] = [
+    [measured, true],
+    [{ ...measured, valid: '0', fault: '8 messages never arrived' }, true],
+    [{ ...measured, marked: '1' }, false],
+    [{ ...measured, valid: '0', marked: '1' }, false],
+    [{ valid: '0', marked: '0', fault: 'the generator ended with 1' }, false],
+  ]
+  for (const [measurement, expected] of cases)
+    assert.equal(isSettled(measurement), expected, JSON.stringify(measurement))
+})
+
+test('stock settings of the peers are a column of their own beside the fair ones and ours', () => {
+  const one = (server: string, profile: string, cpu_us: string): Measurement => {
+    return { server, profile, cpu_us, group: 'storm-tcp', row: 'storm', valid: '1', marked: '0' }
+  }
+  const fair = [one('ratatosk', 'fair', '300'), one('prosody', 'fair', '4000'), one('ejabberd', 'fair', '1000')]
+  assert.doesNotMatch(report(fair, undefined, groupsOf(FULL)), /stock/)
+  const text = report([...fair, one('ejabberd', 'stock', '2000')], undefined, groupsOf(FULL))
+  const rows = text.slice(text.indexOf('Prosody, stock')).split('\n')
+  assert.equal(
+    rows[2],
+    '| log-in storm, to initial presence, TCP | µs a log-in | 300 (300–300) n=1 | 4,000 (4,000–4,000) n=1 | – ' +
+      '| 1,000 (1,000–1,000) n=1 | 2,000 (2,000–2,000) n=1 |',
+  )
 })

@@ -76,3 +76,9 @@ export function figureOf(values: readonly number[]): Figure | undefined {
 
 /** A measurement that counts: no fault, and nothing else was running. */
 export const isClean = (m: Measurement): boolean => m.valid === '1' && m.marked !== '1'
+
+/**
+ * A measurement that need not be repeated: a clean one, or one that found a fault in the server while nothing else was
+ * running. A row that the generator could not measure at all has no figures.
+ */
+export const isSettled = (m: Measurement): boolean => m.marked !== '1' && (m.valid === '1' || !!m.cpu_us)

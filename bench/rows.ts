@@ -43,13 +43,13 @@ export interface Scale {
 export const FULL: Scale = {
   users: 10_000,
   pairs: 1000,
-  warm: 4,
-  seconds: 10,
+  warm: 3,
+  seconds: 6,
   storm: 1000,
   rounds: 3,
   idle: [2000, 10_000],
-  idleSeconds: 40,
-  idleSettle: 10,
+  idleSeconds: 20,
+  idleSettle: 8,
 }
 
 /** One short repetition, to see that everything works. */
@@ -103,7 +103,8 @@ function chat(secured: boolean, scale: Scale): Group {
         '--turn',
         '64',
       ],
-      ...['--warm', String(scale.warm), '--seconds', String(scale.seconds), '--settle', '3', '--concurrency', '64'],
+      ...['--warm', String(scale.warm), '--seconds', String(scale.seconds), '--settle', '2', '--concurrency', '64'],
+      ...['--drain', '5'],
     ],
     rows: {
       'alone/64': [budgeted(row('chat-alone', 'chat, each alone (64 pairs)'), alone)],

@@ -4,7 +4,7 @@
  *     bin/node bench/run.ts --quick
  *     bin/node bench/run.ts --name 2026-11 --servers ratatosk,prosody,ejabberd,relay --groups chat-tcp
  *
- * A repetition that is in the file, valid and unmarked, is not run again.
+ * A repetition that is in the file and was not disturbed is not run again; a fault of a server is a result, too.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -21,7 +21,7 @@ import type { Peer, Profile, Running, Setup } from './peers/peer.ts'
 import { prosody } from './peers/prosody.ts'
 import { ratatosk } from './peers/ratatosk.ts'
 import { relay } from './peers/relay.ts'
-import { appendMeasurement, COLUMNS, isClean, type Measurement, readMeasurements } from './results.ts'
+import { appendMeasurement, COLUMNS, isClean, isSettled, type Measurement, readMeasurements } from './results.ts'
 import { FULL, type Group, groupsOf, QUICK } from './rows.ts'
 
 /** More than this share of a core busy with something else marks a measurement (rule 8), in percent. */
@@ -111,7 +111,7 @@ function isDone(job: Job, path: string): boolean {
       m.group === job.group.id &&
       m.repetition === String(job.repetition),
   )
-  return rows.every((row) => ours.some((m) => m.row === row && isClean(m)))
+  return rows.every((row) => ours.some((m) => m.row === row && isSettled(m)))
 }
 
 function commandOf(job: Job, session: Session, running: Running, ca: string): string[] {
@@ -175,31 +175,38 @@ function measurementsOf(result: Generated, job: Job, session: Session, shared: M
   return made
 }
 
-async function measure(job: Job, session: Session): Promise<Measurement[]> {
+function setupOf(job: Job, session: Session): Setup {
   const certificate = makeCertificate(join(session.directory, 'tls'), DOMAIN)
   const accounts = { prefix: 'u', count: session.accounts, password: 'correct horse' }
-  const setup: Setup = { directory: session.directory, domain: DOMAIN, profile: job.profile, accounts, certificate }
-  const running = await job.peer.start(setup, job.group.secured)
+  return { directory: session.directory, domain: DOMAIN, profile: job.profile, accounts, certificate }
+}
+
+async function measure(job: Job, session: Session): Promise<Measurement[]> {
+  const setup = setupOf(job, session)
   const shared: Measurement = {
     ...{ started: new Date().toISOString(), server: job.peer.name, version: job.peer.version(), profile: job.profile },
-    ...{
-      group: job.group.id,
-      repetition: String(job.repetition),
-      start_ms: String(running.startMs),
-    },
-    ...{ runtime: process.version, commit: session.commit },
+    ...{ group: job.group.id, repetition: String(job.repetition), runtime: process.version, commit: session.commit },
+  }
+  let running: Running
+  try {
+    running = await job.peer.start(setup, job.group.secured)
+  } catch (error) {
+    // One server that does not start costs its own rows, not the hour of the others.
+    return measurementsOf({ stdout: '', stderr: String(error), end: 'no server' }, job, session, shared)
   }
   try {
-    const args = commandOf(job, session, running, certificate.ca)
+    const args = commandOf(job, session, running, setup.certificate.ca)
     const result = await generate(args, job.group.limit)
     if (interrupted) return []
-    return measurementsOf(result, job, session, { ...shared, command: `load ${args.join(' ')}` })
+    const started = { ...shared, start_ms: String(running.startMs), command: `load ${args.join(' ')}` }
+    return measurementsOf(result, job, session, started)
   } finally {
     await running.stop()
   }
 }
 
-async function measureUntilClean(job: Job, session: Session): Promise<boolean> {
+/** Returns whether nothing disturbed it and no server failed. */
+async function measureUntilSettled(job: Job, session: Session): Promise<boolean> {
   for (let attempt = 1; attempt <= session.tries; attempt++) {
     const made = await measure(job, session)
     for (const m of made) {
@@ -217,7 +224,7 @@ async function measureUntilClean(job: Job, session: Session): Promise<boolean> {
       )
     }
     if (interrupted) return false
-    if (made.every(isClean)) return true
+    if (made.every(isSettled)) return made.every(isClean)
   }
   return false
 }
@@ -268,8 +275,13 @@ async function main(): Promise<number> {
     for (const job of jobs) {
       if (interrupted) break
       say(`${job.group.id} ${job.peer.name} ${job.profile} ${job.repetition}/${repetitions}`)
-      if (isDone(job, path)) say('  done before')
-      else if (!(await measureUntilClean(job, session))) unclean++
+      if (isDone(job, path)) {
+        say('  done before')
+        continue
+      }
+      const began = performance.now()
+      if (!(await measureUntilSettled(job, session))) unclean++
+      say(`  took ${Math.round((performance.now() - began) / 1000)} s`)
     }
   } finally {
     rmSync(directory, { recursive: true, force: true })
