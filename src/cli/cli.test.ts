@@ -97,13 +97,15 @@ async function cli(line: string, more: { typed?: string[]; input?: string[]; dat
       err += text
     },
     isOutTty: false,
+    isErrTty: false,
     isInTty: typed !== undefined,
     lines: async function* () {
       yield* input
     },
-    askSecret: (label) => {
-      err += label
-      return Promise.resolve(typed?.shift())
+    askSecrets: (labels) => {
+      err += labels.join('')
+      const answers = typed?.splice(0, labels.length)
+      return Promise.resolve(answers?.length === labels.length ? answers : undefined)
     },
   }
   const argv = ['--data-dir', dataDir, ...line.split(' ').filter((word) => word !== '')]

@@ -27,7 +27,7 @@ test('a secret line obeys the keys that edit it', () => {
   const typed = (...chunks: string[]) => {
     const line = new SecretLine()
     let end: string | undefined
-    for (const chunk of chunks) end = line.type(chunk)
+    for (const chunk of chunks) end = line.type(chunk).end
     return [end, line.text]
   }
   assert.deepEqual(typed('geheim\r'), ['done', 'geheim'])

@@ -142,8 +142,7 @@ async function askSecret(name: string, terminal: Surroundings['terminal']): Prom
     for await (const line of terminal.lines()) return line
     throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', `no ${name} on standard input`)
   }
-  const first = await terminal.askSecret(`${name}: `)
-  const again = first === undefined ? undefined : await terminal.askSecret(`${name} again: `)
+  const [first, again] = (await terminal.askSecrets([`${name}: `, `${name} again: `])) ?? []
   if (first === undefined || again === undefined)
     throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', `no ${name} was given`)
   if (first !== again) throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', 'the two are not the same')

@@ -1,6 +1,6 @@
 /** Standard input, output and error, as the command uses them. Tests hand in another. */
 import { createInterface } from 'node:readline'
-import { ReadStream } from 'node:tty'
+import type { Readable, Writable } from 'node:stream'
 
 export interface Terminal {
   /** Whole lines, ends included. */
@@ -8,67 +8,105 @@ export interface Terminal {
   err(text: string): void
   /** True when a person reads standard output. */
   readonly isOutTty: boolean
+  /** True when a person reads standard error. */
+  readonly isErrTty: boolean
   /** True when a person types. */
   readonly isInTty: boolean
   lines(): AsyncIterable<string>
-  /** Asks without echo; undefined when nothing was typed but the end (Ctrl-D). Rejects with `Interrupted` on Ctrl-C. */
-  askSecret(label: string): Promise<string | undefined>
+  /**
+   * Asks for a line each without echo; undefined when one ended with nothing typed (Ctrl-D). Rejects with `Interrupted` on
+   * Ctrl-C.
+   */
+  askSecrets(labels: readonly string[]): Promise<readonly string[] | undefined>
 }
 
 export class Interrupted extends Error {}
 
+/** What `RealTerminal` uses of the process; tests hand in another. */
+export interface Streams {
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(isRaw: boolean): unknown }
+  readonly stdout: Writable & { readonly isTTY?: boolean }
+  readonly stderr: Writable & { readonly isTTY?: boolean }
+}
+
 export class RealTerminal implements Terminal {
-  constructor() {
+  readonly #streams: Streams
+
+  constructor(streams: Streams = process) {
+    this.#streams = streams
     // `ratatosk account list | head`: the reader has gone, and nobody wants to hear of it.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
       throw error
     })
   }
 
   get isOutTty(): boolean {
-    return process.stdout.isTTY === true
+    return this.#streams.stdout.isTTY === true
+  }
+
+  get isErrTty(): boolean {
+    return this.#streams.stderr.isTTY === true
   }
 
   get isInTty(): boolean {
-    return process.stdin.isTTY === true
+    return this.#streams.stdin.isTTY === true
   }
 
   out(text: string): void {
-    process.stdout.write(text)
+    this.#streams.stdout.write(text)
   }
 
   err(text: string): void {
-    process.stderr.write(text)
+    this.#streams.stderr.write(text)
   }
 
   lines(): AsyncIterable<string> {
-    return createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY, terminal: false })
+    return createInterface({ input: this.#streams.stdin, crlfDelay: Number.POSITIVE_INFINITY, terminal: false })
   }
 
-  async askSecret(label: string): Promise<string | undefined> {
-    const { stdin } = process
-    if (!(stdin instanceof ReadStream)) return undefined
-    this.err(label)
+  async askSecrets(labels: readonly string[]): Promise<readonly string[] | undefined> {
+    const { stdin } = this.#streams
+    if (!this.isInTty || stdin.setRawMode === undefined) return undefined
+    // Before anything is asked, and until all is answered: who types fast, or ahead, is not echoed.
     stdin.setRawMode(true)
     stdin.setEncoding('utf8')
-    stdin.resume()
-    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-    const typed = new SecretLine()
-    const listen = (text: string) => {
-      const end = typed.type(text)
-      if (end === 'done') resolve(typed.text)
-      else if (end === 'nothing') resolve(undefined)
-      else if (end === 'interrupted') reject(new Interrupted())
+    try {
+      return await this.#ask(labels)
+    } finally {
+      stdin.pause()
+      stdin.setRawMode(false)
     }
-    stdin.on('data', listen)
+  }
+
+  async #ask(labels: readonly string[]): Promise<readonly string[] | undefined> {
+    const { stdin } = this.#streams
+    const answers: string[] = []
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[] | undefined>()
+    let line = new SecretLine()
+    const ask = () => this.err(labels[answers.length] ?? '')
+    const listen = (text: string) => {
+      for (let rest = text; rest !== ''; ) {
+        const typed = line.type(rest)
+        rest = typed.rest
+        if (typed.end === undefined) continue
+        this.err('\n')
+        if (typed.end === 'interrupted') return reject(new Interrupted())
+        if (typed.end === 'nothing') return resolve(undefined)
+        answers.push(line.text)
+        if (answers.length === labels.length) return resolve(answers)
+        line = new SecretLine()
+        ask()
+      }
+    }
+    const ended = () => resolve(undefined)
+    stdin.on('data', listen).on('end', ended)
+    ask()
+    stdin.resume()
     try {
       return await promise
     } finally {
-      stdin.off('data', listen)
-      stdin.setRawMode(false)
-      stdin.pause()
-      this.err('\n')
+      stdin.off('data', listen).off('end', ended)
     }
   }
 }
@@ -81,28 +119,43 @@ export class SecretLine {
     return this.#characters.join('')
   }
 
-  /** What was typed or pasted; says when the line is at its end. */
-  type(text: string): 'done' | 'interrupted' | 'nothing' | undefined {
-    for (const character of text) {
-      switch (character) {
-        case '\r':
-        case '\n':
-          return 'done'
-        case '\u0003':
-          return 'interrupted'
-        case '\u0004':
-          return this.#characters.length === 0 ? 'nothing' : 'done'
-        case '\u0008':
-        case '\u007f':
-          this.#characters.pop()
-          break
-        case '\u0015':
-          this.#characters = []
-          break
-        default:
-          if (character >= ' ') this.#characters.push(character)
-      }
+  /** What was typed or pasted; says when the line is at its end, and what came behind it. */
+  type(text: string): Typed {
+    const characters = [...text]
+    for (const [i, character] of characters.entries()) {
+      const end = this.#key(character)
+      if (end === undefined) continue
+      // Both of CR LF end the same line.
+      const isPair = character === '\r' && characters[i + 1] === '\n'
+      return { end, rest: characters.slice(i + (isPair ? 2 : 1)).join('') }
+    }
+    return { end: undefined, rest: '' }
+  }
+
+  #key(character: string): Typed['end'] {
+    switch (character) {
+      case '\r':
+      case '\n':
+        return 'done'
+      case '\u0003':
+        return 'interrupted'
+      case '\u0004':
+        return this.#characters.length === 0 ? 'nothing' : 'done'
+      case '\u0008':
+      case '\u007f':
+        this.#characters.pop()
+        break
+      case '\u0015':
+        this.#characters = []
+        break
+      default:
+        if (character >= ' ') this.#characters.push(character)
     }
     return undefined
   }
+}
+
+interface Typed {
+  readonly end: 'done' | 'interrupted' | 'nothing' | undefined
+  readonly rest: string
 }

@@ -2,7 +2,8 @@
 import type { AccessRule } from './access.ts'
 
 export interface HttpRoute {
-  readonly method: 'DELETE' | 'GET' | 'POST' | 'PUT'
+  /** GET answers HEAD too. OPTIONS takes the place of the answer to CORS preflights of its path. */
+  readonly method: 'DELETE' | 'GET' | 'OPTIONS' | 'POST' | 'PUT'
   /** Path, from the root; `:name` parts are parameters. */
   readonly path: string
   /** The only domain (the request's Host) that it is for, canonical. Default: the hosts of the module's host type. */

@@ -11,20 +11,23 @@ function answer(status: number, body: Readonly<Record<string, string>>): Respons
   return new Response(`${JSON.stringify(body)}\n`, { status, headers: { 'content-type': 'application/json' } })
 }
 
-/** `/health`: the process lives. `/ready`: it takes clients, which needs its store. */
+/**
+ * `/health`: the process lives. `/ready`: it takes clients, which needs its store; `OPTIONS /`, which haproxy asks when it
+ * is told nothing but `option httpchk`, means the same.
+ */
 export function health(server: HealthSource): readonly HttpRoute[] {
+  const ready = () => readiness(server)
   return [
     { method: 'GET', path: '/health', handle: () => answer(200, { status: 'ok' }) },
-    {
-      method: 'GET',
-      path: '/ready',
-      handle: () => {
-        if (server.isClosing) return answer(503, { status: 'stopping' })
-        const { name } = server.stores.state
-        return name === 'ready' || name === 'full'
-          ? answer(200, { status: 'ok' })
-          : answer(503, { status: 'store', store: name })
-      },
-    },
+    { method: 'GET', path: '/ready', handle: ready },
+    { method: 'OPTIONS', path: '/', handle: ready },
   ]
+}
+
+function readiness(server: HealthSource): Response {
+  if (server.isClosing) return answer(503, { status: 'stopping' })
+  const { name } = server.stores.state
+  return name === 'ready' || name === 'full'
+    ? answer(200, { status: 'ok' })
+    : answer(503, { status: 'store', store: name })
 }

@@ -19,6 +19,12 @@ export interface HttpLimits {
 
 export const defaultHttpLimits: HttpLimits = { headerBytes: 16_384, requestMs: 30_000, keepAliveMs: 5_000 }
 
+/**
+ * The host in the URL of a request that names none, as HTTP/1.0 allows (RFC 9112 section 3.2 wants one from 1.1 on only):
+ * a URL needs one, and nobody can have this (RFC 6761 section 6.4).
+ */
+export const NO_HOST = 'none.invalid'
+
 /** Bytes that may wait for a slow reader before the response is held. */
 const writeAhead = 65_536
 
@@ -33,6 +39,7 @@ export class HttpDoor {
       { maxHeaderSize: limits.headerBytes, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs },
       getRequestListener((request, { incoming }) => handler(request, incoming.socket.remoteAddress ?? ''), {
         overrideGlobalObjects: false,
+        hostname: NO_HOST,
       }),
     )
   }

@@ -4,7 +4,7 @@ import type { ListenerConfig } from '../../core/config/listener-section.ts'
 import type { HttpPoint, HttpRoutes } from '../../core/http-routes.ts'
 import { prepDomain } from '../../jid/domain.ts'
 import type { Clock } from '../../world/clock.types.ts'
-import { HttpDoor } from '../../world/http.ts'
+import { HttpDoor, NO_HOST } from '../../world/http.ts'
 import type { Log } from '../../world/log.types.ts'
 import type { TlsServerContext, Transport, TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
@@ -90,7 +90,8 @@ export class HttpProtocol implements Protocol {
     const app: HttpApp = new Hono()
     for (const point of points) {
       app.on(point.method, point.path, ({ req, env }) => this.#answer(point, req, env.address))
-      app.options(point.path, ({ req }) => this.#preflight(points, req))
+      const hasOwn = points.some(({ method, path }) => method === 'OPTIONS' && path === point.path)
+      if (!hasOwn) app.options(point.path, ({ req }) => this.#preflight(points, req))
     }
     app.notFound(() => text(404, 'there is nothing here'))
     app.onError((error) => {
@@ -136,7 +137,8 @@ export class HttpProtocol implements Protocol {
 
 /** The Host of a request in canonical form, without its port; '' for none. */
 function hostOf(req: HonoRequest): string {
-  return prepDomain(new URL(req.url).hostname) ?? ''
+  const name = new URL(req.url).hostname
+  return name === NO_HOST ? '' : (prepDomain(name) ?? '')
 }
 
 function text(status: number, body: string): Response {
