@@ -5,6 +5,7 @@ import { jid } from '../jid/index.ts'
 import { authorityPem, type Simulation, type SimWorld, simulate, symbolicCertificate } from '../sim/index.ts'
 import { openStores } from '../store/index.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
+import type { Place } from '../world/net.types.ts'
 
 export class SymbolicServer {
   readonly simulation: Simulation
@@ -27,6 +28,7 @@ export class SymbolicServer {
       const server = await createServer({
         world,
         dataDir: '/data',
+        control: true,
         stores: () => openStores(world, new SimulatedEngine(world.clock)),
         config: {
           hosts: { localhost: {} },
@@ -51,6 +53,11 @@ export class SymbolicServer {
   /** A connection from a host; the server sees the host's name as its address. */
   wire(from: string, port = 5222): Promise<Wire> {
     return Wire.open(this.simulation.world(from), { kind: 'tcp', host: 'server', port }, 60_000)
+  }
+
+  /** A connection of the server's own machine to one of its places. */
+  wireTo(place: Place): Promise<Wire> {
+    return Wire.open(this.#world, place, 60_000)
   }
 
   /** A figure of the server. */

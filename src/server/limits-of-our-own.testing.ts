@@ -1,0 +1,107 @@
+/** Passes the limits that no option sets: turns, the store's queue, the control socket, stanzas that go in circles. */
+import assert from 'node:assert/strict'
+import { AccountService, accountCacheMax } from '../core/account-service.ts'
+import type { AuthBackend } from '../core/auth.ts'
+import { jid } from '../jid/index.ts'
+import { House } from '../modules/modules.testing.ts'
+import { NS_CLIENT } from '../stanza/ns.ts'
+import { accounts } from '../store/accounts.ts'
+import { defaultStoreLimits } from '../store/store.types.ts'
+import { x } from '../xml/index.ts'
+import { enterFigures } from './figures.ts'
+import { type Act, message, simulated } from './limits.testing.ts'
+import { control } from './limits-of-connections.testing.ts'
+
+const nobody = 'nobody@localhost'
+
+/** More in one write than one turn takes: all of it is handled, in several. */
+const inOneWrite =
+  (text: string, count: number): Act =>
+  async (ground) => {
+    const wire = await ground.bound()
+    ground.still()
+    wire.says(text.repeat(count))
+    for (let n = 0; n < count; n++) await wire.hears(/<\/message>/)
+    return ''
+  }
+
+/** A house with the store's figures. */
+export async function houseWithFigures(): Promise<House> {
+  const house = await House.build()
+  enterFigures(house.core.metrics, { store: house.stores.metrics, controlConnections: () => 0 })
+  return house
+}
+
+/** Asks the store of a house for what `ask` says, until it refuses. */
+const asks = (count: number, size: number, act: (house: House) => Promise<void>) => async (metric: string) => {
+  const house = await houseWithFigures()
+  const store = await house.wait(house.stores.open(accounts))
+  house.engine.hang()
+  const answers: Promise<unknown>[] = []
+  for (let n = 0; n < count; n++) answers.push(store.get({ host: 'x'.repeat(size), name: String(n) }))
+  const settled = Promise.allSettled(answers)
+  assert.equal(house.core.metrics.value('ratatosk_store_queue_operations'), count)
+  assert.ok(house.core.metrics.value('ratatosk_store_queue_bytes') >= count * size)
+  assert.equal(house.core.metrics.value(metric), 0)
+  const one = store.get({ host: 'x'.repeat(size), name: 'one more' })
+  const refused = assert.rejects(one, { code: /^RTK_STORE_(QUEUE_FULL|TIMEOUT)$/ })
+  await act(house)
+  await refused
+  const moved = house.core.metrics.value(metric)
+  house.engine.resume()
+  await house.settle()
+  await settled
+  assert.equal(house.core.metrics.value('ratatosk_store_queue_operations'), 0)
+  return { heard: '', moved }
+}
+
+export const fixedProofs = {
+  turn_stanzas: simulated({}, inOneWrite(message(nobody, 'hello'), 200)),
+  turn_bytes: simulated({}, inOneWrite(message(nobody, 'x'.repeat(10_000)), 40)),
+  store_queue_operations: asks(defaultStoreLimits.queueOperations, 1, async () => undefined),
+  store_queue_bytes: asks(defaultStoreLimits.queueBytes / 2 ** 22 - 1, 2 ** 22, async () => undefined),
+  store_operation_timeout: asks(1, 1, (house) => house.pass(defaultStoreLimits.operationTimeoutMs)),
+  account_cache_entries: async (metric: string) => {
+    const house = await House.build()
+    const backend = { exists: () => Promise.resolve(true) } as unknown as AuthBackend
+    const service = new AccountService(house.clock, house.stores, () => backend)
+    service.attach(house.core)
+    const host = house.host('montague.net')
+    for (let n = 0; n < accountCacheMax; n++) await service.exists(host, String(n))
+    assert.equal(house.core.metrics.value(metric), 0)
+    await service.exists(host, 'one more')
+    assert.equal(house.core.metrics.value('ratatosk_account_cache_entries'), accountCacheMax)
+    service.close()
+    return { heard: '', moved: house.core.metrics.value(metric) }
+  },
+  control_commands: simulated({}, async (ground) => {
+    const wire = await control(ground)
+    // Each waits for its input.
+    for (let id = 1; id <= 16; id++) wire.says(`{"id":${id},"run":"account add","args":{},"input":true}\n`)
+    await ground.passes(100)
+    ground.still()
+    wire.says(`{"id":17,"run":"account add","args":{},"input":true}\n`)
+    return wire.hears(/\{"id":17.*\}/)
+  }),
+  route_hops: async (metric: string) => {
+    const house = await House.build()
+    const [one, other] = [jid('one.example'), jid('other.example')]
+    const { core } = house
+    for (const [here, there] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      core.router.add(here.domain, {
+        name: here.domain,
+        receive: (packet) => {
+          packet.settle('handed')
+          return core.send(packet.el, here, there)
+        },
+      })
+    }
+    assert.equal(core.metrics.value(metric), 0)
+    core.send(x('message', NS_CLIENT, x('body', NS_CLIENT, 'again')), one, other)
+    await house.settle()
+    return { heard: '', moved: core.metrics.value(metric) }
+  },
+}

@@ -1,0 +1,164 @@
+/** Passes the limits of those who have signed in: of the core, of sessions, of modules. */
+import type { StanzaKind } from '../stanza/stanza.ts'
+import { anyStanzaError, anyStreamError, type Ground, message, simulated } from './limits.testing.ts'
+
+const NS_ROSTER = 'jabber:iq:roster'
+const nobody = 'nobody@localhost'
+
+const set = (item: string, id = 'set') => `<iq type='set' id='${id}'><query xmlns='${NS_ROSTER}'>${item}</query></iq>`
+const subscribe = (to: string, more = '') => `<presence type='subscribe' to='${to}'>${more}</presence>`
+
+/** A handler that stands in the way of every stanza of this kind until it is released; undefined: never. */
+function obstacle({ symbolic }: Ground, kind: StanzaKind, released: Promise<undefined>): void {
+  const { hooks } = symbolic.server.core.hostType('default')
+  hooks.on('stanza:sent', 'obstacle', () => released, { kinds: [kind] })
+}
+
+/** Sets of which the first is taken, and the second is one too much. */
+const sets = (good: string, bad: string) => async (ground: Ground) => {
+  const wire = await ground.bound()
+  wire.says(set(good))
+  await wire.hears(/<iq [^>]*type='result'[^>]*>/)
+  ground.still()
+  wire.says(set(bad))
+  return wire.hears(anyStanzaError)
+}
+
+export const serverProofs = {
+  'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+    const { network } = ground.symbolic.simulation
+    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
+    juliet.transport.pause()
+    const words = message('juliet@localhost/here', 'x'.repeat(1_000))
+    romeo.says(words.repeat(50))
+    await ground.passes(1_000)
+    ground.still()
+    romeo.says(words.repeat(50))
+    await ground.passes(1_000)
+    // What did not arrive is not lost.
+    if (ground.counter('ratatosk_offline_kept_total') === 0) throw new Error('nothing was kept')
+    juliet.transport.resume()
+    return juliet.hears(anyStreamError)
+  }),
+  'limits.session_pending_stanzas': simulated({ limits: { session_pending_stanzas: 2 } }, async (ground) => {
+    const wire = await ground.bound()
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    obstacle(ground, 'message', promise)
+    wire.says(message(nobody, '1').repeat(2))
+    await ground.passes(100)
+    ground.still()
+    wire.says(message(nobody, '2').repeat(2))
+    await ground.passes(100)
+    resolve(undefined)
+    // All are handled in the end.
+    for (let n = 0; n < 4; n++) await wire.hears(/<\/message>/)
+    return ''
+  }),
+  'limits.hook_timeout': simulated({ limits: { hook_timeout: '1 second' } }, async (ground) => {
+    const wire = await ground.bound()
+    obstacle(ground, 'message', new Promise(() => undefined))
+    wire.says(message(nobody, 'hello'))
+    await ground.passes(900)
+    ground.still()
+    return wire.hears(anyStanzaError)
+  }),
+  'limits.jid_cache_entries': simulated({ limits: { jid_cache_entries: 100 } }, async (ground) => {
+    const wire = await ground.bound()
+    const spoken = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) wire.says(message(`n${n}@localhost`, 'hello'))
+      for (let n = from; n < to; n++) await wire.hears(/<\/message>/)
+    }
+    await spoken(0, 90)
+    ground.still()
+    await spoken(90, 200)
+    if (ground.counter('ratatosk_jid_cache_entries') > 100) throw new Error('the cache is larger than its limit')
+    return ''
+  }),
+  'session.max_per_user': simulated({ session: { max_per_user: 1 } }, async (ground) => {
+    const old = await ground.bound('romeo', 'old')
+    ground.still()
+    await ground.bound('romeo', 'new')
+    return old.hears(anyStreamError)
+  }),
+  'modules.offline.messages_max': simulated({ modules: { offline: { messages_max: 1 } } }, async (ground) => {
+    await ground.account('juliet')
+    const wire = await ground.bound()
+    wire.says(message('juliet@localhost', 'kept'))
+    await ground.passes(100)
+    ground.still()
+    wire.says(message('juliet@localhost', 'one too many'))
+    return wire.hears(anyStanzaError)
+  }),
+  'modules.presence.directed_max': simulated({ modules: { presence: { directed_max: 1 } } }, async (ground) => {
+    const wire = await ground.bound()
+    wire.says(`<presence to='a@localhost'/>`.repeat(2))
+    await ground.passes(100)
+    ground.still()
+    wire.says(`<presence to='b@localhost'/>`)
+    return wire.hears(anyStanzaError)
+  }),
+  'modules.presence.size_max': simulated({ modules: { presence: { size_max: '1 KiB' } } }, async (ground) => {
+    const wire = await ground.bound()
+    wire.says(`<presence><status>${'x'.repeat(900)}</status></presence>`)
+    await wire.hears(/<\/presence>/)
+    ground.still()
+    wire.says(`<presence><status>${'x'.repeat(1_024)}</status></presence>`)
+    return wire.hears(anyStanzaError)
+  }),
+  'modules.roster.items_max': simulated(
+    { modules: { roster: { items_max: 1 } } },
+    sets(`<item jid='a@localhost'/>`, `<item jid='b@localhost'/>`),
+  ),
+  'modules.roster.requests_max': simulated({ modules: { roster: { requests_max: 1 } } }, async (ground) => {
+    for (const name of ['juliet', 'mallory', 'rosaline']) await ground.account(name)
+    const [one, other] = [await ground.bound('romeo'), await ground.bound('mallory')]
+    one.says(subscribe('juliet@localhost'))
+    await ground.passes(100)
+    ground.still()
+    other.says(subscribe('juliet@localhost'))
+    await ground.passes(100)
+    other.says(`<iq type='get' id='after' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    return other.hears(/<iq [^>]*id='after'[^>]*>/)
+  }),
+  'modules.roster.name_max': simulated(
+    { modules: { roster: { name_max: 5 } } },
+    sets(
+      `<item jid='a@localhost' name='Romeo'><group>House</group></item>`,
+      `<item jid='a@localhost' name='Romeo'><group>Houses</group></item>`,
+    ),
+  ),
+  'modules.roster.groups_max': simulated(
+    { modules: { roster: { groups_max: 1 } } },
+    sets(
+      `<item jid='a@localhost'><group>one</group></item>`,
+      `<item jid='a@localhost'><group>one</group><group>two</group></item>`,
+    ),
+  ),
+  'modules.roster.request_size': simulated({ modules: { roster: { request_size: '200 B' } } }, async (ground) => {
+    for (const name of ['juliet', 'mallory']) await ground.account(name)
+    const wire = await ground.bound()
+    wire.says(subscribe('juliet@localhost', '<status>hello</status>'))
+    await ground.passes(100)
+    ground.still()
+    wire.says(subscribe('mallory@localhost', `<x xmlns='urn:x'>${'x'.repeat(200)}</x>`))
+    await ground.passes(100)
+    const mallory = await ground.bound('mallory')
+    mallory.says('<presence/>')
+    return mallory.hears(/<presence [^>]*type='subscribe'[^>]*\/>/)
+  }),
+  'modules.roster.cache_accounts': simulated({ modules: { roster: { cache_accounts: 1 } } }, async (ground) => {
+    await ground.account('juliet')
+    const asks = async (user: string) => {
+      const wire = await ground.bound(user)
+      wire.says(`<iq type='get' id='roster'><query xmlns='${NS_ROSTER}'/></iq>`)
+      return wire.hears(/<iq [^>]*id='roster'[^>]*>/)
+    }
+    await asks('romeo')
+    ground.still()
+    await asks('juliet')
+    if (ground.counter('ratatosk_roster_cached') !== 1) throw new Error('the cache is larger than its limit')
+    return asks('romeo')
+  }),
+}

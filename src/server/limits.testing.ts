@@ -1,0 +1,99 @@
+/** What the tests of limits share: a server in a simulated world, with clients of whom every byte is seen. */
+import { header, type Wire } from '../../plays/language/wire.ts'
+import { jid } from '../jid/index.ts'
+import { SymbolicServer } from '../listeners/symbolic.testing.ts'
+
+type Sections = Readonly<Record<string, unknown>>
+
+/** A server whose limit is passed once. */
+export interface Ground {
+  readonly symbolic: SymbolicServer
+  counter(name: string): number
+  /** An account with the password `secret`; romeo@localhost is there already. */
+  account(name: string): Promise<void>
+  connected(from?: string): Promise<Wire>
+  /** Inside of TLS, with features. */
+  secured(from?: string): Promise<Wire>
+  /** Signed in. */
+  signedIn(user?: string, from?: string): Promise<Wire>
+  /** With a resource. */
+  bound(user?: string, resource?: string): Promise<Wire>
+  /** Fails unless nobody has passed the limit so far: call it at the limit, just before it is passed. */
+  still(): void
+  passes(ms: number): Promise<void>
+}
+
+/** Passes the limit; returns what was heard of it on the wire. */
+export type Act = (ground: Ground) => Promise<string>
+
+const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
+const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
+
+export const plain = (user: string, password: string) =>
+  `<auth xmlns='${NS_SASL}' mechanism='PLAIN'>${btoa(`\0${user}\0${password}`)}</auth>`
+export const bind = (resource: string) =>
+  `<iq type='set' id='bind'><bind xmlns='${NS_BIND}'><resource>${resource}</resource></bind></iq>`
+export const abort = `<abort xmlns='${NS_SASL}'/>`
+export const message = (to: string, body: string, id = '') =>
+  `<message to='${to}' type='chat' id='${id}'><body>${body}</body></message>`
+
+export const anyStreamError = /<stream:error>.*?<\/stream:error>/
+export const anyStanzaError = /<error [^>]*>.*?<\/error>/
+
+export const listener = { name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }
+
+/** In a simulated world with these sections, of which `listener` are options of the one listener. */
+export function simulated(config: Sections & { readonly listener?: Sections }, act: Act) {
+  return async (metric: string): Promise<{ readonly heard: string; readonly moved: number }> => {
+    const { listener: own = {}, ...sections } = config
+    let heard = ''
+    let moved = 0
+    await SymbolicServer.run({ listeners: [{ ...listener, ...own }], ...sections }, async (symbolic) => {
+      const ground = groundOf(symbolic, metric)
+      ground.still()
+      heard = await act(ground)
+      moved = ground.counter(metric)
+    })
+    return { heard, moved }
+  }
+}
+
+function groundOf(symbolic: SymbolicServer, metric: string): Ground {
+  const connected = (from = 'romeo') => symbolic.wire(from)
+  const secured = async (from?: string) => {
+    const wire = await connected(from)
+    wire.says(`${header('localhost')}<starttls xmlns='${NS_TLS}'/>`)
+    await wire.hears(/<proceed [^>]*\/>/)
+    await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: symbolic.ca })
+    wire.says(header('localhost'))
+    await wire.hears(/<\/stream:features>/)
+    return wire
+  }
+  const signedIn = async (user = 'romeo', from = user) => {
+    const wire = await secured(from)
+    wire.says(plain(user, 'secret'))
+    await wire.hears(/<success [^>]*\/>/)
+    wire.says(header('localhost'))
+    await wire.hears(/<\/stream:features>/)
+    return wire
+  }
+  return {
+    symbolic,
+    counter: (name) => symbolic.counter(name),
+    account: (name) => symbolic.server.accounts.add(jid(`${name}@localhost`), 'secret'),
+    connected,
+    secured,
+    signedIn,
+    async bound(user, resource = 'here') {
+      const wire = await signedIn(user)
+      wire.says(bind(resource))
+      await wire.hears(/<\/iq>/)
+      return wire
+    },
+    still() {
+      if (symbolic.counter(metric) !== 0) throw new Error(`${metric} moved before its limit was passed`)
+    },
+    passes: (ms) => symbolic.simulation.advance(ms),
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Every limit with what whoever passes it is told, and the figure that counts it: the table of the guide. Names, defaults
+ * and units come from the options themselves. `src/server/limits.test.ts` passes each of these limits once.
+ */
+import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
+
+/** What goes over the wire when the limit is passed. */
+export type Answer =
+  | { readonly stream: StreamCondition }
+  | { readonly stanza: StanzaCondition }
+  | { readonly sasl: string }
+  /** On the control socket, by its code. */
+  | { readonly control: string }
+  /** Nothing; and what happens instead. */
+  | { readonly nothing: string }
+
+export interface Limit {
+  readonly answer: Answer
+  /** As `ratatosk metrics list` names it. */
+  readonly metric: string
+  /** What else there is to say of the answer. */
+  readonly note?: string
+}
+
+/** One that no option sets. */
+export interface FixedLimit extends Limit {
+  readonly value: string
+}
+
+const refused = (code: string) => `ratatosk_refusals_total{code="${code}"}`
+const policy = (metric: string, note?: string): Limit => ({
+  answer: { stream: 'policy-violation' },
+  metric,
+  ...(note === undefined ? {} : { note }),
+})
+const stanza = (condition: StanzaCondition, metric: string): Limit => ({ answer: { stanza: condition }, metric })
+const nothing = (text: string, metric: string): Limit => ({ answer: { nothing: text }, metric })
+
+const dropped = 'the connection is dropped'
+const waits = 'the client waits'
+
+/** By the option's path in the configuration. */
+export const limits: Readonly<Record<string, Limit>> = {
+  'listeners[].accept_rate': nothing('it waits in the kernel', 'ratatosk_accept_throttled_total'),
+  'limits.stanza_bytes': policy(refused('RTK_XML_STANZA_BYTES'), 'while the stanza is still on its way'),
+  'limits.header_bytes': policy(refused('RTK_XML_HEADER_BYTES')),
+  'limits.depth': policy(refused('RTK_XML_DEPTH')),
+  'limits.elements': policy(refused('RTK_XML_ELEMENTS')),
+  'limits.attributes': policy(refused('RTK_XML_ATTRIBUTES')),
+  'limits.name_bytes': policy(refused('RTK_XML_NAME_BYTES')),
+  'limits.prefixes': policy(refused('RTK_XML_PREFIXES')),
+  'limits.sign_in_timeout': policy(refused('RTK_STREAM_NEGOTIATION_TIMEOUT')),
+  'limits.sign_in_bytes': policy(refused('RTK_STREAM_NEGOTIATION_BYTES')),
+  'limits.sign_in_stanza_bytes': policy(refused('RTK_XML_STANZA_BYTES')),
+  'limits.sign_in_elements': policy(refused('RTK_STREAM_NEGOTIATION_ELEMENTS')),
+  'limits.sign_in_attempts': policy(refused('RTK_STREAM_SASL_RETRIES'), 'behind the last SASL failure'),
+  'limits.connections_per_address': policy('ratatosk_connections_refused_per_address_total'),
+  'limits.bind_attempts': policy(refused('RTK_STREAM_BIND_RETRIES'), 'behind the last stanza error'),
+  'limits.proxy_header_timeout': nothing(dropped, 'ratatosk_proxy_header_faults_total'),
+  'limits.close_timeout': nothing(dropped, 'ratatosk_close_timeouts_total'),
+  'limits.connections': {
+    answer: { stream: 'resource-constraint' },
+    metric: 'ratatosk_connections_refused_max_total',
+  },
+  'limits.sign_in_failures': policy('ratatosk_connections_refused_failures_total'),
+  'limits.sign_in_failures_per_account': {
+    answer: { sasl: 'temporary-auth-failure' },
+    metric: 'ratatosk_sign_ins_held_off_total',
+    note: 'whether the account exists or not',
+  },
+  'limits.session_queue_bytes': policy(
+    'ratatosk_sessions_queue_full_total',
+    'what he is sent from then on is undeliverable: offline store, or error to the sender',
+  ),
+  'limits.session_pending_stanzas': nothing(waits, 'ratatosk_session_holds_total'),
+  'limits.hook_timeout': stanza('internal-server-error', 'ratatosk_hook_timeouts_total'),
+  'limits.jid_cache_entries': nothing('an address is prepared again', 'ratatosk_jid_cache_evictions_total'),
+  'limits.control_line_bytes': {
+    answer: { control: 'RTK_CONTROL_LINE_TOO_LONG' },
+    metric: refused('RTK_CONTROL_LINE_TOO_LONG'),
+  },
+  'limits.control_connections': {
+    answer: { control: 'RTK_CONTROL_CONNECTIONS' },
+    metric: refused('RTK_CONTROL_CONNECTIONS'),
+  },
+  'shapers.NAME.rate': nothing(waits, 'ratatosk_shaper_holds_total'),
+  'shapers.NAME.burst': nothing(waits, 'ratatosk_shaper_holds_total'),
+  'session.max_per_user': {
+    answer: { stream: 'conflict' },
+    metric: 'ratatosk_bind_sessions_max_total',
+    note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
+  },
+  'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
+  'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
+  'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
+  'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
+  'modules.roster.requests_max': nothing(
+    'silence, as for an account that does not exist',
+    'ratatosk_roster_requests_max_total',
+  ),
+  'modules.roster.name_max': stanza('not-acceptable', 'ratatosk_roster_name_max_total'),
+  'modules.roster.groups_max': stanza('not-acceptable', 'ratatosk_roster_groups_max_total'),
+  'modules.roster.request_size': nothing(
+    'the request is kept without its extensions',
+    'ratatosk_roster_request_size_total',
+  ),
+  'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_accounts_total'),
+}
+
+/** Options with a number that limit nobody, and why. */
+export const noLimits: Readonly<Record<string, string>> = {
+  'listeners[].port': 'a place',
+  'listeners[].backlog': "the kernel's: what it drops a client's kernel tries again, and no program is told",
+  'listeners[].shaper': 'a choice of shapers',
+  'limits.sign_in_failure_window': 'the time of two limits',
+  'auth.scram_iterations': 'work for new passwords',
+}
+
+export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
+  turn_stanzas: { value: '64', ...nothing('the others come first', 'ratatosk_turns_full_total') },
+  turn_bytes: { value: '64 KiB', ...nothing('the others come first', 'ratatosk_turns_full_total') },
+  store_queue_operations: {
+    value: '65536',
+    ...nothing('what asked is refused: see the error of each', 'ratatosk_store_queue_full_total'),
+  },
+  store_queue_bytes: {
+    value: '64 MiB',
+    ...nothing('what asked is refused: see the error of each', 'ratatosk_store_queue_full_total'),
+  },
+  store_operation_timeout: {
+    value: '10 seconds',
+    ...nothing('what asked is refused: see the error of each', 'ratatosk_store_timeouts_total'),
+  },
+  account_cache_entries: {
+    value: '50000',
+    ...nothing('an account is looked up again', 'ratatosk_account_cache_evictions_total'),
+  },
+  control_commands: {
+    value: '16',
+    answer: { control: 'RTK_CONTROL_BUSY' },
+    metric: refused('RTK_CONTROL_BUSY'),
+  },
+  route_hops: { value: '32', ...nothing('a stanza that goes in circles is dropped', refused('RTK_ROUTE_LOOP')) },
+}
+
+export function answerText({ answer, note }: Limit): string {
+  const more = note === undefined ? '' : `, ${note}`
+  if ('stream' in answer) return `stream error \`${answer.stream}\`${more}`
+  if ('stanza' in answer) return `stanza error \`${answer.stanza}\`${more}`
+  if ('sasl' in answer) return `SASL failure \`${answer.sasl}\`${more}`
+  if ('control' in answer) return `error \`${answer.control}\` on the control socket${more}`
+  return `nothing: ${answer.nothing}${more}`
+}
