@@ -47,7 +47,8 @@ function table(rows: readonly OptionRow[]): string {
 }
 
 function valueText({ type, values, range, unit, secret }: OptionRow): string {
-  if (values.length > 0) return values.map((value) => `\`${value}\``).join(', ')
+  const choice = values.map((value) => `\`${value}\``).join(', ')
+  if (choice !== '') return type === 'list' ? `list of ${choice}` : choice
   const limits = range === '' ? '' : `, ${range}${unit === '' ? '' : ` ${unit}`}`
   return `${type}${limits}${secret ? ', secret' : ''}`
 }

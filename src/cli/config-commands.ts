@@ -1,10 +1,20 @@
 /** `config check` and `config options`: they need no server. */
 import { stat } from 'node:fs/promises'
-import { ConfigError, describeConfig, formatMistake, type Mistake, type OptionRow } from '../core/config/index.ts'
+import {
+  ConfigError,
+  describeConfig,
+  describeOptions,
+  formatMistake,
+  type Mistake,
+  type OptionRow,
+} from '../core/config/index.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { configure } from '../index.ts'
+import { defaultModules } from '../server/modules.ts'
+import { loadPlugins, protocolsOf, schemasOf } from '../server/plugins.ts'
+import { WorldError } from '../world/error.ts'
 import { EXIT } from './exit.ts'
-import { TableWriter } from './render.ts'
+import { meaningOf, TableWriter } from './render.ts'
 import { type GlobalOptions, readSettings, type Surroundings } from './settings.ts'
 
 /** Permission bits of a file; undefined when it cannot be seen. */
@@ -64,29 +74,65 @@ function line(mistake: Mistake, options: GlobalOptions): string {
   return `${options.json === true ? JSON.stringify(mistake) : formatMistake(mistake)}\n`
 }
 
-/** Every option, with those of the modules and of the plugins that the configuration names. */
+/** Every option, with those of the plugins that the configuration names, whatever mistakes it has otherwise. */
 export async function optionsCommand(options: GlobalOptions, around: Surroundings): Promise<number> {
-  const { file } = await readSettings(options, around)
-  const { modules } = await configured(file, options, around, () => undefined)
-  const rows = describeConfig(
-    new Map([...modules].map(([name, module]: [string, ModuleDefinition]) => [name, module.options ?? {}])),
-  )
+  const rows = optionsOf(await modulesOf(options, around))
   if (options.json === true) for (const row of rows) around.terminal.out(`${JSON.stringify(row)}\n`)
   else table(rows, around)
   return EXIT.ok
 }
 
+/** Our modules and those of plugins. What cannot be read or loaded is told of, and its options are missing. */
+async function modulesOf(options: GlobalOptions, around: Surroundings): Promise<ReadonlyMap<string, ModuleDefinition>> {
+  const modules = new Map(defaultModules.map((definition) => [definition.name, definition]))
+  const warn = (text: string) => around.terminal.err(`warning: ${text}\n`)
+  try {
+    const { document, folder } = (await readSettings(options, around)).opened
+    for (const name of document.plugins) {
+      try {
+        const found = await loadPlugins([name], around.world.disk.resolve(folder, '.'))
+        for (const definition of found) modules.set(definition.name, definition)
+      } catch (error) {
+        if (!(error instanceof WorldError)) throw error
+        warn(`${error.message}: its options are not listed`)
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const mistake of error.mistakes) warn(`${formatMistake(mistake)}: options of plugins are not listed`)
+  }
+  return modules
+}
+
+function optionsOf(modules: ReadonlyMap<string, ModuleDefinition>): readonly OptionRow[] {
+  const rows = describeConfig(schemasOf(modules))
+  const own = [...protocolsOf(modules)].flatMap(([protocol, { options }]) =>
+    describeOptions(options, 'listeners[]').map((row) => ({
+      ...row,
+      description: `${row.description} With protocol: ${protocol}.`,
+    })),
+  )
+  const after = rows.findLastIndex((row) => row.path.startsWith('listeners[]')) + 1
+  return [...rows.slice(0, after), ...own, ...rows.slice(after)]
+}
+
+/** Characters of a default in the table; `--json` has all of it. */
+const DEFAULT_WIDTH = 32
+
 function table(rows: readonly OptionRow[], { terminal }: Surroundings): void {
-  const columns = ['path', 'type', 'default', 'reload', 'description'] as const
+  const columns = ['option', 'value', 'default', 'change', 'meaning'] as const
   const fields = columns.map((name) => ({ name, form: 'text' as const, title: name, description: '' }))
   const writer = new TableWriter(fields, (text) => terminal.out(text))
   for (const row of rows) {
+    const { path, type, range, unit, reload, required, default: given } = row
+    const limits = range === '' ? '' : `, ${range}${unit === '' ? '' : ` ${unit}`}`
+    const shown = given.length > DEFAULT_WIDTH ? `${given.slice(0, DEFAULT_WIDTH - 1)}…` : given
     writer.row({
-      path: row.path,
-      type: row.type,
-      default: row.default,
-      reload: row.reload,
-      description: row.description,
+      option: path,
+      value: `${type}${limits}`,
+      default: required ? '(needed)' : shown,
+      change: reload,
+      meaning: meaningOf(row),
     })
   }
   writer.end()

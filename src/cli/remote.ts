@@ -7,7 +7,7 @@ import type { Json, Row } from '../core/command-result.ts'
 import type { OptionRow } from '../core/config/describe.ts'
 import { CliError, EXIT } from './exit.ts'
 import { rowsOfLines } from './input-rows.ts'
-import { renderOne, TableWriter } from './render.ts'
+import { meaningOf, renderOne, TableWriter } from './render.ts'
 import { controlPath, type GlobalOptions, readSettings, type Surroundings } from './settings.ts'
 
 const dashed = (name: string) => name.replaceAll('_', '-')
@@ -49,8 +49,7 @@ function camel(name: string): string {
 }
 
 function helpOf(arg: OptionRow): string {
-  const values = arg.values.length > 0 ? ` One of ${arg.values.join(', ')}.` : ''
-  return `${arg.description}${values}${arg.default === '' ? '' : ` Default: ${arg.default}.`}`
+  return `${meaningOf(arg)}${arg.default === '' ? '' : ` Default: ${arg.default}.`}`
 }
 
 function optionOf(arg: OptionRow): Option {

@@ -1,6 +1,7 @@
 /** Results as text: tables for lists, two columns for one thing. The server says by the forms of its fields how. */
 import type { CommandDescription } from '../core/command-description.ts'
 import type { FieldForm, Json, Row } from '../core/command-result.ts'
+import type { OptionRow } from '../core/config/index.ts'
 import { showBytes } from '../core/config/units.ts'
 
 type Fields = CommandDescription['result']
@@ -54,6 +55,12 @@ export function showValue(form: FieldForm, value: Json | undefined): string {
     default:
       return plain(String(value))
   }
+}
+
+/** What an option or argument is for, with the words that it may be. */
+export function meaningOf({ description, type, values }: OptionRow): string {
+  if (values.length === 0) return description
+  return `${description} ${type === 'list' ? 'Any of' : 'One of'} ${values.join(', ')}.`
 }
 
 /** Characters that take two columns, roughly: enough for names in East Asian scripts. */

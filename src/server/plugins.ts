@@ -1,5 +1,6 @@
 /** Plugins: modules of others, given as values, packages or paths (DESIGN.md section 14). */
-import { coreProtocols, type ListenerProtocol } from '../core/config/listener-section.ts'
+import type { ModuleProtocol } from '../core/config/check.ts'
+import { coreProtocols } from '../core/config/listener-section.ts'
 import type { OptionSchema } from '../core/config/option.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { WorldError } from '../world/error.ts'
@@ -44,15 +45,15 @@ export function schemasOf(modules: ReadonlyMap<string, ModuleDefinition>): Reado
 }
 
 /** Protocols of listeners that modules bring; throws when two bring one name, or one of ours. */
-export function protocolsOf(modules: ReadonlyMap<string, ModuleDefinition>): ReadonlyMap<string, ListenerProtocol> {
-  const found = new Map<string, ListenerProtocol>()
+export function protocolsOf(modules: ReadonlyMap<string, ModuleDefinition>): ReadonlyMap<string, ModuleProtocol> {
+  const found = new Map<string, ModuleProtocol>()
   for (const { name: module, protocols = {} } of modules.values()) {
     for (const [name, declaration] of Object.entries(protocols)) {
       if (found.has(name) || coreProtocols.has(name)) {
         const text = `module ${module} brings the protocol ${name}, which is there already`
         throw new WorldError('RTK_PLUGIN_PROTOCOL', text, { temporary: false })
       }
-      found.set(name, declaration)
+      found.set(name, { ...declaration, module })
     }
   }
   return found

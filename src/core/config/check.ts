@@ -4,7 +4,7 @@
  */
 import { readAccess } from './access-section.ts'
 import type { Config, HostConfig, HostTypeConfig } from './config.types.ts'
-import { emptyMap, entryOf, type Input, inputOf, type MapInput } from './input.ts'
+import { emptyMap, entryOf, type Input, type InputEntry, inputOf, type MapInput } from './input.ts'
 import { addresses, coreProtocols, defaultListeners, type ListenerProtocol, readListeners } from './listener-section.ts'
 import { plainReading, wrongType } from './make.ts'
 import { type Mistake, Report, suggest, unique } from './mistake.ts'
@@ -22,7 +22,12 @@ export interface CheckOptions {
   /** Modules that every host type has unless it says `NAME: false`. */
   readonly defaultModules: readonly string[]
   /** Protocols of listeners beyond c2s and http. */
-  readonly protocols?: ReadonlyMap<string, ListenerProtocol>
+  readonly protocols?: ReadonlyMap<string, ModuleProtocol>
+}
+
+export interface ModuleProtocol extends ListenerProtocol {
+  /** The module that speaks it; where no host loads that one, a listener with the protocol is a mistake. */
+  readonly module?: string
 }
 
 export interface Checked {
@@ -135,8 +140,10 @@ class Checker {
     const bindInput = entryOf(root, 'bind')?.value
     const bindOption = addresses(['localhost'])
     const bind = bindInput === undefined ? ['localhost'] : bindOption.read(bindInput, this.reading)
+    const listening = entryOf(root, 'listeners')?.value ?? defaultListeners()
+    this.#spoken(listening, new Set([...hosts.values()].map((host) => host.type)))
     const listeners = readListeners(
-      entryOf(root, 'listeners')?.value ?? defaultListeners(),
+      listening,
       bind ?? ['localhost'],
       limits,
       new Map([...coreProtocols, ...(this.#options.protocols ?? [])]),
@@ -227,6 +234,31 @@ class Checker {
       types.set(name, Object.freeze({ name, modules, auth, session }))
     }
     return types
+  }
+
+  /** A protocol is spoken while a host has its module: one whose module is left out everywhere is for nobody. */
+  #spoken(listeners: Input, types: ReadonlySet<string>): void {
+    for (const item of listeners.kind === 'list' ? listeners.items : [listeners]) {
+      const named = item.kind === 'map' ? entryOf(item, 'protocol')?.value : undefined
+      const module = named?.kind === 'string' ? this.#options.protocols?.get(named.value)?.module : undefined
+      if (named?.kind !== 'string' || module === undefined) continue
+      const reasons = [...types].map((type) => this.#leftOut(module, type))
+      const [reason] = reasons
+      if (reason === undefined || reasons.includes(undefined)) continue
+      const text = `nobody speaks the protocol '${named.value}': no host loads the module '${module}'`
+      const where = reason.place.line === 0 ? '' : ` in line ${reason.place.line}`
+      const hint = `take out '${module}: false'${where}, or this listener`
+      this.#report.error(named, 'RTK_CONFIG_PROTOCOL', text, hint)
+    }
+  }
+
+  /** The `NAME: false` that keeps a module out of a host type. */
+  #leftOut(module: string, type: string): InputEntry | undefined {
+    const own = entryOf(this.#section('host_types'), type)?.value
+    const modules = own?.kind === 'map' ? entryOf(own, 'modules')?.value : undefined
+    const named = modules?.kind === 'map' ? entryOf(modules, module) : undefined
+    const entry = named ?? entryOf(this.#section('modules'), module)
+    return entry?.value.kind === 'bool' && !entry.value.value ? entry : undefined
   }
 
   #part(map: MapInput, key: string): MapInput {

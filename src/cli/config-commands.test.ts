@@ -1,0 +1,126 @@
+/** `config check` and `config options` on real files with plugins. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { createWorld } from '../world/index.ts'
+import { runCli } from './program.ts'
+import type { Terminal } from './terminal.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'rtk-config-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const doors = new URL('../plugin.ts', import.meta.url).pathname
+writeFileSync(
+  join(folder, 'echo.ts'),
+  `import { defineModule, opt } from '${doors}'
+export default defineModule({
+  name: 'echo',
+  options: { mood: opt.oneOf(['dull', 'bright'], { default: 'dull', description: 'How it sounds.' }) },
+  protocols: { echo: { tls: ['none'], ports: { none: 7 }, options: { greeting: opt.string({ default: '', description: 'Said first.' }) } } },
+  setup({ protocol }) { protocol('echo', (connection) => ({ data: (bytes) => connection.write(bytes) })) },
+})
+`,
+)
+
+async function cli(yaml: string | undefined, ...argv: string[]) {
+  const file = join(folder, 'r.yaml')
+  if (yaml === undefined) rmSync(file, { force: true })
+  else writeFileSync(file, yaml)
+  const said = { out: '', err: '' }
+  const terminal: Terminal = {
+    out: (text) => {
+      said.out += text
+    },
+    err: (text) => {
+      said.err += text
+    },
+    isOutTty: false,
+    isErrTty: false,
+    isInTty: false,
+    lines: async function* () {},
+    askSecrets: () => Promise.resolve(undefined),
+  }
+  const exit = await runCli(['--config', file, ...argv], {
+    terminal,
+    variables: {},
+    world: createWorld(),
+    uid: process.getuid?.(),
+  })
+  return { exit, out: said.out.replaceAll(folder, ''), err: said.err.replaceAll(folder, '') }
+}
+
+const plugged = 'plugins: [./echo.ts]\nlisteners: [{ protocol: echo, port: 0, greeting: hello }]\n'
+
+test('a listener whose protocol no host speaks is a mistake, with its line and what to do', async () => {
+  const rows: readonly (readonly [what: string, yaml: string, told: string])[] = [
+    ['spoken', plugged, '/r.yaml: good\n'],
+    [
+      'left out of all',
+      `${plugged}modules: { echo: false }\n`,
+      `/r.yaml:2:25: nobody speaks the protocol 'echo': no host loads the module 'echo' (take out 'echo: false' in line 3, or this listener)\n/r.yaml: 1 mistake\n`,
+    ],
+    [
+      'left out of the one host type that has hosts',
+      `${plugged}hosts: { a.example: inner }\nhost_types: { inner: { modules: { echo: false } } }\n`,
+      `/r.yaml:2:25: nobody speaks the protocol 'echo': no host loads the module 'echo' (take out 'echo: false' in line 4, or this listener)\n/r.yaml: 1 mistake\n`,
+    ],
+    [
+      'one of two host types speaks it',
+      `${plugged}hosts: { a.example: inner, b.example: }\nhost_types: { inner: { modules: { echo: false } } }\n`,
+      '/r.yaml: good\n',
+    ],
+    [
+      'left out of all but one',
+      `${plugged}hosts: { a.example: inner }\nmodules: { echo: false }\nhost_types: { inner: { modules: { echo: true } } }\n`,
+      '/r.yaml: good\n',
+    ],
+    [
+      'misspelt',
+      plugged.replace('protocol: echo', 'protocol: ehco'),
+      `/r.yaml:2:25: there is no protocol 'ehco' (did you mean 'echo'?)\n/r.yaml:2:40: there is no option 'greeting'`,
+    ],
+  ]
+  for (const [what, yaml, told] of rows) {
+    const { exit, out } = await cli(yaml, 'config', 'check')
+    assert.equal(out.slice(0, told.length), told, what)
+    assert.equal(exit, told.endsWith('good\n') ? 0 : 1, what)
+  }
+})
+
+test('config options lists all options whatever mistakes the file has', async () => {
+  const rows: readonly (readonly [what: string, yaml: string | undefined, err: RegExp])[] = [
+    ['good', plugged, /^$/],
+    ['wrong values', `${plugged}limits: { depth: many }\nmodules: { ech: {} }\nlog: 7\n`, /^$/],
+    ['no YAML behind the plugins', `${plugged}limits: [\n  }`, /^$/],
+    ['no such file', undefined, /^warning: \/r\.yaml: there is no such file/],
+    ['no such plugin', 'plugins: [./none.ts]\n', /^warning: plugin \.\/none\.ts: .*its options are not listed\n$/],
+  ]
+  for (const [what, yaml, err] of rows) {
+    const ran = await cli(yaml, 'config', 'options')
+    assert.equal(ran.exit, 0, what)
+    assert.match(ran.err, err, what)
+    assert.match(ran.out, /^limits\.depth +int, .* +64 +/m, what)
+    assert.match(ran.out, /^log\.level +one of +info .*One of debug, info, warn, error\.$/m, what)
+    assert.match(ran.out, /^auth\.mechanisms +list .*Any of SCRAM-SHA-512-PLUS, .*PLAIN\.$/m, what)
+    assert.equal(/^modules\.echo\.mood .*One of dull, bright\.$/m.test(ran.out), err.source === '^$', what)
+    assert.equal(/^listeners\[\]\.greeting .*With protocol: echo\.$/m.test(ran.out), err.source === '^$', what)
+    assert.ok(
+      ran.out.split('\n').every((line) => !/\S {60}/.test(line)),
+      `${what}: a column is too wide`,
+    )
+  }
+})
+
+test('config options as JSON keeps values and defaults whole', async () => {
+  const { out } = await cli(plugged, '--json', 'config', 'options')
+  const rows = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const mechanisms = rows.find((row) => row.path === 'auth.mechanisms')
+  assert.equal(mechanisms.values.length, 7)
+  assert.equal(JSON.parse(mechanisms.default).length, 7)
+  assert.deepEqual(rows.find((row) => row.path === 'modules.echo.mood').values, ['dull', 'bright'])
+})
