@@ -15,7 +15,7 @@ export interface OptionRow {
   readonly description: string
   /** As in '1 to 100', '' for no range. */
   readonly range: string
-  /** Of a choice. */
+  /** Of a choice, or of each in a list of choices. */
   readonly values: readonly string[]
 }
 
@@ -39,7 +39,7 @@ export function describeOptions(schema: OptionSchema, prefix = ''): readonly Opt
       secret: option.secret,
       description: option.description,
       range: rangeOf(option.min, option.max),
-      values: option.values ?? [],
+      values: option.values ?? option.of?.values ?? [],
     })
     if (option.fields !== undefined) rows.push(...describeOptions(option.fields, path))
     else if (option.of?.fields !== undefined)
