@@ -11,6 +11,7 @@ export class SymbolicServer {
   readonly simulation: Simulation
   readonly server: Server
   readonly ca = authorityPem('test')
+  readonly engine: SimulatedEngine
   readonly #world: SimWorld
 
   /** Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret`. */
@@ -25,11 +26,12 @@ export class SymbolicServer {
       await world.disk.makeDirectory('/tls', 0o700)
       await world.disk.writeText('/tls/cert.pem', certPem, 0o600)
       await world.disk.writeText('/tls/key.pem', keyPem, 0o600)
+      const engine = new SimulatedEngine(world.clock)
       const server = await createServer({
         world,
         dataDir: '/data',
         control: true,
-        stores: () => openStores(world, new SimulatedEngine(world.clock)),
+        stores: () => openStores(world, engine),
         config: {
           hosts: { localhost: {} },
           auth: { scram_iterations: 4096 },
@@ -39,14 +41,15 @@ export class SymbolicServer {
         },
       })
       await server.accounts.add(jid('romeo@localhost'), 'secret')
-      await work(new SymbolicServer(simulation, server, world))
+      await work(new SymbolicServer(simulation, server, engine, world))
       await server.close()
     })
   }
 
-  private constructor(simulation: Simulation, server: Server, world: SimWorld) {
+  private constructor(simulation: Simulation, server: Server, engine: SimulatedEngine, world: SimWorld) {
     this.simulation = simulation
     this.server = server
+    this.engine = engine
     this.#world = world
   }
 

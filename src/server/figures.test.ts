@@ -1,0 +1,335 @@
+/**
+ * Every figure that a server has from its start moves for the reason that its help tells; those of limits move in
+ * `limits.test.ts`. A figure without a test is found by the first one here.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { header } from '../../plays/language/wire.ts'
+import { fixedLimits, limits } from '../../tools/docs/limits.ts'
+import { Metrics } from '../core/metrics.ts'
+import { jid } from '../jid/index.ts'
+import { Admission } from '../listeners/admission.ts'
+import { storeError } from '../store/errors.ts'
+import { x } from '../xml/index.ts'
+import { type Ground, message, simulated } from './limits.testing.ts'
+import { control } from './limits-of-connections.testing.ts'
+
+/** What is seen of one figure. */
+interface Seen {
+  readonly ground: Ground
+  /** From now on counts what comes. */
+  from(): void
+  /** It has risen by this much since `from`, or since the start. */
+  rose(by: number): void
+}
+
+type Story = (seen: Seen) => Promise<void>
+type Sections = Parameters<typeof simulated>[0]
+
+const NS_ROSTER = 'jabber:iq:roster'
+const roster = `<iq type='get' id='roster'><query xmlns='${NS_ROSTER}'/></iq>`
+const set = `<iq type='set' id='set'><query xmlns='${NS_ROSTER}'><item jid='a@localhost'/></query></iq>`
+const nobody = message('nobody@localhost', 'hello')
+const stranger = 'nobody@localhost'
+
+/** Somebody says this; when it is dealt with, the figure has risen by so much. */
+const after =
+  (said: string, by: number, heard = /<\/message>/): Story =>
+  async ({ ground, from, rose }) => {
+    const wire = await ground.bound()
+    from()
+    wire.says(said)
+    await wire.hears(heard)
+    rose(by)
+  }
+
+/** A message for somebody who is not there. */
+async function kept(ground: Ground): Promise<void> {
+  await ground.account('juliet')
+  const romeo = await ground.bound()
+  romeo.says(message('juliet@localhost', 'kept'))
+  await ground.passes(100)
+}
+
+/** juliet has asked romeo, his roster is in memory, and then the store falls silent. */
+async function silentStore(ground: Ground, before: (ground: Ground) => Promise<void>): Promise<void> {
+  await ground.account('juliet')
+  const juliet = await ground.bound('juliet')
+  juliet.says(`<presence type='subscribe' to='romeo@localhost'/>`)
+  await before(ground)
+  ground.symbolic.engine.hang()
+}
+
+const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
+  ratatosk_account_cache_entries: after(nobody, 1),
+  ratatosk_bind_conflicts_total: async ({ ground, rose }) => {
+    await ground.bound('romeo', 'here')
+    rose(0)
+    await ground.bound('romeo', 'here')
+    rose(1)
+  },
+  ratatosk_connections: async ({ ground, rose }) => {
+    const wires = [await ground.connected(), await ground.connected('juliet')]
+    await ground.passes(100)
+    rose(2)
+    wires[0]?.closes()
+    await ground.passes(100)
+    rose(1)
+  },
+  ratatosk_connections_accepted_total: async ({ ground, rose }) => {
+    ;(await ground.connected()).closes()
+    await ground.connected()
+    await ground.passes(100)
+    rose(2)
+  },
+  ratatosk_connections_refused_access_total: [
+    { listener: { access: 'none' } },
+    async ({ ground, rose }) => {
+      await (await ground.connected()).hears(/<policy-violation /)
+      rose(1)
+    },
+  ],
+  ratatosk_connections_refused_proxy_total: [
+    { listener: { proxy_protocol: true, proxies: ['192.0.2.1'] } },
+    async ({ ground, rose }) => {
+      await (await ground.connected('198.51.100.1')).isClosed()
+      rose(1)
+    },
+  ],
+  ratatosk_control_connections: async ({ ground, rose }) => {
+    const wire = await control(ground)
+    await wire.hears(/"protocol"/)
+    rose(1)
+    wire.closes()
+    await ground.passes(100)
+    rose(0)
+  },
+  ratatosk_fan_out_copies_total: async ({ ground, from, rose }) => {
+    const [one, two] = [await ground.bound('romeo', 'one'), await ground.bound('romeo', 'two')]
+    one.says('<presence/>')
+    await one.hears(/<presence /)
+    from()
+    // To both of them; and the new one is told of the other.
+    two.says('<presence/>')
+    await two.hears(/<presence [^>]*>.*<presence [^>]*>/)
+    rose(3)
+  },
+  ratatosk_handler_faults_total: async ({ ground, rose }) => {
+    const { hooks } = ground.symbolic.server.core.hostType('default')
+    const fails = () => {
+      throw new Error('a fault of the test')
+    }
+    hooks.on('stanza:sent', 'faulty', fails, { kinds: ['message'] })
+    const wire = await ground.bound()
+    wire.says(nobody)
+    await wire.hears(/<internal-server-error /)
+    rose(1)
+  },
+  ratatosk_jid_cache_entries: after(nobody, 1),
+  ratatosk_offline_kept_total: async ({ ground, rose }) => {
+    await kept(ground)
+    rose(1)
+  },
+  ratatosk_offline_handed_total: async ({ ground, rose }) => {
+    await kept(ground)
+    rose(0)
+    const juliet = await ground.bound('juliet')
+    juliet.says('<presence/>')
+    await juliet.hears(/kept/)
+    rose(1)
+  },
+  ratatosk_offline_mailboxes_active: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const romeo = await ground.bound()
+    ground.symbolic.engine.latencyMs = 1_000
+    romeo.says(message('juliet@localhost', 'on its way'))
+    // Until it is known that she exists it is nobody's.
+    await ground.passes(2_500)
+    rose(1)
+    await ground.passes(2_500)
+    rose(0)
+  },
+  ratatosk_offline_store_failures_total: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const romeo = await ground.bound()
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    romeo.says(message('juliet@localhost', 'lost'))
+    await romeo.hears(/<service-unavailable /)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+  },
+  ratatosk_presence_departures_delayed_total: async ({ ground, rose }) => departs(ground, () => rose(1)),
+  ratatosk_presence_departures_waiting: async ({ ground, rose }) => {
+    await departs(ground, () => rose(1))
+    await ground.passes(60_000)
+    rose(0)
+  },
+  ratatosk_presence_greetings_incomplete_total: async ({ ground, rose }) => {
+    const romeo = await ground.bound()
+    await silentStore(ground, async () => {
+      await ground.passes(100)
+      romeo.says(roster)
+      await romeo.hears(/id='roster'/)
+    })
+    romeo.says('<presence/>')
+    await ground.passes(9_000)
+    rose(0)
+    await ground.passes(2_000)
+    rose(1)
+    ground.symbolic.engine.resume()
+  },
+  ratatosk_requests_open: async ({ ground, rose }) => {
+    const { core } = ground.symbolic.server
+    const romeo = await ground.bound()
+    const [host, full] = [jid('localhost'), jid('romeo@localhost/here')]
+    const asked = core.requests.ask('get', host, full, x('ping', 'urn:xmpp:ping'))
+    rose(1)
+    const id = /id='([^']*)'/.exec(await romeo.hears(/<iq .*?<\/iq>/))?.[1]
+    romeo.says(`<iq type='result' id='${id}' to='localhost'/>`)
+    await asked
+    rose(0)
+  },
+  ratatosk_roster_cached: after(roster, 1, /id='roster'/),
+  ratatosk_sessions: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    rose(1)
+    wire.says('</stream:stream>')
+    await wire.isClosed()
+    rose(0)
+  },
+  ratatosk_sign_in_failures_forgotten_total: async () => {
+    const metrics = new Metrics()
+    const limit = { connections: 1, failures: 1, accountFailures: 1, failureWindowMs: 1_000 }
+    const admission = new Admission({ monoMs: () => 0 }, () => limit, metrics)
+    for (let n = 0; n < 100_000; n++) admission.accountFailed(`n${n}`, 'localhost')
+    assert.equal(metrics.value('ratatosk_sign_in_failures_forgotten_total'), 0)
+    admission.accountFailed('one more', 'localhost')
+    assert.equal(metrics.value('ratatosk_sign_in_failures_forgotten_total'), 1)
+  },
+  ratatosk_sign_ins_total: async ({ ground, rose }) => {
+    await ground.signedIn()
+    rose(1)
+  },
+  ratatosk_stanzas_dropped_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    wire.says(`<presence type='subscribe' to='romeo@localhost'/>`)
+    await ground.passes(100)
+    rose(1)
+  },
+  ratatosk_stanzas_refused_total: after(nobody, 1),
+  // The stanza, and its error.
+  ratatosk_stanzas_routed_total: after(nobody, 2),
+  ratatosk_store_reads_total: after(nobody, 1),
+  ratatosk_store_writes_total: after(set, 1, /id='set'/),
+  ratatosk_store_commits_total: after(set, 1, /id='set'/),
+  ratatosk_store_errors_total: async ({ ground, from, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    from()
+    wire.says(set)
+    await wire.hears(/type='error'/)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+  },
+  ratatosk_store_restarts_total: async ({ ground, rose }) => {
+    ground.symbolic.engine.die()
+    await ground.passes(60_000)
+    rose(1)
+  },
+  ratatosk_store_queue_operations: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.hang()
+    wire.says(nobody)
+    await ground.passes(100)
+    rose(1)
+    ground.symbolic.engine.resume()
+    await ground.passes(100)
+    rose(0)
+  },
+  ratatosk_store_queue_bytes: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.hang()
+    wire.says(nobody)
+    await ground.passes(100)
+    assert.ok(ground.counter('ratatosk_store_queue_bytes') > stranger.length)
+    ground.symbolic.engine.resume()
+    await ground.passes(100)
+    rose(0)
+  },
+  ratatosk_stream_errors_host_unknown_total: async ({ ground, rose }) => {
+    const wire = await ground.connected()
+    wire.says(header('example.org'))
+    await wire.hears(/<host-unknown /)
+    rose(1)
+  },
+  ratatosk_plaintext_discarded_total: async ({ ground, rose }) => {
+    const wire = await ground.connected()
+    wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><message/>`)
+    await wire.hears(/<proceed [^>]*\/>/)
+    wire.closes()
+    await ground.passes(100)
+    rose(1)
+  },
+}
+
+/** romeo, whom juliet sees, loses his connection while his roster cannot be read. */
+async function departs(ground: Ground, then: () => void): Promise<void> {
+  const { core } = ground.symbolic.server
+  const romeo = await ground.bound()
+  romeo.says('<presence/>')
+  await romeo.hears(/<presence /)
+  const items = core.hostType('default').services.find('roster')
+  assert.ok(items)
+  await items.set(core.hosts()[0] ?? assert.fail(), 'romeo', {
+    jid: jid('juliet@localhost'),
+    name: '',
+    subscription: 'from',
+    pendingOut: false,
+    pendingIn: false,
+    approved: false,
+    listed: true,
+    groups: [],
+  })
+  ground.symbolic.engine.hang()
+  romeo.closes()
+  await ground.passes(10_500)
+  then()
+  ground.symbolic.engine.resume()
+}
+
+describe('a figure', () => {
+  it('has a test, whichever a server has from its start', async () => {
+    let names: readonly string[] = []
+    await simulated({}, async ({ symbolic }) => {
+      names = symbolic.server.metrics.read().map(({ name }) => name)
+      return ''
+    })('none')
+    const ofLimits = [...Object.values(limits), ...Object.values(fixedLimits)].map(({ metric }) => metric)
+    const tested = new Set([...ofLimits, ...Object.keys(stories)])
+    assert.deepEqual(
+      names.filter((name) => !tested.has(name)),
+      [],
+    )
+    assert.ok(names.length > 50)
+  })
+
+  for (const [name, given] of Object.entries(stories)) {
+    const [config, story] = typeof given === 'function' ? [{}, given] : given
+    it(`${name} moves`, async () => {
+      let isTold = false
+      await simulated(config, async (ground) => {
+        let start = ground.counter(name)
+        await story({
+          ground,
+          from: () => {
+            start = ground.counter(name)
+          },
+          rose: (by) => assert.equal(ground.counter(name) - start, by, name),
+        })
+        isTold = true
+        return ''
+      })('none')
+      assert.ok(isTold)
+    })
+  }
+})
