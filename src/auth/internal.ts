@@ -22,6 +22,7 @@ import type { Clock } from '../world/clock.types.ts'
 import { WorldError } from '../world/error.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { Random } from '../world/random.types.ts'
+import { PatientHashing } from './patient.ts'
 
 /** The strongest first; the first is what PLAIN is checked against. */
 const mechanisms: readonly ScramName[] = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
@@ -43,9 +44,12 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
   readonly scramIterations: number
   readonly checksPasswords = true
   readonly #needs: InternalNeeds
+  /** For new accounts: there may be thousands of them at once. */
+  readonly #patient: Hashing
 
   constructor(needs: InternalNeeds) {
     this.#needs = needs
+    this.#patient = new PatientHashing(needs.hashing)
     this.scramIterations = needs.iterations
   }
 
@@ -77,7 +81,9 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
   }
 
   async create(host: Host, local: string, password: string, origin: string): Promise<boolean> {
-    const credentials = await this.#credentials(password)
+    // The store decides in the end. A list that is given once more need not be stretched once more.
+    if (await this.exists(host, local)) return false
+    const credentials = await this.#credentials(password, this.#patient)
     const result = await this.#needs.store.create(
       { host: host.domain, name: local, state: 'active', origin, created: this.#needs.clock.wallMs() },
       credentials,
@@ -86,7 +92,7 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
   }
 
   async setPassword(host: Host, local: string, password: string): Promise<boolean> {
-    const credentials = await this.#credentials(password)
+    const credentials = await this.#credentials(password, this.#needs.hashing)
     const result = await this.#needs.store.replaceCredentials({ host: host.domain, name: local }, credentials)
     return result.outcome === 'kept'
   }
@@ -110,8 +116,8 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
     return (await this.#needs.store.count({ host: host.domain }))?.accounts ?? 0
   }
 
-  async #credentials(password: string): Promise<readonly CredentialRow[]> {
-    const { hashing, random, iterations } = this.#needs
+  async #credentials(password: string, hashing: Hashing): Promise<readonly CredentialRow[]> {
+    const { random, iterations } = this.#needs
     return Promise.all(
       mechanisms.map(async (mechanism) => {
         const salt = random.bytes(SALT_LENGTH)
