@@ -502,7 +502,7 @@ export interface Host {
 
 // src/core/http-routes.ts
 export interface HttpRoute {
-    readonly method: 'DELETE' | 'GET' | 'POST' | 'PUT';
+    readonly method: 'DELETE' | 'GET' | 'OPTIONS' | 'POST' | 'PUT';
     readonly path: string;
     readonly host?: string;
     readonly access?: AccessRule;
@@ -609,6 +609,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     protocol(name: string, accept: ProtocolAccept): void;
     counter(name: string, help: string): Counter;
     gauge(name: string, help: string, read: () => number): void;
+    onReload(fn: () => void): void;
     onStop(fn: () => void | Promise<void>): void;
 }
 export declare function defineModule<const O extends OptionSchema = {}, const N extends Needs = {}>(definition: ModuleDefinition<O, N>): ModuleDefinition<O, N>;

@@ -48,7 +48,10 @@ type Undo = () => void | Promise<void>
 
 /** One life of a module, from its `setup` to its unload. */
 interface Loaded {
-  readonly entry: ModuleEntry
+  entry: ModuleEntry
+  /** What the module reads: the entry's options as one object that stays. */
+  readonly options: Record<string, unknown>
+  readonly reloaded: Set<() => void>
   readonly undo: Undo[]
   readonly commands: Set<string>
   isStopped: boolean
@@ -137,6 +140,25 @@ export class ModuleSet {
     return lost
   }
 
+  options(name: string): unknown {
+    return this.#loaded.get(name)?.entry.options
+  }
+
+  /** Gives a running module other values of its options: complete ones, what needs a restart as it was. Never throws. */
+  configure(name: string, options: Readonly<Record<string, unknown>>): void {
+    const loaded = this.#loaded.get(name)
+    if (loaded === undefined) return
+    loaded.entry = { ...loaded.entry, options }
+    Object.assign(loaded.options, options)
+    for (const told of loaded.reloaded) {
+      try {
+        told()
+      } catch (error) {
+        this.#core.world.log.error('a module failed at a reload', { code: 'RTK_MODULE_RELOAD', module: name, error })
+      }
+    }
+  }
+
   /** Undoes a module. Throws RTK_MODULE_NEEDED while others need its services, and names them. */
   async unload(name: string): Promise<void> {
     if (!this.#loaded.has(name)) return
@@ -202,8 +224,16 @@ export class ModuleSet {
       if (need !== 'hard' || this.#type.services.find(service as ServiceName) !== undefined) continue
       throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} needs the service ${service}`)
     }
-    const loaded: Loaded = { entry, undo: [], commands: new Set(), isStopped: false }
+    const loaded: Loaded = {
+      entry,
+      options: {},
+      reloaded: new Set(),
+      undo: [],
+      commands: new Set(),
+      isStopped: false,
+    }
     try {
+      Object.seal(Object.assign(loaded.options, entry.options))
       await setup.call(entry.definition, this.#context(loaded))
       for (const service of entry.definition.provides ?? []) {
         if (this.#type.services.find(service) === undefined) throw new Error(`it did not provide ${service}`)
@@ -269,7 +299,7 @@ export class ModuleSet {
     }
     return {
       name,
-      options: entry.options as ModuleContext['options'],
+      options: loaded.options as ModuleContext['options'],
       services: services as ModuleContext['services'],
       clock,
       random: core.world.random,
@@ -321,6 +351,10 @@ export class ModuleSet {
       },
       counter: (counter, help) => core.metrics.counter(`ratatosk_${name}_${counter}_total`, help),
       gauge: (gauge, help, read) => keep(core.metrics.gauge(`ratatosk_${name}_${gauge}`, help, read)),
+      onReload: (fn) => {
+        keep(() => void loaded.reloaded.delete(fn))
+        loaded.reloaded.add(fn)
+      },
       onStop: keep,
     }
   }

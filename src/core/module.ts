@@ -64,7 +64,10 @@ export interface Sessions {
 
 export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends Needs = Needs> {
   readonly name: string
-  /** Options of this host type, checked and complete. */
+  /**
+   * Options of this host type, checked and complete. One object for the module's life: a reload of the configuration
+   * changes the fields that are marked hot, so read them where they are used, or take copies over in `onReload`.
+   */
   readonly options: OptionsOf<O>
   /** Exactly the services asked for in `needs`. */
   readonly services: NeededServices<N>
@@ -130,6 +133,8 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   /** `ratatosk_<module>_<name>_total`. */
   counter(name: string, help: string): Counter
   gauge(name: string, help: string, read: () => number): void
+  /** Called after a reload has changed `options`: for what was made of them. Synchronous; the new options count already. */
+  onReload(fn: () => void): void
   /** Called at unload, in reverse order. */
   onStop(fn: () => void | Promise<void>): void
 }

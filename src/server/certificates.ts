@@ -28,12 +28,15 @@ export class Certificates {
   readonly #shared: readonly TlsCertificate[]
   readonly #finders = new Map<string, (domain: string) => TlsCertificate | undefined>()
   readonly #contexts = new Map<string, TlsServerContext>()
+  readonly #minVersion: Config['tls']['min_version']
 
   private constructor(
+    config: Config,
     shared: readonly TlsCertificate[],
     byListener: ReadonlyMap<string, readonly TlsCertificate[]>,
     authority: LocalAuthority | undefined,
   ) {
+    this.#minVersion = config.tls.min_version
     this.#shared = shared
     this.#byListener = byListener
     this.authority = authority
@@ -56,9 +59,9 @@ export class Certificates {
     const byListener = new Map<string, readonly TlsCertificate[]>()
     for (const listener of config.listeners) byListener.set(listener.name, await prepare(listener.certificates))
     const bare = [...config.hosts.keys()].filter((domain) => find(shared, domain) === undefined)
-    if (!config.tls.local_ca || bare.length === 0) return new Certificates(shared, byListener, undefined)
+    if (!config.tls.local_ca || bare.length === 0) return new Certificates(config, shared, byListener, undefined)
     const { certificate, authority } = await localCertificate(config, world, bare, isKept)
-    return new Certificates([...shared, certificate], byListener, authority)
+    return new Certificates(config, [...shared, certificate], byListener, authority)
   }
 
   /** For a listener: its own certificates first. Asked at each handshake. */
@@ -71,6 +74,7 @@ export class Certificates {
       alpn: listener.protocol === 'c2s' ? ['xmpp-client'] : ['http/1.1'],
       strictAlpn: listener.tls === 'direct',
       requestPeerCertificate: false,
+      minVersion: this.#minVersion,
       // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.
       certificateFor: (name) => find(name) ?? first,
     }

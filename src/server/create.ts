@@ -2,6 +2,7 @@
 import { controlSocketPath } from '../admin/control/path.ts'
 import { CommandError } from '../core/command-error.ts'
 import { type Config, ConfigError, finishConfig, type Mistake, openConfig } from '../core/config/index.ts'
+import { type Where, whereIn } from '../core/config/where.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { openSqlite, type Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
@@ -19,7 +20,7 @@ export interface ServerOptions {
   readonly dataDir?: string
   /** Further modules, beside those that the configuration names under `plugins`. */
   readonly plugins?: readonly ModuleDefinition[]
-  /** Where the log goes; without it there is none. */
+  /** Where the log goes; without it there is none. One with `setLevel` gets the configuration's `log.level` at a reload. */
   readonly log?: Log
   /** Opens the control socket; off by default. */
   readonly control?: boolean | { readonly runtimeDir: string; readonly privateDir: string }
@@ -48,8 +49,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   try {
     const stores = await (options.stores ?? openStores(world))(config)
     try {
-      const read: Read = async (given = options.config ?? {}) =>
-        (await configure({ ...options, config: given }, world)).config
+      const read: Read = (given = options.config ?? {}) => configure({ ...options, config: given }, world)
       return await Server.start({ config, read, world, stores, modules, isKept, controlPath: control, lock })
     } catch (error) {
       await stores.close()
@@ -61,11 +61,15 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   }
 }
 
-/** The checked configuration with the modules that it may name. */
+/** The checked configuration with the modules that it may name, and where its options stand. */
 export async function configure(
   options: Pick<ServerOptions, 'config' | 'dataDir' | 'modeOf' | 'onWarning' | 'plugins'>,
   world: Pick<World, 'disk' | 'net'>,
-): Promise<{ readonly config: Config; readonly modules: ReadonlyMap<string, ModuleDefinition> }> {
+): Promise<{
+  readonly config: Config
+  readonly modules: ReadonlyMap<string, ModuleDefinition>
+  readonly where: Where
+}> {
   const { config: given = {}, dataDir, plugins = [], onWarning, modeOf } = options
   const isFile = 'file' in given && typeof given.file === 'string'
   const opened = await openConfig(isFile ? { file: given.file as string } : { value: given }, world.disk)
@@ -82,7 +86,7 @@ export async function configure(
   })
   if (config === undefined) throw new ConfigError(mistakes)
   for (const mistake of mistakes) onWarning?.(mistake)
-  return { config, modules }
+  return { config, modules, where: whereIn(opened.document) }
 }
 
 function openStores(world: World): (config: Config) => Promise<Stores> {

@@ -1,11 +1,11 @@
 /** The configured listeners with their protocols: opened, changed by a reload, restarted alone when one fails. */
 import type { Config, ListenerConfig } from '../core/config/index.ts'
+import { isSame } from '../core/config/same.ts'
 import { Acceptor, type AcceptorNeeds, type Protocol } from '../listeners/acceptor.ts'
 import type { Timer } from '../world/clock.types.ts'
 import { WorldError } from '../world/error.ts'
 import type { Place } from '../world/net.types.ts'
 import { placeText } from '../world/net-error.ts'
-import { isSame } from './same.ts'
 
 export interface OpenListener {
   readonly name: string

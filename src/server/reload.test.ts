@@ -123,11 +123,11 @@ it('an option of a place that stays counts from the next connection on, without 
     assert.deepEqual(done.listeners, { opened: [], changed: [`plain ${address}:${portOf(before)}`], closed: [] })
     await assert.rejects(signIn(world, server), /RTK|policy|not-authorized/)
     await old.talk('I was here before')
-    // The limits of connections are the listeners'; the others wait.
-    const limits = { connections_per_address: 1, connections: 50 }
+    const limits = { connections_per_address: 1, jid_cache_entries: 500 }
     const later = await server.reload({ ...base, limits, listeners: [plain] })
-    assert.deepEqual(later.needsRestart, ['limits.connections'])
-    assert.deepEqual(server.config.limits.connections, 100_000)
+    assert.deepEqual(later.applied, ['limits.connections_per_address'])
+    assert.deepEqual(later.needsRestart, ['limits.jid_cache_entries'])
+    assert.deepEqual(server.config.limits.jid_cache_entries, 50_000)
     await assert.rejects(signIn(world, server))
     await server.reload({ ...base, listeners: [plain] })
     await (await signIn(world, server)).talk('let in again')
@@ -139,34 +139,58 @@ it('an option of a place that stays counts from the next connection on, without 
 
 const portOf = (place: { readonly kind: string; readonly port?: number }) => place.port ?? 0
 
-it('what else has changed is named, each time until the restart', async () => {
-  const server = await createServer({ config: { ...base, listeners: [plain] } })
+it('what needs a restart is named with its place, each time until then; the rest counts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rtk-reload-'))
+  const file = join(folder, 'r.yaml')
+  const lines = (...more: readonly string[]) =>
+    writeFileSync(file, ['store: { engine: memory }', 'listeners: []', ...more, ''].join('\n'))
+  lines('host_types: { school: {}, staff: {} }', 'hosts: { localhost: default, b.example: school, c.example: school }')
+  const server = await createServer({ config: { file } })
   try {
-    const other = {
-      ...base,
-      hosts: ['localhost', 'other.example'],
-      session: { max_per_user: 5 },
-      modules: { time: false },
-      host_types: { school: {} },
-      log: { level: 'debug' },
-      listeners: [plain],
-    }
-    for (let i = 0; i < 2; i++) {
-      assert.deepEqual((await server.reload(other)).needsRestart, [
-        'host_types.school',
-        'hosts',
-        'log.level',
-        'modules',
-        'session',
-      ])
-    }
+    lines(
+      'host_types:',
+      '  school:',
+      '    modules:',
+      '      roster: { cache_accounts: 7, items_max: 9 }',
+      '  staff:',
+      '    session: { max_per_user: 4 }',
+      'hosts: { localhost: default, b.example: default, d.example: staff }',
+      'session: { max_per_user: 5 }',
+      'modules:',
+      '  time: false',
+      '  roster: { cache_accounts: 8 }',
+      'control: { enabled: false }',
+    )
+    const first = await server.reload()
+    assert.deepEqual(first.applied, [
+      `host_types.school.modules.roster.items_max (${file}:6)`,
+      `hosts['d.example'] (${file}:9)`,
+      `modules.time (${file}:12)`,
+      `session.max_per_user (${file}:10)`,
+    ])
+    const waiting = [
+      `control.enabled (${file}:14)`,
+      `host_types.school.modules.roster.cache_accounts (${file}:6)`,
+      `hosts['b.example'] (${file}:9)`,
+      // It is in the file no more.
+      "hosts['c.example']",
+      `modules.roster.cache_accounts (${file}:13)`,
+    ]
+    assert.deepEqual(first.needsRestart, waiting)
+    assert.deepEqual((await server.reload()).needsRestart, waiting)
+    assert.deepEqual((await server.reload()).applied, [])
+    assert.deepEqual([...server.config.hosts.keys()], ['localhost', 'b.example', 'd.example', 'c.example'])
+    const types = server.core.hosts().map(({ domain, type }) => `${domain} ${type}`)
+    assert.deepEqual(types, ['localhost default', 'b.example school', 'c.example school', 'd.example staff'])
     // Where a rule stands says nothing of what it does.
-    const staff = { staff: [{ allow: { user: 'juliet@localhost' } }] }
-    const { needsRestart } = await server.reload({ ...base, access: staff, listeners: [plain] })
-    assert.deepEqual(needsRestart, [])
-    assert.deepEqual([...server.config.hosts.keys()], ['localhost'])
+    const rule = ['auth: { access: staff }', 'access: { staff: [{ allow: all }] }']
+    lines(...rule)
+    await server.reload()
+    lines('', '', ...rule)
+    assert.deepEqual((await server.reload()).applied, [])
   } finally {
     await server.close()
+    rmSync(folder, { recursive: true })
   }
 })
 

@@ -1,48 +1,164 @@
-/** What a reload takes over at once, and what waits for a restart (features.md LST-14). */
-import { type Config, connectionLimits, type Limits } from '../core/config/index.ts'
+/** What a reload takes over at once, and what waits for a restart (features.md LST-14): planned before anything is touched. */
+import type { Config, HostConfig, HostTypeConfig } from '../core/config/index.ts'
+import { childPath } from '../core/config/input.ts'
+import { isSame } from '../core/config/same.ts'
+import { authOptions, plainSections, sessionOptions } from '../core/config/sections.ts'
+import { type OptionChanges, takeOver } from '../core/config/take-over.ts'
+import type { Where } from '../core/config/where.ts'
+import type { ModuleDefinition } from '../core/module.ts'
+import { type ModuleEntry, ModuleError } from '../core/module-set.ts'
 import type { ListenerChanges } from './listeners.ts'
-import { isSame } from './same.ts'
 
 /** What a reload did. Certificates are read again each time. */
 export interface Reloaded {
   /** Listeners with their places; those that are in no list were left alone. */
   readonly listeners: ListenerChanges
-  /** Options that have changed and count from the next start on, as in `store.path`, sorted. */
+  /** Other options, modules and hosts that have changed and count now, with their places in the file, sorted. */
+  readonly applied: readonly string[]
+  /** Those that have changed and count from the next start on, as in `store.path (ratatosk.yaml:7)`, sorted. */
   readonly needsRestart: readonly string[]
 }
 
-/** The configuration that runs after a reload: listeners, their limits and the certificates are new. */
-export function mixed(running: Config, read: Config): Config {
-  const limits: Partial<Record<keyof Limits, unknown>> = { ...running.limits }
-  for (const name of Object.keys(connectionLimits) as (keyof Limits)[]) limits[name] = read.limits[name]
-  const tls = { ...running.tls, certificates: read.tls.certificates, local_ca: read.tls.local_ca }
-  return Object.freeze({ ...running, listeners: read.listeners, limits: limits as Limits, tls: Object.freeze(tls) })
+/** A configuration as it was read. */
+export interface ReadConfig {
+  readonly config: Config
+  readonly where: Where
 }
 
-/** Options whose new value is in `read` and not in `running`. */
-export function restartOptions(running: Config, read: Config): readonly string[] {
-  const { plugins, hosts, ...rest } = running
-  const changed: string[] = []
-  if (!isSame(plugins, read.plugins)) changed.push('plugins')
-  if (!isSame(hosts, read.hosts)) changed.push('hosts')
-  for (const section of ['tls', 'limits', 'store', 'log', 'control'] as const) {
-    const before = rest[section] as Readonly<Record<string, unknown>>
-    const after = read[section] as Readonly<Record<string, unknown>>
-    for (const name of Object.keys(before)) if (!isSame(before[name], after[name])) changed.push(`${section}.${name}`)
-  }
-  if (running.data_dir !== read.data_dir) changed.push('data_dir')
-  for (const name of new Set([...running.host_types.keys(), ...read.host_types.keys()])) {
-    const before = running.host_types.get(name)
-    const after = read.host_types.get(name)
-    if (before === undefined || after === undefined) changed.push(`host_types.${name}`)
-    else changed.push(...changedParts(name, before, after))
-  }
-  return changed.sort()
+/** Of one host type that has modules running. */
+export interface ModuleChanges {
+  readonly type: string
+  readonly removed: readonly string[]
+  readonly added: readonly ModuleEntry[]
+  /** Of those that stay and have other options now. */
+  readonly options: ReadonlyMap<string, Readonly<Record<string, unknown>>>
 }
 
-/** Sections for all host types are named as they are written; those of one type with its name. */
-function changedParts(type: string, before: object, after: object): readonly string[] {
-  const parts = ['modules', 'auth', 'session'] as const
-  const changed = parts.filter((part) => !isSame(before[part as never], after[part as never]))
-  return changed.map((part) => (type === 'default' ? part : `host_types.${type}.${part}`))
+export interface ReloadPlan extends Pick<Reloaded, 'applied' | 'needsRestart'> {
+  /** What is to run: the new values of what is hot, the old ones of the rest. */
+  readonly config: Config
+  readonly modules: readonly ModuleChanges[]
+  readonly newHosts: readonly HostConfig[]
+}
+
+type Modules = HostTypeConfig['modules']
+
+/** `known`: the modules that this server was started with. Throws `ModuleError` when a module would lack what it needs. */
+export function planReload(
+  running: Config,
+  { config: read, where }: ReadConfig,
+  known: ReadonlyMap<string, ModuleDefinition>,
+): ReloadPlan {
+  const applied = new Set<string>()
+  const waiting = new Set<string>()
+  const note = (changes: OptionChanges, ...prefixes: readonly string[]) => {
+    const named = (path: string) => where(...prefixes.map((prefix) => (prefix === '' ? path : `${prefix}.${path}`)))
+    for (const path of changes.applied) applied.add(named(path))
+    for (const path of changes.waiting) waiting.add(named(path))
+  }
+  const plain: OptionChanges = { applied: [], waiting: [] }
+  const sections = takeOver(plainSections, pick(running), pick(read), '', plain)
+  note(plain, '')
+  const hosts = hostsAfter(running, read, note)
+  const served = new Set([...running.hosts.values()].map(({ type }) => type))
+  const types = new Map(read.host_types)
+  const modules: ModuleChanges[] = []
+  for (const type of served) {
+    const before = running.host_types.get(type)
+    const after = read.host_types.get(type)
+    // A type that is gone: its hosts were told of, and live on as they are.
+    if (before === undefined || after === undefined) {
+      if (before !== undefined) types.set(type, before)
+      continue
+    }
+    const changes: OptionChanges = { applied: [], waiting: [] }
+    const change = moduleChanges(type, before.modules, after.modules, known, changes)
+    modules.push(change)
+    types.set(
+      type,
+      Object.freeze({
+        name: type,
+        modules: modulesAfter(before.modules, after.modules, change),
+        auth: takeOver(authOptions, before.auth, after.auth, 'auth', changes),
+        session: takeOver(sessionOptions, before.session, after.session, 'session', changes),
+      }),
+    )
+    note(changes, `host_types.${type}`, '')
+  }
+  const { access, shapers, listeners, file } = read
+  const config = Object.freeze({ ...running, ...sections, file, access, shapers, listeners, hosts, host_types: types })
+  const newHosts = [...hosts.values()].filter(({ domain }) => !running.hosts.has(domain))
+  return { config, modules, newHosts, applied: [...applied].sort(), needsRestart: [...waiting].sort() }
+}
+
+function pick(config: Config) {
+  const { tls, limits, store, log, control, data_dir, plugins } = config
+  return { tls, limits, store, log, control, data_dir, plugins }
+}
+
+/** New ones come; what becomes of the sessions of one that goes, or that changes its type, is decided by a restart. */
+function hostsAfter(running: Config, read: Config, note: (changes: OptionChanges, prefix: string) => void) {
+  const hosts = new Map<string, HostConfig>()
+  const changes: OptionChanges = { applied: [], waiting: [] }
+  for (const [domain, host] of read.hosts) {
+    const before = running.hosts.get(domain)
+    hosts.set(domain, before ?? host)
+    if (before === undefined) changes.applied.push(childPath('hosts', domain))
+    else if (!isSame(before, host)) changes.waiting.push(childPath('hosts', domain))
+  }
+  for (const [domain, host] of running.hosts) {
+    if (hosts.has(domain)) continue
+    hosts.set(domain, host)
+    changes.waiting.push(childPath('hosts', domain))
+  }
+  note(changes, '')
+  return hosts
+}
+
+function moduleChanges(
+  type: string,
+  before: Modules,
+  after: Modules,
+  known: ReadonlyMap<string, ModuleDefinition>,
+  changes: OptionChanges,
+): ModuleChanges {
+  const removed = [...before.keys()].filter((name) => !after.has(name))
+  const added: ModuleEntry[] = []
+  const options = new Map<string, Readonly<Record<string, unknown>>>()
+  for (const name of removed) changes.applied.push(`modules.${name}`)
+  for (const [name, read] of after) {
+    const definition = known.get(name)
+    const old = before.get(name)
+    // Of a plugin that this server does not have.
+    if (definition === undefined) changes.waiting.push(`modules.${name}`)
+    else if (old === undefined) {
+      changes.applied.push(`modules.${name}`)
+      added.push({ definition, options: read })
+    } else {
+      const taken = takeOver(definition.options ?? {}, old, read, `modules.${name}`, changes)
+      if (!isSame(old, taken)) options.set(name, taken)
+    }
+  }
+  const change = { type, removed, added, options }
+  if (removed.length > 0 || added.length > 0) checkNeeds(modulesAfter(before, after, change), known)
+  return change
+}
+
+function modulesAfter(before: Modules, after: Modules, { added, options }: ModuleChanges): Modules {
+  const isNew = (name: string) => added.some(({ definition }) => definition.name === name)
+  const names = [...after.keys()].filter((name) => before.has(name) || isNew(name))
+  return new Map(
+    names.map((name) => [name, options.get(name) ?? before.get(name) ?? (after.get(name) as Record<string, unknown>)]),
+  )
+}
+
+function checkNeeds(modules: Modules, known: ReadonlyMap<string, ModuleDefinition>): void {
+  const provided = new Set<string>()
+  for (const name of modules.keys()) for (const service of known.get(name)?.provides ?? []) provided.add(service)
+  for (const name of modules.keys()) {
+    for (const [service, need] of Object.entries(known.get(name)?.needs ?? {})) {
+      if (need !== 'hard' || provided.has(service)) continue
+      throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} needs the service ${service}`)
+    }
+  }
 }

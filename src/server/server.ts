@@ -4,11 +4,8 @@
  */
 import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
-import { openDecoys } from '../auth/decoys.ts'
-import { InternalBackend } from '../auth/internal.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { AccountService } from '../core/account-service.ts'
-import type { AuthBackend } from '../core/auth.ts'
 import { Binder } from '../core/binder.ts'
 import { CommandRegistry } from '../core/commands.ts'
 import type { Config, HostTypeConfig, ListenerConfig } from '../core/config/index.ts'
@@ -16,27 +13,29 @@ import { Core } from '../core/core.ts'
 import type { Host } from '../core/host.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { ModuleDefinition } from '../core/module.ts'
-import { ModuleSet } from '../core/module-set.ts'
+import type { ModuleSet } from '../core/module-set.ts'
 import { softwareVersion } from '../core/software.ts'
 import { Admission } from '../listeners/admission.ts'
 import { C2sProtocol } from '../listeners/c2s/c2s.ts'
 import { HttpProtocol } from '../listeners/http/http.ts'
 import { PluginProtocol } from '../listeners/plugin-protocol.ts'
 import { accounts } from '../store/accounts.ts'
-import type { Store, Stores } from '../store/index.ts'
-import type { Decoys } from '../stream/sasl/index.ts'
+import type { Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
+import { isLevelled } from '../world/log.ts'
 import type { World } from '../world/world.types.ts'
 import { Certificates, type LocalAuthority } from './certificates.ts'
 import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
+import { ModuleSets } from './module-sets.ts'
 import { protocolsOf } from './plugins.ts'
-import { mixed, type Reloaded, restartOptions } from './reload.ts'
+import { planReload, type ReadConfig, type Reloaded, type ReloadPlan } from './reload.ts'
+import { SignIn } from './sign-in.ts'
 
 /** Reads a configuration; without one that which the server was started with. Rejects with `ConfigError`. */
-export type Read = (given?: GivenConfig) => Promise<Config>
+export type Read = (given?: GivenConfig) => Promise<ReadConfig>
 
 /** A value as in the file, or the file. */
 export type GivenConfig = Readonly<Record<string, unknown>> | { readonly file: string }
@@ -67,7 +66,8 @@ export class Server {
   #config: Config
   #certificates: Certificates
   readonly #listeners: Listeners
-  readonly #moduleSets = new Map<string, ModuleSet>()
+  readonly #moduleSets: ModuleSets
+  readonly #signIn: SignIn
   readonly #admission: Admission
   readonly #c2s: C2sProtocol
   readonly #http: HttpProtocol
@@ -84,13 +84,9 @@ export class Server {
   /** Starts a server; when something fails, all that was opened is closed again. */
   static async start(parts: ServerParts): Promise<Server> {
     const { stores, config, world } = parts
-    const secrets = { store: await stores.open(secretStore), hashing: world.hashing, random: world.random }
-    const decoys = new Map<string, Decoys>()
-    for (const { name, auth } of config.host_types.values())
-      decoys.set(name, await openDecoys(secrets, name, auth.scram_iterations))
-    const store = await stores.open(accounts)
+    const signIn = await SignIn.open(config, world, stores)
     const certificates = await Certificates.load(config, world, parts.isKept)
-    const server = new Server(parts, certificates, store, decoys)
+    const server = new Server(parts, certificates, signIn)
     try {
       await server.#open()
     } catch (error) {
@@ -100,27 +96,15 @@ export class Server {
     return server
   }
 
-  private constructor(
-    parts: ServerParts,
-    certificates: Certificates,
-    store: Store<typeof accounts>,
-    decoys: ReadonlyMap<string, Decoys>,
-  ) {
+  private constructor(parts: ServerParts, certificates: Certificates, signIn: SignIn) {
     const { config, world, stores } = parts
     this.#parts = parts
     this.#world = world
     this.#config = config
     this.#certificates = certificates
     this.#startedMs = world.clock.monoMs()
-    const backends = new Map<string, AuthBackend>()
-    const decoysOf = (type: string) => decoys.get(type) as Decoys
-    for (const type of config.host_types.values()) {
-      const iterations = type.auth.scram_iterations
-      const { hashing, random, clock } = world
-      const needs = { store, hashing, random, clock, decoys: decoysOf(type.name), iterations }
-      backends.set(type.name, new InternalBackend(needs))
-    }
-    const backend = (host: Host) => backends.get(host.type) as AuthBackend
+    this.#signIn = signIn
+    const backend = (host: Host) => signIn.of(host.type).backend
     this.accounts = new AccountService(world.clock, stores, backend)
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
     this.accounts.attach(this.core)
@@ -130,6 +114,7 @@ export class Server {
     })
     for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry()
+    this.#moduleSets = new ModuleSets({ core: this.core, stores, commands: this.commands, modules: parts.modules })
     this.#admission = new Admission(world.clock, () => admissionLimits(this.#config), this.core.metrics)
     const binder = new Binder({
       sessions: this.core.sessions,
@@ -149,7 +134,7 @@ export class Server {
       defaultDomain: () => this.#config.hosts.keys().next().value ?? 'localhost',
       backend,
       auth: (host) => this.#hostType(host).auth,
-      decoys: (host) => decoysOf(host.type),
+      decoys: (host) => signIn.of(host.type).decoys,
       tls: (listener) => this.#certificates.context(listener),
       hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),
     })
@@ -178,15 +163,10 @@ export class Server {
   }
 
   async #open(): Promise<void> {
-    const { config, modules, stores } = this.#parts
+    const { config } = this.#parts
     for (const { domain, type } of config.hosts.values()) this.core.addHost(domain, this.core.hostType(type))
     for (const type of config.host_types.values()) {
-      if (this.core.hosts(type.name).length === 0) continue
-      const set = new ModuleSet(this.core, this.core.hostType(type.name), stores, this.commands)
-      this.#moduleSets.set(type.name, set)
-      await set.load(
-        [...type.modules].map(([name, options]) => ({ definition: modules.get(name) as ModuleDefinition, options })),
-      )
+      if (this.core.hosts(type.name).length > 0) await this.#moduleSets.load(type)
     }
     for (const command of coreCommands(this)) this.commands.add(command)
     this.commands.add(reloadCommand(this))
@@ -245,16 +225,16 @@ export class Server {
     return this.#closing !== undefined
   }
 
-  /** What runs: after a reload the new listeners and certificates, and the rest as it was at the start. */
+  /** What runs: after a reload the new values of what is hot, and the rest as it was at the start. */
   get config(): Config {
     return this.#config
   }
 
   /**
-   * Takes over the listeners, their limits and the certificates of the configuration that the server was started with, as
-   * it is now, or of another one; established sessions are left alone. What else has changed is named: it needs a
-   * restart. Calls wait for one another. Rejects with `ConfigError` (all mistakes), or `WorldError` when a certificate
-   * cannot be read or a listener cannot be opened; then nothing has changed.
+   * Takes over what is hot in the configuration that the server was started with, as it is now, or in another one:
+   * listeners, certificates, modules and new hosts too. Established sessions are left alone. What else has changed is
+   * named: it needs a restart. Calls wait for one another. Rejects with `ConfigError` (all mistakes), `WorldError` when a
+   * certificate cannot be read or a listener cannot be opened, or `ModuleError`; then nothing has changed.
    */
   reload(given?: GivenConfig): Promise<Reloaded> {
     const reloading = this.#reloading.then(() => this.#reload(given))
@@ -267,28 +247,49 @@ export class Server {
 
   async #reload(given = this.#given): Promise<Reloaded> {
     const { read, world, isKept } = this.#parts
-    const next = await read(given)
-    const config = mixed(this.#config, next)
+    const plan = planReload(this.#config, await read(given), this.#parts.modules)
+    const { config } = plan
+    const taken = plan.newHosts.find(({ domain }) => this.core.router.domains.includes(domain))
+    if (taken !== undefined)
+      throw new WorldError('RTK_HOST_TAKEN', `${taken.domain} is a module's`, { temporary: false })
     const certificates = await Certificates.load(config, world, isKept)
+    const signIn = await this.#signIn.prepare(config)
     if (this.isClosing) throw new WorldError('RTK_SERVER_CLOSING', 'the server is closing', { temporary: false })
-    const needsRestart = restartOptions(config, next)
     // First, so that a listener that is opened finds its certificates; connections ask at their handshakes.
     const before = this.#certificates
     this.#certificates = certificates
+    const undo: (() => Promise<void>)[] = []
     try {
+      undo.push((await this.#moduleSets.change(plan.modules)).undo)
+      for (const type of newTypes(plan, this.#moduleSets)) {
+        await this.#moduleSets.load(type)
+        undo.push(() => this.#moduleSets.unload(type.name))
+      }
       const listeners = await this.#listeners.apply(config)
-      this.#config = config
+      signIn.use()
+      this.#use(plan)
       this.#given = given
-      return { listeners, needsRestart }
+      return { listeners, applied: plan.applied, needsRestart: plan.needsRestart }
     } catch (error) {
+      for (const step of undo.reverse()) await step()
       this.#certificates = before
       throw error
     }
   }
 
+  /** From here on nothing fails, and nobody sees a half. */
+  #use({ config, modules, newHosts }: ReloadPlan): void {
+    const { log } = this.#world
+    this.#config = config
+    this.core.limits = coreLimits(config.limits)
+    if (isLevelled(log)) log.setLevel(config.log.level)
+    this.#moduleSets.configure(modules)
+    for (const { domain, type } of newHosts) this.core.addHost(domain, this.core.hostType(type))
+  }
+
   /** The modules of a host type. */
   modulesOf(type: string): ModuleSet | undefined {
-    return this.#moduleSets.get(type)
+    return this.#moduleSets.of(type)
   }
 
   /** Ends sessions with `system-shutdown`, lets what is queued leave, closes the store. Once; later calls wait for the first. */
@@ -317,7 +318,7 @@ export class Server {
       () => this.#http.stop(),
       () => this.#foreign.map((protocol) => protocol.stop()),
       () => this.#http.drained(stopTimeoutMs),
-      ...[...this.#moduleSets.values()].reverse().map((set) => () => set.unloadAll()),
+      ...this.#moduleSets.unloading,
       () => this.#control?.close(),
       () => this.accounts.close(),
       () => this.#parts.stores.close(),
@@ -355,4 +356,10 @@ function bindPolicy({ session }: HostTypeConfig) {
     sessionsMax: (jid: Parameters<Binder['bind']>[0]['account'], info: { readonly address: string }) =>
       session.max_per_user.valueFor({ jid, host: jid.domain, address: info.address }),
   }
+}
+
+/** Host types that had no host until now. */
+function newTypes({ config, newHosts }: ReloadPlan, sets: ModuleSets): readonly HostTypeConfig[] {
+  const names = new Set(newHosts.map(({ type }) => type))
+  return [...names].flatMap((name) => (sets.of(name) === undefined ? (config.host_types.get(name) ?? []) : []))
 }

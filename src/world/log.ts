@@ -2,7 +2,7 @@
  * The log. An embedding program gets the silent one unless it hands over another; `openLog` makes the speaking one, pino
  * behind our interface, loaded when it is asked for.
  */
-import type { Log, LogFields, LogLevel } from './log.types.ts'
+import type { LevelledLog, Log, LogFields, LogLevel } from './log.types.ts'
 import { copyText, redact } from './redact.ts'
 
 export const silentLog: Log = {
@@ -15,7 +15,7 @@ export const silentLog: Log = {
 }
 
 export interface LogOptions {
-  /** The lowest level that is written. */
+  /** The lowest level that is written, until `setLevel` says otherwise. */
   readonly level: LogLevel
   /** One JSON object a line, or a line for people. */
   readonly format: 'json' | 'text'
@@ -34,12 +34,13 @@ interface Writer {
   child(fields: object): Writer
 }
 
-export async function openLog(options: LogOptions): Promise<Log> {
+export async function openLog(options: LogOptions): Promise<LevelledLog> {
   const { pino } = await import('pino')
   const write = options.format === 'json' ? options.write : (line: string) => options.write(textLine(line))
   const writer: Writer = pino(
     {
-      level: options.level,
+      // What is below the level never gets here.
+      level: 'debug',
       base: null,
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -47,20 +48,26 @@ export async function openLog(options: LogOptions): Promise<Log> {
     },
     { write },
   )
-  return new WritingLog(writer, weights[options.level])
+  return new WritingLog(writer, { weight: weights[options.level] })
 }
 
-class WritingLog implements Log {
-  readonly #writer: Writer
-  readonly #lowest: number
+/** Whether the lowest level of this log can be changed. */
+export function isLevelled(log: Log): log is LevelledLog {
+  return 'setLevel' in log
+}
 
-  constructor(writer: Writer, lowest: number) {
+class WritingLog implements LevelledLog {
+  readonly #writer: Writer
+  /** One for all logs that were made from one. */
+  readonly #lowest: { weight: number }
+
+  constructor(writer: Writer, lowest: { weight: number }) {
     this.#writer = writer
     this.#lowest = lowest
   }
 
   enabled(level: LogLevel): boolean {
-    return weights[level] >= this.#lowest
+    return weights[level] >= this.#lowest.weight
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -77,6 +84,10 @@ class WritingLog implements Log {
 
   error(message: string, fields?: LogFields): void {
     this.#write('error', message, fields)
+  }
+
+  setLevel(lowest: LogLevel): void {
+    this.#lowest.weight = weights[lowest]
   }
 
   with(fields: LogFields): Log {

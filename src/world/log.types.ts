@@ -13,3 +13,8 @@ export interface Log {
   /** A log that adds these fields to each line. */
   with(fields: LogFields): Log
 }
+
+/** A log whose lowest level can be changed while it is used: its own, and that of all that were made from it. */
+export interface LevelledLog extends Log {
+  setLevel(lowest: LogLevel): void
+}

@@ -48,6 +48,8 @@ export interface TlsServerContext {
   readonly requestPeerCertificate: boolean
   /** PEM of the roots a peer's certificate is verified against; undefined: the system's. */
   readonly peerCa?: string
+  /** The lowest version of TLS that is spoken; left out: 1.2. */
+  readonly minVersion?: '1.2' | '1.3'
   certificateFor(servername: string): TlsCertificate | undefined
 }
 

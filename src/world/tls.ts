@@ -57,7 +57,8 @@ class PreparedCertificate implements TlsCertificate {
   readonly endPoint: Uint8Array | undefined
   readonly pem: Certificate
   readonly #context: SecureContext
-  readonly #asking = new Map<string | undefined, SecureContext>()
+  /** Others than the usual one: by lowest version, and by the roots where peers are asked. */
+  readonly #others = new Map<string, SecureContext>()
 
   constructor(pem: Certificate) {
     const { fingerprint, notAfter, isFor, der } = readCertificate(pem.certPem)
@@ -70,18 +71,21 @@ class PreparedCertificate implements TlsCertificate {
     this.#context = this.#create({ ca: [] })
   }
 
-  context(asks: boolean, ca: string | undefined): SecureContext {
-    if (!asks) return this.#context
-    let context = this.#asking.get(ca)
+  context(shown: Pick<TlsServerContext, 'minVersion' | 'peerCa' | 'requestPeerCertificate'>): SecureContext {
+    const { requestPeerCertificate: asks, peerCa, minVersion = '1.2' } = shown
+    if (!asks && minVersion === '1.2') return this.#context
+    const key = `${minVersion} ${asks ? `asks ${peerCa ?? ''}` : ''}`
+    let context = this.#others.get(key)
     if (context === undefined) {
-      context = this.#create(ca === undefined ? {} : { ca })
-      this.#asking.set(ca, context)
+      const roots = asks ? (peerCa === undefined ? {} : { ca: peerCa }) : { ca: [] }
+      context = this.#create({ ...roots, minVersion: `TLSv${minVersion}` })
+      this.#others.set(key, context)
     }
     return context
   }
 
   #create(options: SecureContextOptions): SecureContext {
-    return createSecureContext({ ...options, cert: this.pem.certPem, key: this.pem.keyPem, minVersion: OLDEST })
+    return createSecureContext({ minVersion: OLDEST, ...options, cert: this.pem.certPem, key: this.pem.keyPem })
   }
 }
 
@@ -116,7 +120,7 @@ export class RealTls implements Tls {
     const contextFor = (servername: string): SecureContext => {
       const certificate = server.certificateFor(servername)
       side.certificate = certificate === undefined ? undefined : prepared(certificate)
-      return side.certificate?.context(server.requestPeerCertificate, server.peerCa) ?? this.#bare
+      return side.certificate?.context(server) ?? this.#bare
     }
     const options: TLSSocketOptions & { secureContext: SecureContext } = {
       isServer: true,
@@ -171,7 +175,10 @@ export class RealTls implements Tls {
     context =
       certificate === undefined
         ? createSecureContext({ ...(client.ca === undefined ? {} : { ca: client.ca }), minVersion: OLDEST })
-        : certificate.context(true, client.ca)
+        : certificate.context({
+            requestPeerCertificate: true,
+            ...(client.ca === undefined ? {} : { peerCa: client.ca }),
+          })
     if (this.#clients.size >= CLIENT_CONTEXTS_LIMIT) {
       const eldest = this.#clients.keys().next()
       if (eldest.done !== true) this.#clients.delete(eldest.value)

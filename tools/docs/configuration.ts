@@ -25,8 +25,8 @@ of this page, with the options of your plugins.
 - Durations, sizes and rates have a unit: \`10 minutes\`, \`256 KiB\` (1,024 bytes each), \`3 KB/s\` (1,000), \`50/s\`. Ranges below are
   in the unit in which the server counts.
 - A *value rule* is a value, or the name of a rule under \`access\` that gives one.
-- *Change*: what is *hot* is meant to be taken over by \`ratatosk reload\`, what is *restart* only when the server starts. Today a
-  reload takes over listeners, their limits and the certificates, and tells what waits for a restart.`
+- *Change*: what is *hot* is taken over by \`ratatosk reload\`, what is *restart* when the server starts: a reload tells of it. What is
+  given to a connection (limits down to \`close_timeout\`, its shaper, its TLS) counts for those that come from then on.`
 
 export const chapters: readonly Chapter[] = [
   {

@@ -24,26 +24,29 @@ function rangeOf(min: number | undefined, max: number | undefined): string {
   return max === undefined ? `at least ${min}` : `${min} to ${max}`
 }
 
-/** One row an option, groups before their members. */
-export function describeOptions(schema: OptionSchema, prefix = ''): readonly OptionRow[] {
+/** One row an option, groups before their members; what is in a group or list that needs a restart needs one too. */
+export function describeOptions(schema: OptionSchema, prefix = '', within: Reload = 'hot'): readonly OptionRow[] {
   const rows: OptionRow[] = []
   for (const [name, option] of Object.entries(schema)) {
     const path = prefix === '' ? name : `${prefix}.${name}`
+    const reload = within === 'restart' ? within : option.reload
     rows.push({
       path,
       type: option.kind,
       unit: option.unit,
       default: option.defaultText ?? '',
       required: option.required,
-      reload: option.reload,
+      reload,
       secret: option.secret,
       description: option.description,
       range: rangeOf(option.min, option.max),
       values: option.values ?? option.of?.values ?? [],
     })
-    if (option.fields !== undefined) rows.push(...describeOptions(option.fields, path))
-    else if (option.of?.fields !== undefined)
-      rows.push(...describeOptions(option.of.fields, option.kind === 'list' ? `${path}[]` : `${path}.NAME`))
+    if (option.fields !== undefined) rows.push(...describeOptions(option.fields, path, reload))
+    else if (option.of?.fields !== undefined) {
+      const items = option.kind === 'list' ? `${path}[]` : `${path}.NAME`
+      rows.push(...describeOptions(option.of.fields, items, reload))
+    }
   }
   return rows
 }

@@ -87,7 +87,6 @@ export const addresses = (fallback: readonly string[]): Option<readonly string[]
   opt.list(address, {
     default: fallback,
     minItems: 1,
-    reload: 'restart',
     description: "Where to listen: IP addresses, 'localhost', or '*' for all.",
   })
 

@@ -1,5 +1,5 @@
 /** Whether two checked configurations, or parts of them, say the same. */
-import { Secret } from '../core/config/option.ts'
+import { Secret } from './option.ts'
 
 /** Compares values; where a rule was written (`source`, with its line) says nothing about what it does. */
 export function isSame(a: unknown, b: unknown): boolean {

@@ -1,0 +1,145 @@
+/** LST-14: modules come, go and change by a reload, and a reload that fails leaves all as it was. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { opt } from '../core/config/opt.ts'
+import { defineModule, type ModuleDefinition } from '../core/module.ts'
+import { createServer } from '../index.ts'
+
+const base = { hosts: ['localhost', 'second.example'], store: { engine: 'memory' }, listeners: [] }
+
+declare module '../core/services.ts' {
+  interface Services {
+    well: { readonly depth: number }
+  }
+}
+
+/** A module that gives water, one that needs it, one that can break; and what they tell. */
+function modules(told: string[]) {
+  const ends = (name: string) => () => void told.push(`${name} ends`)
+  const well = defineModule({
+    name: 'well',
+    provides: ['well'],
+    options: {
+      depth: opt.int({ default: 1, description: 'Metres.' }),
+      place: opt.string({ default: 'yard', reload: 'restart', description: 'Where it is.' }),
+      rope: opt.object(
+        { length: opt.int({ default: 2, description: 'Metres.' }), kind: fixedKind() },
+        { description: 'Its rope.' },
+      ),
+    },
+    setup(ctx) {
+      const { options } = ctx
+      const show = () => `${options.depth} ${options.place} ${options.rope.length} ${options.rope.kind}`
+      ctx.provide('well', {
+        get depth() {
+          return options.depth
+        },
+      })
+      told.push(`well ${show()}`)
+      ctx.onReload(() => void told.push(`well now ${show()}`))
+      ctx.onStop(ends('well'))
+    },
+  })
+  const bucket = defineModule({
+    name: 'bucket',
+    needs: { well: 'hard' },
+    setup(ctx) {
+      told.push(`bucket of ${ctx.services.well.depth}`)
+      ctx.onStop(ends('bucket'))
+    },
+  })
+  const pump = defineModule({
+    name: 'pump',
+    options: { broken: opt.bool({ default: false, description: 'It breaks.' }) },
+    setup({ options, onStop, onReload }) {
+      if (options.broken) throw new Error('broken')
+      told.push('pump')
+      onReload(() => {
+        throw new Error('it fails at a reload')
+      })
+      onStop(ends('pump'))
+    },
+  })
+  return [well, bucket, pump] as unknown as readonly ModuleDefinition[]
+}
+
+const fixedKind = () => opt.string({ default: 'hemp', reload: 'restart', description: 'What it is made of.' })
+
+const off = { well: false, bucket: false, pump: false }
+
+it('modules come and go by a reload, those who need others behind and before them', async () => {
+  const told: string[] = []
+  const server = await createServer({ config: { ...base, modules: off }, plugins: modules(told) })
+  try {
+    assert.deepEqual(told, [])
+    const both = { ...base, modules: { pump: false } }
+    assert.deepEqual((await server.reload(both)).applied, ['modules.bucket', 'modules.well'])
+    assert.deepEqual(told.splice(0), ['well 1 yard 2 hemp', 'bucket of 1'])
+    await assert.rejects(server.reload({ ...base, modules: { pump: false, well: false } }), {
+      code: 'RTK_MODULE_NEEDS',
+      module: 'bucket',
+    })
+    assert.deepEqual(told, [])
+    await server.reload({ ...base, modules: off })
+    assert.deepEqual(told.splice(0), ['bucket ends', 'well ends'])
+    assert.equal(server.modulesOf('default')?.names.includes('well'), false)
+    // One that cannot be set up: what was loaded and unloaded with it is undone.
+    await server.reload(both)
+    told.length = 0
+    const before = server.config
+    await assert.rejects(server.reload({ ...base, modules: { bucket: false, pump: { broken: true } } }), {
+      code: 'RTK_MODULE_SETUP',
+      module: 'pump',
+    })
+    assert.deepEqual(told.splice(0), ['bucket ends', 'bucket of 1'])
+    assert.equal(server.config, before)
+    // A listener that cannot be opened undoes them too.
+    const nowhere = [{ protocol: 'http', address: '192.0.2.1', port: 1 }]
+    await assert.rejects(server.reload({ ...base, modules: { bucket: false }, listeners: nowhere }), {
+      code: 'RTK_NET_ADDRESS_NOT_AVAILABLE',
+    })
+    assert.deepEqual(told, ['bucket ends', 'pump', 'pump ends', 'bucket of 1'])
+    assert.equal(server.config, before)
+    assert.deepEqual((await server.reload(both)).applied, [])
+  } finally {
+    await server.close()
+  }
+})
+
+it('a module reads new values in its one object of options, and is told; what needs a restart stays as it was', async () => {
+  const told: string[] = []
+  const server = await createServer({ config: base, plugins: modules(told) })
+  try {
+    told.length = 0
+    const well = { depth: 9, place: 'cellar', rope: { length: 30, kind: 'steel' } }
+    const done = await server.reload({ ...base, modules: { well, pump: { broken: true } } })
+    assert.deepEqual(done.applied, ['modules.pump.broken', 'modules.well.depth', 'modules.well.rope.length'])
+    assert.deepEqual(done.needsRestart, ['modules.well.place', 'modules.well.rope.kind'])
+    assert.deepEqual(told.splice(0), ['well now 9 yard 30 hemp'])
+    assert.equal(server.core.hostType('default').services.find('well')?.depth, 9)
+    // A reload of the module alone has them too.
+    await server.modulesOf('default')?.reload('well')
+    assert.deepEqual(told, ['bucket ends', 'well ends', 'well 9 yard 30 hemp', 'bucket of 9'])
+  } finally {
+    await server.close()
+  }
+})
+
+it('a host that comes with a host type of its own is served with its modules', async () => {
+  const told: string[] = []
+  const config = { ...base, modules: off }
+  const server = await createServer({ config, plugins: modules(told) })
+  try {
+    const more = { host_types: { farm: { modules: { well: { depth: 4 } } } }, auth: { scram_iterations: 4096 } }
+    const hosts = { localhost: 'default', 'second.example': 'default', 'farm.example': 'farm' }
+    const done = await server.reload({ ...config, ...more, hosts })
+    assert.deepEqual(done.applied, ['auth.scram_iterations', "hosts['farm.example']"])
+    assert.deepEqual(told, ['well 4 yard 2 hemp'])
+    assert.equal(server.core.host('farm.example')?.type, 'farm')
+    assert.equal(server.modulesOf('farm')?.names.includes('presence'), true)
+    assert.deepEqual((await server.reload({ ...config, ...more, hosts })).applied, [])
+  } finally {
+    await server.close()
+  }
+  assert.deepEqual(told.at(-1), 'well ends')
+})
