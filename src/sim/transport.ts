@@ -85,6 +85,13 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
       this.#out?.lose()
       this.#in?.lose()
     } else if (!this.gone) this.#out?.send({ kind: 'reset' })
+    this.#forgetConnection()
+  }
+
+  #forgetConnection(): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    if (connection !== undefined) this.#around.network.forget(connection)
   }
 
   /** A fault: the connection breaks for this end, as if a reset had come. */
@@ -128,7 +135,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
   }
 
   wasReleased(): void {
-    if (this.#connection !== undefined) this.#around.network.forget(this.#connection)
+    this.#forgetConnection()
     this.released({ kind: 'local' })
   }
 
