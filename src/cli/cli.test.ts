@@ -153,7 +153,7 @@ test('many accounts come from standard input; refused ones are named', async () 
   assert.equal(ran.out, '3 done, 2 refused\n')
   assert.match(
     ran.err,
-    /^row 3: thor@localhost exists already \(RTK_ACCOUNT_EXISTS\)\nrow 4: jid: .*RTK_COMMAND_ARGUMENTS\)\n$/,
+    /^line 4: thor@localhost exists already \(RTK_ACCOUNT_EXISTS\)\nline 5: jid: .*RTK_COMMAND_ARGUMENTS\)\n$/,
   )
   assert.equal(accounts.get('freyr@localhost'), 'ship: and: sword')
   assert.equal(accounts.get('tyr@localhost'), 'hand')

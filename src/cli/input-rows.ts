@@ -28,6 +28,29 @@ export function rowOfLine(line: string, fields: readonly OptionRow[]): Json {
   return row
 }
 
-export async function* rowsOfLines(lines: AsyncIterable<string>, fields: readonly OptionRow[]): AsyncGenerator<Json> {
-  for await (const line of lines) if (line.trim() !== '') yield rowOfLine(line, fields)
+/** The rows of lines; remembers of each row that is not answered yet which line it came from. */
+export class InputRows {
+  readonly #lines: AsyncIterable<string>
+  readonly #fields: readonly OptionRow[]
+  readonly #sent: number[] = []
+
+  constructor(lines: AsyncIterable<string>, fields: readonly OptionRow[]) {
+    this.#lines = lines
+    this.#fields = fields
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Json> {
+    let number = 0
+    for await (const line of this.#lines) {
+      number++
+      if (line.trim() === '') continue
+      this.#sent.push(number)
+      yield rowOfLine(line, this.#fields)
+    }
+  }
+
+  /** The line, from 1, of the row whose answer has come: answers come in the order of the rows. */
+  answered(): number {
+    return this.#sent.shift() ?? 0
+  }
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeOptions } from '../core/config/describe.ts'
 import { opt } from '../core/config/opt.ts'
-import { rowOfLine } from './input-rows.ts'
+import { InputRows, rowOfLine } from './input-rows.ts'
 import { showValue, TableWriter } from './render.ts'
+import type { Surroundings } from './settings.ts'
+import { Summary } from './summary.ts'
 import { SecretLine } from './terminal.ts'
 
 const fields = describeOptions({ jid: opt.jid({ description: 'J.' }), password: opt.secret({ description: 'P.' }) })
@@ -70,4 +72,48 @@ test('a long table is written while it comes, numbers to the right, wide charact
   assert(text.startsWith('Who    N\n東京   5\nb     10\n'), text.slice(0, 40))
   writer.end()
   assert.equal(text.split('\n').length, 502)
+})
+
+async function* linesOf(...lines: string[]) {
+  yield* lines
+}
+
+test('a person sees how far a long list is, and refusals by their lines; a pipe sees the refusals only', async () => {
+  for (const isErrTty of [true, false]) {
+    const said: string[] = []
+    let nowMs = 1_000
+    const terminal = {
+      isErrTty,
+      err: (text: string) => said.push(text),
+      out: (text: string) => said.push(`OUT ${text}`),
+    }
+    const rows = new InputRows(linesOf('a@b c', '', 'd@e f', 'g@h i', 'j@k l'), fields)
+    const summary = new Summary(rows, {
+      terminal,
+      world: { clock: { monoMs: () => nowMs } },
+    } as unknown as Surroundings)
+    const sent: unknown[] = []
+    for await (const row of rows) sent.push(row)
+    assert.equal(sent.length, 4)
+    nowMs += 100
+    summary.row({ result: 'added' })
+    nowMs += 900
+    summary.row({ result: 'RTK_ACCOUNT_EXISTS', text: 'd@e exists already' })
+    summary.row({ result: 'added' })
+    nowMs += 500
+    summary.row({ result: 'RTK_ACCOUNT_HOST', text: 'k is no host' })
+    summary.end(2)
+    const refusals = ['line 3: d@e exists already (RTK_ACCOUNT_EXISTS)\n', 'line 5: k is no host (RTK_ACCOUNT_HOST)\n']
+    const [first, second] = refusals
+    const [clear, end] = ['\r\u001b[K', 'OUT 2 done, 2 refused\n']
+    const seen = [
+      first,
+      `${clear}1 done, 1 refused, 2 a second`,
+      clear,
+      second,
+      `${clear}2 done, 2 refused, 3 a second`,
+      clear,
+    ]
+    assert.deepEqual(said, isErrTty ? [...seen, end] : [...refusals, end])
+  }
 })

@@ -6,9 +6,10 @@ import type { CommandError } from '../core/command-error.ts'
 import type { Json, Row } from '../core/command-result.ts'
 import type { OptionRow } from '../core/config/describe.ts'
 import { CliError, EXIT } from './exit.ts'
-import { rowsOfLines } from './input-rows.ts'
+import { InputRows } from './input-rows.ts'
 import { meaningOf, renderOne, TableWriter } from './render.ts'
 import { controlPath, type GlobalOptions, readSettings, type Surroundings } from './settings.ts'
+import { Summary } from './summary.ts'
 
 const dashed = (name: string) => name.replaceAll('_', '-')
 
@@ -88,14 +89,15 @@ export async function runRemote(
   const complete = hasRows ? given : await withSecrets(description, given, around)
   const client = await connect(options, around)
   try {
-    const show = options.json === true ? jsonOutput(around) : textOutput(description, hasRows, around)
+    const input = hasRows ? new InputRows(terminal.lines(), description.input ?? []) : undefined
+    const show = options.json === true ? jsonOutput(around) : textOutput(description, input, around)
     const outcome = await client.run(description.name, complete, {
       dryRun: options.dryRun,
-      input: hasRows ? rowsOfLines(terminal.lines(), description.input ?? []) : undefined,
-      onRow: show.row,
+      input,
+      onRow: (row) => show.row(row),
     })
     if (!outcome.ok) {
-      show.end(0)
+      show.end()
       return refused(outcome.error, options, around)
     }
     show.end(outcome.failed)
@@ -150,7 +152,8 @@ async function askSecret(name: string, terminal: Surroundings['terminal']): Prom
 
 interface Output {
   row(row: Row): void
-  end(failed: number): void
+  /** Without a count the command itself failed, behind the rows that came. */
+  end(failed?: number): void
 }
 
 /** One object a line, as it comes. */
@@ -158,27 +161,14 @@ function jsonOutput({ terminal }: Surroundings): Output {
   return { row: (row) => terminal.out(`${JSON.stringify(row)}\n`), end: () => undefined }
 }
 
-function textOutput(description: CommandDescription, hasRows: boolean, { terminal }: Surroundings): Output {
-  if (hasRows) return summaryOutput(terminal)
+function textOutput(description: CommandDescription, input: InputRows | undefined, around: Surroundings): Output {
+  const { terminal } = around
+  if (input !== undefined) return new Summary(input, around)
   if (!description.rows) {
     return { row: (row) => terminal.out(renderOne(description.result, row)), end: () => undefined }
   }
   const table = new TableWriter(description.result, (text) => terminal.out(text))
   return { row: (row) => table.row(row), end: () => table.end() }
-}
-
-/** Of many rows only those are told that were refused. */
-function summaryOutput(terminal: Surroundings['terminal']): Output {
-  let rows = 0
-  return {
-    row: (row) => {
-      rows++
-      const { result, text } = row
-      if (typeof result !== 'string' || !result.startsWith('RTK_')) return
-      terminal.err(`row ${rows}: ${String(text)} (${result})\n`)
-    },
-    end: (failed) => terminal.out(`${rows - failed} done, ${failed} refused\n`),
-  }
 }
 
 export function refused(
