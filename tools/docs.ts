@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describeConfig, type OptionRow } from '../src/core/config/index.ts'
 import { defaultModules } from '../src/server/modules.ts'
 import { type Chapter, chapters, head } from './docs/configuration.ts'
+import { limitsChapter } from './docs/limits.ts'
 import { root, say } from './lib/repository.ts'
 
 export const GUIDE = 'docs/guide/configuration.md'
@@ -27,7 +28,7 @@ export function guide(rows: readonly OptionRow[] = optionRows()): string {
   const [homeless] = left
   if (homeless !== undefined)
     throw new Error(`no chapter of tools/docs/configuration.ts has the option ${homeless.path}`)
-  return `${[head, ...parts].join('\n\n')}\n`
+  return `${[head, ...parts, limitsChapter(rows)].join('\n\n')}\n`
 }
 
 function written({ title, text, example, owns, isTold }: Chapter, rows: readonly OptionRow[]): string {

@@ -2,7 +2,10 @@
  * Every limit with what whoever passes it is told, and the figure that counts it: the table of the guide. Names, defaults
  * and units come from the options themselves. `src/server/limits.test.ts` passes each of these limits once.
  */
+import { accountCacheMax } from '../../src/core/account-service.ts'
+import { hopsMax } from '../../src/core/packet.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
+import { defaultStoreLimits } from '../../src/store/store.types.ts'
 
 /** What goes over the wire when the limit is passed. */
 export type Answer =
@@ -120,19 +123,19 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
   turn_stanzas: { value: '64', ...nothing('the others come first', 'ratatosk_turns_full_total') },
   turn_bytes: { value: '64 KiB', ...nothing('the others come first', 'ratatosk_turns_full_total') },
   store_queue_operations: {
-    value: '65536',
-    ...nothing('what asked is refused: see the error of each', 'ratatosk_store_queue_full_total'),
+    value: String(defaultStoreLimits.queueOperations),
+    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_queue_full_total'),
   },
   store_queue_bytes: {
-    value: '64 MiB',
-    ...nothing('what asked is refused: see the error of each', 'ratatosk_store_queue_full_total'),
+    value: `${defaultStoreLimits.queueBytes / 2 ** 20} MiB`,
+    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_queue_full_total'),
   },
   store_operation_timeout: {
-    value: '10 seconds',
-    ...nothing('what asked is refused: see the error of each', 'ratatosk_store_timeouts_total'),
+    value: `${defaultStoreLimits.operationTimeoutMs / 1_000} seconds`,
+    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_timeouts_total'),
   },
   account_cache_entries: {
-    value: '50000',
+    value: String(accountCacheMax),
     ...nothing('an account is looked up again', 'ratatosk_account_cache_evictions_total'),
   },
   control_commands: {
@@ -140,10 +143,46 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
     answer: { control: 'RTK_CONTROL_BUSY' },
     metric: refused('RTK_CONTROL_BUSY'),
   },
-  route_hops: { value: '32', ...nothing('a stanza that goes in circles is dropped', refused('RTK_ROUTE_LOOP')) },
+  route_hops: {
+    value: String(hopsMax),
+    ...nothing('a stanza that goes in circles is dropped', refused('RTK_ROUTE_LOOP')),
+  },
 }
 
-export function answerText({ answer, note }: Limit): string {
+/** A row of the configuration, as far as the table needs it. */
+export interface LimitOption {
+  readonly path: string
+  readonly default: string
+}
+
+/** The chapter of the guide. Throws when a limit has no option. */
+export function limitsChapter(options: readonly LimitOption[]): string {
+  const byPath = new Map(options.map((option) => [option.path, option]))
+  const own = Object.entries(limits).map(([path, limit]) => {
+    const option = byPath.get(path)
+    if (option === undefined) throw new Error(`no option ${path} for the limit in tools/docs/limits.ts`)
+    return [path, option.default, limit] as const
+  })
+  const fixed = Object.entries(fixedLimits).map(([name, limit]) => [name, limit.value, limit] as const)
+  return [title, text, table(own), fixedText, table(fixed)].join('\n\n')
+}
+
+const title = '## What a limit does when it is passed'
+
+const text = `Whoever passes a limit is told so in the words of the protocol, or waits, and \`ratatosk metrics list\` counts it. Every refusal, stream error and drop also counts under its own code, in \`ratatosk_refusals_total\`. \`npm test\` passes
+each of these limits once, hears the error, and sees the figure move.`
+
+const fixedText = 'And these, which no option sets:'
+
+function table(rows: readonly (readonly [name: string, value: string, limit: Limit])[]): string {
+  const lines = rows.map(([name, value, limit]) => {
+    const shown = value === '' ? '(needed)' : `\`${value}\``
+    return `| \`${name}\` | ${shown} | ${answerText(limit)} | \`${limit.metric}\` |`
+  })
+  return ['| limit | default | on the wire | metric |', '|---|---|---|---|', ...lines].join('\n')
+}
+
+function answerText({ answer, note }: Limit): string {
   const more = note === undefined ? '' : `, ${note}`
   if ('stream' in answer) return `stream error \`${answer.stream}\`${more}`
   if ('stanza' in answer) return `stanza error \`${answer.stanza}\`${more}`
