@@ -99,6 +99,7 @@ type Answers<F extends FieldSchema> = AsyncIterable<RowOf<F>> | Iterable<RowOf<F
 export interface CommandDefinition<A extends OptionSchema = OptionSchema, F extends FieldSchema = FieldSchema, I extends OptionSchema = OptionSchema> {
     readonly name: string;
     readonly summary: string;
+    readonly examples?: readonly string[];
     readonly permission: string;
     readonly args: A;
     readonly positional?: readonly (keyof A & string)[];

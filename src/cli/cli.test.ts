@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { type CommandServices, coreCommands } from '../admin/commands/index.ts'
+import { type CommandServices, coreCommands, reloadCommand } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
 import { CommandError, CommandRegistry, defineCommand, field } from '../core/commands.ts'
 import { opt } from '../core/config/opt.ts'
 import { bench } from '../core/core.testing.ts'
 import type { Jid } from '../jid/index.ts'
 import { createWorld } from '../world/index.ts'
+import { EXIT } from './exit.ts'
 import { runCli } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -47,10 +48,12 @@ before(async () => {
   }
   const commands = new CommandRegistry()
   for (const command of coreCommands(services)) commands.add(command)
+  commands.add(reloadCommand({ reload: () => Promise.reject(new Error('not here')) }))
   commands.add(
     defineCommand({
       name: 'lamp rub',
       summary: 'Rubs the lamp.',
+      examples: ['lamp rub 3 --very-hard'],
       permission: 'lamp:rub',
       positional: ['times'],
       args: {
@@ -206,8 +209,18 @@ test('refusals: code, text and exit code, in text and JSON', async () => {
   assert.equal((await cli('session kick @localhost')).exit, 2)
   const misspelt = await cli('session kik odin@localhost')
   assert.equal(misspelt.exit, 2)
-  assert.match(misspelt.err, /unknown command 'kik'[\s\S]*Did you mean kick/)
-  assert.equal((await cli('status --loud')).exit, 2)
+  assert.match(misspelt.err, /^ratatosk: unknown command 'kik' \(did you mean 'kick'\?\) \[RTK_CLI_USAGE\]\n$/)
+  const usage: readonly (readonly [line: string, text: string, hint: string])[] = [
+    ['status --loud', "unknown option '--loud'", '--help tells what it takes'],
+    ['status --jsn', "unknown option '--jsn'", "did you mean '--json'?"],
+    ['stat', "unknown command 'stat'", "did you mean 'status' or 'stop'?"],
+    ['account passwd', "missing required argument 'jid'", '--help tells what it takes'],
+  ]
+  for (const [line, text, hint] of usage) {
+    assert.deepEqual(await cli(line), { exit: 2, out: '', err: `ratatosk: ${text} (${hint}) [RTK_CLI_USAGE]\n` })
+    const { exit, err } = await cli(`${line} --json`)
+    assert.deepEqual([exit, JSON.parse(err)], [2, { error: { code: 'RTK_CLI_USAGE', text, hint } }])
+  }
 })
 
 test('a command of a plugin is there with its help, arguments and options', async () => {
@@ -232,6 +245,51 @@ test('without a server: help works, commands say so with exit code 3', async () 
   assert.match(help.out, /account[\s\S]*Exit codes/)
   assert.equal((await cli('lamp rub 1', { dataDir })).exit, 2)
   assert.deepEqual(await cli('--version', { dataDir }), { exit: 0, out: '0.1.0\n', err: '' })
+})
+
+/** The commands below `line`, by its help. */
+async function commandsOf(line: string, dataDir: string): Promise<readonly string[]> {
+  const { out } = await cli(`${line} --help`, { dataDir })
+  const listed = out.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? ''
+  return [...listed.matchAll(/^ {2}([a-z]+)/gm)]
+    .map(([, word]) => `${line} ${word}`.trim())
+    .filter((word) => word !== 'help')
+}
+
+test('help lists every command, with a server or without; each has an example that its own parser takes', async () => {
+  for (const dataDir of [folder, join(folder, 'nowhere')]) {
+    const isThere = dataDir === folder
+    const top = await commandsOf('', dataDir)
+    const groups = ['account', 'commands', 'config', 'host', ...(isThere ? ['lamp'] : []), 'metrics', 'session']
+    assert.deepEqual([...top].sort(), [...groups, 'reload', 'serve', 'status', 'stop'].sort())
+    const leaves = [...top.filter((name) => !groups.includes(name))]
+    for (const name of groups) leaves.push(...(await commandsOf(name, dataDir)))
+    assert.equal(leaves.length, isThere ? 17 : 16)
+    for (const line of leaves) {
+      const { exit, out } = await cli(`${line} --help`, { dataDir })
+      assert.equal(exit, 0, line)
+      const examples = [...out.matchAll(/^ {2}ratatosk (.+)$/gm)].map(([, text]) => text ?? '')
+      assert.ok(examples.length > 0, `${line} has no example`)
+      for (const example of examples) {
+        assert.ok(example === line || example.startsWith(`${line} `), example)
+        // What is wrong with words and options is found before anything is done.
+        const words = example.replace(/ < .*| --json/, '').replace(/'.*'/, 'reason')
+        const { err } = await cli(`${words} --help-no-more`, { dataDir })
+        assert.match(err, /^ratatosk: unknown option '--help-no-more'/, example)
+      }
+      assert.match(out, /--json +results as JSON/, line)
+    }
+  }
+  const { out } = await cli('--help')
+  for (const code of Object.values(EXIT)) assert.match(out, new RegExp(`\\b${code}\\b`), `exit code ${code}`)
+})
+
+test('a configuration with mistakes: other commands tell them, in JSON where that is asked for', async () => {
+  const file = join(folder, 'mistaken.yaml')
+  const ran = await cli(`--config ${file} --json status`)
+  assert.equal(ran.exit, 1)
+  const { error } = JSON.parse(ran.err)
+  assert.deepEqual([error.code, error.file, error.text], ['RTK_CONFIG_FILE_MISSING', file, 'there is no such file'])
 })
 
 test('config check tells every mistake with its place', async () => {

@@ -1,12 +1,13 @@
 /** The command line: what is known without a server, the commands of the core, and those that a running server adds. */
 import { Command, CommanderError } from 'commander'
-import { type CommandServices, coreCommands } from '../admin/commands/index.ts'
-import { type CommandDescription, describeCommand } from '../core/command-description.ts'
+import { type CommandServices, coreCommands, reloadCommand } from '../admin/commands/index.ts'
+import type { CommandDescription } from '../core/command-description.ts'
+import { CommandRegistry } from '../core/commands.ts'
 import { ConfigError, formatMistake } from '../core/config/index.ts'
 import { softwareVersion } from '../core/software.ts'
 import { WorldError } from '../world/error.ts'
 import { CliError, EXIT } from './exit.ts'
-import { connect, remoteCommand, runRemote, showError } from './remote.ts'
+import { addExamples, connect, remoteCommand, runRemote, showError } from './remote.ts'
 import type { GlobalOptions, Surroundings } from './settings.ts'
 import { Interrupted } from './terminal.ts'
 
@@ -14,13 +15,14 @@ const exitHelp = `
 Exit codes:
   0  done            1  refused, failed in part, or mistakes in the configuration
   2  wrong usage     3  no server answers            4  the server could not start
+  70 a fault of ours                                 130 interrupted (Ctrl-C)
 
 The configuration is --config FILE, else $RATATOSK_CONFIG, else ratatosk.yaml in this folder, else all defaults.`
 
 /** Runs a command line (without program and script) and gives the exit code. */
 export async function runCli(argv: readonly string[], around: Surroundings): Promise<number> {
-  const state: State = { exit: EXIT.ok }
-  let options: GlobalOptions = { json: argv.includes('--json') }
+  const state: State = { exit: EXIT.ok, isJson: argv.includes('--json') }
+  let options: GlobalOptions = { json: state.isJson }
   try {
     const program = programOf(around, state)
     addRemote(program, coreDescriptions(), around, state)
@@ -35,6 +37,8 @@ export async function runCli(argv: readonly string[], around: Surroundings): Pro
 
 interface State {
   exit: number
+  /** Known before the line is parsed: what is wrong with it is told in JSON too. */
+  readonly isJson: boolean
 }
 
 function programOf(around: Surroundings, state: State): Command {
@@ -47,19 +51,30 @@ function programOf(around: Surroundings, state: State): Command {
     .option('--data-dir <folder>', 'in place of data_dir of the configuration')
     .option('--json', 'results as JSON, one object a line; errors too, on standard error')
     .addHelpText('after', exitHelp)
-    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      outputError: (text) => usageError(text, state, around),
+    })
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .showSuggestionAfterError()
     .helpCommand('help [command]', 'show help')
-  own(program, program, 'serve')
+  const serving = own(program, program, 'serve')
     .summary('Runs the server in the foreground.')
     .description('Runs the server in the foreground until SIGTERM, SIGINT or `ratatosk stop`.')
     .action(async () => {
       const { serve } = await import('./serve.ts')
       state.exit = await serve(program.opts(), around)
     })
+  addExamples(serving, ['serve', 'serve --config /etc/ratatosk/ratatosk.yaml'])
+  addConfig(program, around, state)
+  return program
+}
+
+function addConfig(program: Command, around: Surroundings, state: State): void {
   const config = group(program, program, 'config')
-  own(config, program, 'check')
+  const check = own(config, program, 'check')
     .summary('Checks the configuration and tells every mistake with its place.')
     .description('Checks the configuration and tells every mistake with its place. No server is needed.')
     .argument('[file]', 'in place of --config')
@@ -67,14 +82,24 @@ function programOf(around: Surroundings, state: State): Command {
       const { checkCommand } = await import('./config-commands.ts')
       state.exit = await checkCommand({ ...program.opts(), ...(file === undefined ? {} : { config: file }) }, around)
     })
-  own(config, program, 'options')
+  addExamples(check, ['config check', 'config check /etc/ratatosk/ratatosk.yaml'])
+  const listing = own(config, program, 'options')
     .summary('Lists every option that a configuration may have.')
     .description('Lists every option that a configuration may have, those of its plugins included.')
     .action(async () => {
       const { optionsCommand } = await import('./config-commands.ts')
       state.exit = await optionsCommand(program.opts(), around)
     })
-  return program
+  addExamples(listing, ['config options', 'config options --json'])
+}
+
+/** What commander says of a wrong command line, with where help is; as JSON where that is asked for. */
+function usageError(text: string, { isJson }: State, around: Surroundings): void {
+  const [first = '', suggestion = ''] = text.trim().split('\n')
+  const told = first.replace(/^error: /, '')
+  const near = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(suggestion)?.[1]?.split(', ')
+  const hint = near === undefined ? '--help tells what it takes' : `did you mean '${near.join("' or '")}'?`
+  showError({ code: 'RTK_CLI_USAGE', text: told, hint }, { json: isJson }, around)
 }
 
 /** A command below `parent` that writes and ends as the program does. */
@@ -101,7 +126,11 @@ function group(parent: Command, program: Command, name: string): Command {
 
 /** Their descriptions need no server: only `run` would use what is missing here. */
 function coreDescriptions(): readonly CommandDescription[] {
-  return coreCommands({} as CommandServices).map(describeCommand)
+  const registry = new CommandRegistry()
+  for (const command of coreCommands({} as CommandServices)) registry.add(command)
+  registry.add(reloadCommand({} as Parameters<typeof reloadCommand>[0]))
+  // In the help those of one word, which are about the server as a whole, stand before the groups.
+  return registry.describe().toSorted((a, b) => Number(a.name.includes(' ')) - Number(b.name.includes(' ')))
 }
 
 function addRemote(
@@ -199,7 +228,10 @@ function failed(error: unknown, options: GlobalOptions, around: Surroundings): n
     return error.exit
   }
   if (error instanceof ConfigError) {
-    for (const mistake of error.mistakes) around.terminal.err(`${formatMistake(mistake)}\n`)
+    for (const mistake of error.mistakes) {
+      const line = options.json === true ? JSON.stringify({ error: mistake }) : formatMistake(mistake)
+      around.terminal.err(`${line}\n`)
+    }
     return EXIT.refused
   }
   if (error instanceof WorldError) {

@@ -33,6 +33,7 @@ export function remoteCommand(
     const names = description.input.map((row) => row.path).join(' ')
     command.addHelpText('after', `\nMany at once: lines of '${names}' (or JSON objects) on standard input.`)
   }
+  addExamples(command, description.examples)
   command.action(async () => {
     const args: Record<string, Json> = {}
     for (const [i, name] of description.positional.entries()) setArg(args, description, name, command.args[i])
@@ -43,6 +44,14 @@ export function remoteCommand(
     await run(args, given['dryRun'] === true)
   })
   return command
+}
+
+/** Shown last in the help of a command; each without the program's name. */
+export function addExamples(command: Command, examples: readonly string[] | undefined): void {
+  // A server of another version tells of none.
+  if (examples === undefined || examples.length === 0) return
+  const title = examples.length === 1 ? 'Example:' : 'Examples:'
+  command.addHelpText('after', `\n${title}\n${examples.map((line) => `  ratatosk ${line}`).join('\n')}`)
 }
 
 function camel(name: string): string {

@@ -44,6 +44,8 @@ export interface CommandDefinition<
   readonly name: string
   /** One sentence. */
   readonly summary: string
+  /** Command lines for its help, without the program's name: 'bell ring 3'. */
+  readonly examples?: readonly string[]
   /** As in 'accounts:read': what a caller must be allowed. */
   readonly permission: string
   readonly args: A

@@ -6,6 +6,7 @@ import { describeOptions, type OptionRow } from './config/describe.ts'
 export interface CommandDescription {
   readonly name: string
   readonly summary: string
+  readonly examples: readonly string[]
   readonly permission: string
   readonly args: readonly OptionRow[]
   readonly positional: readonly string[]
@@ -25,6 +26,7 @@ export function describeCommand(definition: CommandDefinition): CommandDescripti
   return {
     name: definition.name,
     summary: definition.summary,
+    examples: definition.examples ?? [],
     permission: definition.permission,
     args: describeOptions(definition.args),
     positional: definition.positional ?? [],

@@ -150,6 +150,7 @@ export class CommandRegistry {
     return defineCommand({
       name: 'commands list',
       summary: 'Lists the commands of the server with their arguments.',
+      examples: ['commands list', 'commands list --json'],
       permission: 'commands:read',
       rows: true,
       args: {},

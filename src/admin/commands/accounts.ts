@@ -67,6 +67,7 @@ const add = (services: Services) =>
   defineCommand({
     name: 'account add',
     summary: 'Makes an account, or many from rows of jid and password.',
+    examples: ['account add juliet@localhost', 'account add < people.txt'],
     permission: 'accounts:write',
     positional: ['jid'],
     args: { jid: opt.optional(accountJid), password: opt.optional(password) },
@@ -89,6 +90,7 @@ const passwd = (services: Services) =>
   defineCommand({
     name: 'account passwd',
     summary: 'Sets the password of an account. Its sessions go on.',
+    examples: ['account passwd juliet@localhost'],
     permission: 'accounts:write',
     positional: ['jid'],
     args: { jid: accountJid, password },
@@ -103,6 +105,7 @@ const remove = (services: Services) =>
   defineCommand({
     name: 'account delete',
     summary: 'Deletes an account with all that is kept of it, and ends its sessions.',
+    examples: ['account delete juliet@localhost'],
     permission: 'accounts:write',
     positional: ['jid'],
     args: { jid: accountJid },
@@ -117,6 +120,7 @@ const setState = (services: Services) =>
   defineCommand({
     name: 'account state',
     summary: 'Allows or forbids the use of an account. Forbidding ends its sessions.',
+    examples: ['account state juliet@localhost disabled'],
     permission: 'accounts:write',
     positional: ['jid', 'state'],
     args: {
@@ -146,6 +150,7 @@ const list = (services: Services) =>
   defineCommand({
     name: 'account list',
     summary: 'Lists accounts, of one host or of all.',
+    examples: ['account list', 'account list localhost'],
     permission: 'accounts:read',
     rows: true,
     positional: ['host'],

@@ -15,6 +15,7 @@ export function reloadCommand(server: { reload(): Promise<ReloadResult> }): Comm
   return defineCommand({
     name: 'reload',
     summary: 'Reads the configuration and the certificates again; sessions are left alone.',
+    examples: ['reload'],
     permission: 'server:reload',
     args: {},
     result: {

@@ -13,6 +13,7 @@ const status = (services: CommandServices) =>
   defineCommand({
     name: 'status',
     summary: 'Shows how the server is.',
+    examples: ['status', 'status --json'],
     permission: 'server:read',
     args: {},
     result: {
@@ -39,6 +40,7 @@ const stop = (services: CommandServices) =>
   defineCommand({
     name: 'stop',
     summary: 'Stops the server: sessions are told, what is queued is sent, then it ends.',
+    examples: ['stop'],
     permission: 'server:stop',
     args: {},
     result: { result: field.text('Result', "'stopping'.") },
@@ -56,6 +58,7 @@ const hosts = (services: CommandServices) =>
   defineCommand({
     name: 'host list',
     summary: 'Lists the hosts with their types.',
+    examples: ['host list'],
     permission: 'hosts:read',
     rows: true,
     args: {},
@@ -75,6 +78,7 @@ const metrics = (services: CommandServices) =>
   defineCommand({
     name: 'metrics list',
     summary: 'Lists counters and gauges.',
+    examples: ['metrics list --json'],
     permission: 'server:read',
     rows: true,
     args: {},

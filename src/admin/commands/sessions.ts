@@ -39,6 +39,7 @@ const list = (services: Services) =>
   defineCommand({
     name: 'session list',
     summary: 'Lists sessions, of an account, of a host or of all.',
+    examples: ['session list', 'session list juliet@localhost'],
     permission: 'sessions:read',
     rows: true,
     positional: ['of'],
@@ -71,6 +72,7 @@ const kick = (services: Services) =>
   defineCommand({
     name: 'session kick',
     summary: 'Ends the sessions of an account, or the one of a full JID.',
+    examples: ['session kick juliet@localhost/phone', "session kick juliet@localhost --reason 'back soon'"],
     permission: 'sessions:write',
     rows: true,
     positional: ['jid'],
