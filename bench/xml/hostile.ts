@@ -16,8 +16,11 @@ function alike(k: number): string {
   return `a${c(k)}${c(k / 26)}bb${c(k)}z`
 }
 
+const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEF']
+const shortAttributes = letters.map((c) => ` ${c}=''`).join('')
 const manyAttributes = Array.from({ length: 32 }, (_, k) => ` ${alike(k)}=''`).join('')
 const prefixes = Array.from({ length: 15 }, (_, k) => ` xmlns:p${k.toString(36)}='urn:${k.toString(36)}'`).join('')
+const alikePrefixes = Array.from({ length: 15 }, (_, k) => ` xmlns:${alike(k)}='urn:${k}'`).join('')
 const sameLocal = Array.from({ length: 15 }, (_, k) => ` p${k.toString(36)}:a=''`).join('')
 const deep = '<a>'.repeat(60) + '</a>'.repeat(60)
 
@@ -29,12 +32,16 @@ export const hostile: Readonly<Record<string, string>> = {
   'deep nesting': filled(() => inside(deep)),
   'long end tags': inside(filled(() => `<${'a'.repeat(250)}></${'a'.repeat(250)}>`)),
   'attributes alike': inside(filled(() => `<a${manyAttributes}/>`)),
+  'short attributes': inside(filled(() => `<a${shortAttributes}/>`)),
   declarations: inside(filled(() => "<a xmlns:b='c'/>").slice(0, 40_000)),
   'default declarations': inside(filled(() => "<a xmlns='b'/>").slice(0, 39_998)),
   'content declarations': inside(filled(() => "<a xmlns='jabber:client'/>")),
   'declarations with references': inside(filled(() => "<a xmlns:b='&#99;'/>")),
   'prefixed elements': `<message${prefixes}>${filled(() => '<p0:a/>')}</message>`,
+  'prefixed elements, all prefixes': `<message${prefixes}>${filled((k) => `<p${(k % 15).toString(36)}:a/>`)}</message>`,
+  'prefixes alike': `<message${alikePrefixes}>${filled((k) => `<${alike(k % 15)}:a/>`)}</message>`,
   'prefixed attributes, one local name': `<message${prefixes}>${filled(() => `<a${sameLocal}/>`)}</message>`,
+  'long namespaces': inside(filled(() => `<a xmlns:b='${'x'.repeat(200)}'/>`)),
   'xml:lang everywhere': inside(filled(() => "<a xml:lang=''/>")),
   'five entities': inside(filled(() => '&lt;&apos;&quot;&gt;&amp;')),
   'character references': inside(filled(() => '&#x10FFFF;&#9;')),

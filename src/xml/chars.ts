@@ -57,6 +57,21 @@ export function charLength(b: Uint8Array, i: number, end: number): number {
   return (c === 0xf0 && d < 0x90) || (c === 0xf4 && d > 0x8f) ? BAD_UTF8 : 4
 }
 
+/** As `charLength`, of this character and all behind it that are not ASCII; what is wrong with a later one is said when it is the first. */
+export function charsLength(b: Uint8Array, from: number, end: number): number {
+  let i = from
+  for (;;) {
+    const c = b[i]!
+    if (c >= 0xc2 && c < 0xe0 && i + 1 < end && (b[i + 1]! & 0xc0) === 0x80) i += 2
+    else {
+      const length = charLength(b, i, end)
+      if (length <= 0) return i > from ? i - from : length
+      i += length
+    }
+    if (i === end || b[i]! < 0x80) return i - from
+  }
+}
+
 /** The code point of a checked sequence. */
 export function codePoint(b: Uint8Array, i: number, length: number): number {
   const c = b[i]!
@@ -94,30 +109,55 @@ export function nameCharLength(b: Uint8Array, i: number, end: number, first: boo
   return (first ? isNameStart(c) : isNamePart(c)) ? length : BAD_CHARACTER
 }
 
+/** The same of this character and all behind it that are not ASCII, as `charsLength` does. */
+export function nameCharsLength(b: Uint8Array, from: number, end: number, first: boolean): number {
+  let i = from
+  for (let mask = first ? 1 : 2; ; mask = 2) {
+    const c = b[i]!
+    const d = b[i + 1]!
+    if (
+      c >= 0xc2 &&
+      c < 0xe0 &&
+      i + 1 < end &&
+      (d & 0xc0) === 0x80 &&
+      (TWO_BYTES[((c & 0x1f) << 6) | (d & 0x3f)]! & mask) !== 0
+    )
+      i += 2
+    else {
+      const length = nameCharLength(b, i, end, mask === 1)
+      if (length <= 0) return i > from ? i - from : length
+      i += length
+    }
+    if (i === end || b[i]! < 0x80) return i - from
+  }
+}
+
 /** Char of XML 1.0 section 2.2. */
 export function isChar(c: number): boolean {
   if (c < 0x20) return c === 0x09 || c === 0x0a || c === 0x0d
   return c < 0xd800 || (c > 0xdfff && c < 0xfffe) || (c > 0xffff && c <= 0x10ffff)
 }
 
-function characterReference(b: Uint8Array, i: number, semicolon: number): number {
-  const hex = b[i + 2] === 0x78
-  let k = hex ? i + 3 : i + 2
-  if (k === semicolon) return BAD_REFERENCE
+/** `&#…;`, its `&` at `i`. */
+function characterReference(b: Uint8Array, i: number, end: number): number {
+  const stop = end < i + REFERENCE_BYTES ? end : i + REFERENCE_BYTES
+  const hex = i + 2 < end && b[i + 2] === 0x78
+  const first = hex ? i + 3 : i + 2
   let value = 0
-  for (; k < semicolon; k++) {
+  for (let k = first; k < stop; k++) {
     const c = b[k]!
     if (c >= 0x30 && c <= 0x39) value = value * (hex ? 16 : 10) + c - 0x30
     else if (hex && (c | 0x20) >= 0x61 && (c | 0x20) <= 0x66) value = value * 16 + (c | 0x20) - 0x57
-    else return BAD_REFERENCE
+    else if (c !== 0x3b || k === first) return BAD_REFERENCE
+    else return isChar(value) ? k + 1 - i : BAD_CHARACTER
   }
-  return isChar(value) ? semicolon + 1 - i : BAD_CHARACTER
+  return stop < i + REFERENCE_BYTES ? MORE : LONG_REFERENCE
 }
 
-const ENTITIES = ['lt', 'gt', 'amp', 'quot', 'apos'].map((name) => [...name].map((c) => c.charCodeAt(0)))
-
-function isPredefined(b: Uint8Array, start: number, end: number): boolean {
-  return ENTITIES.some((name) => name.length === end - start && name.every((c, k) => b[start + k] === c))
+/** `quot` or `apos` before a ";" at `i`; the other three have been dealt with. */
+function isQuoteName(b: Uint8Array, i: number): boolean {
+  if (b[i] === 0x71) return b[i + 1] === 0x75 && b[i + 2] === 0x6f && b[i + 3] === 0x74
+  return b[i] === 0x61 && b[i + 1] === 0x70 && b[i + 2] === 0x6f && b[i + 3] === 0x73
 }
 
 /**
@@ -128,17 +168,17 @@ export function referenceLength(b: Uint8Array, i: number, end: number): number {
   // The commonest first: this is what makes a text full of `&lt;` as cheap as any other.
   if (i + 4 <= end && b[i + 3] === 0x3b && b[i + 2] === 0x74 && (b[i + 1] === 0x6c || b[i + 1] === 0x67)) return 4
   if (i + 5 <= end && b[i + 4] === 0x3b && b[i + 1] === 0x61 && b[i + 2] === 0x6d && b[i + 3] === 0x70) return 5
+  if (i + 6 <= end && b[i + 5] === 0x3b && isQuoteName(b, i + 1)) return 6
+  if (i + 1 < end && b[i + 1] === 0x23) return characterReference(b, i, end)
   const stop = end < i + REFERENCE_BYTES ? end : i + REFERENCE_BYTES
   let k = i + 1
   for (; k < stop; k++) {
     const c = b[k]!
     if (c === 0x3b) break
-    if (c === 0x23 ? k !== i + 1 : NAME_PART[c] !== 1 && c < 0x80 && c !== 0x3a) return BAD_REFERENCE
+    if (NAME_PART[c] !== 1 && c < 0x80 && c !== 0x3a) return BAD_REFERENCE
   }
   if (k === stop) return stop === end && k < i + REFERENCE_BYTES ? MORE : LONG_REFERENCE
   if (k === i + 1) return BAD_REFERENCE
-  if (b[i + 1] === 0x23) return characterReference(b, i, k)
-  if (isPredefined(b, i + 1, k)) return k + 1 - i
   return NAME_START[b[i + 1]!] === 1 || b[i + 1]! >= 0x80 ? FOREIGN_ENTITY : BAD_REFERENCE
 }
 

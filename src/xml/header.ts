@@ -1,6 +1,7 @@
 /** Reads a stream header, and the XML declaration before it. */
 import type { XmlCode } from './errors.ts'
 import { escapeAttr } from './escape.ts'
+import { headerPrefixes } from './namespaces.ts'
 import { decode, encode, type Octets } from './octets.ts'
 import type { StreamHeader } from './scanner.types.ts'
 import { canonicalNs, declared, NO_SCOPE, type Prefix, readTag, type Scope, tagAttrs, tagName } from './tag.ts'
@@ -39,7 +40,7 @@ export function readHeader(raw: Octets, content: string): ReadHeader {
   return {
     header,
     qualified: raw.substring(1, tag.nameEnd) as Octets,
-    scope: { ...scope, ns: canonicalNs(scope.ns, content), content, langAttr },
+    scope: { ...scope, ns: canonicalNs(scope.ns, content), header: headerPrefixes(scope.prefixes), content, langAttr },
   }
 }
 

@@ -6,27 +6,37 @@ import { codePoint, isNameStart, NAME_START } from './chars.ts'
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
 import { NS_CLIENT, NS_XML, NS_XMLNS } from './ns.ts'
-import type { Scope } from './tag.ts'
-import { ATTR_STRIDE, BINDING_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
+import { isXmlns, nameSignature, sameBytes } from './own-tag.ts'
+import { isRepeated } from './repeats.ts'
+import type { HeaderPrefixes, Prefix, Scope } from './tag.ts'
+import {
+  ATTR_STRIDE,
+  BINDING_SLOTS,
+  BINDING_STRIDE,
+  DECLARES,
+  grown,
+  HAS_PREFIX,
+  HAS_REFERENCE,
+  HAS_XMLNS,
+  NO_BINDING,
+  UNBOUND,
+  type Work,
+} from './work.ts'
 
 /**
  * A namespace as a number: a declaration inside of the stanza that has it (the outermost, as its index in `work.bound`), or one of
- * the stream header (HEADER minus its place in the list). Two prefixes mean one namespace when their numbers are the same.
+ * the stream header (HEADER minus its place from the outermost). Two prefixes mean one namespace when their numbers are the same.
  */
-const UNBOUND = -1
 const XML = -2
-/** Not a namespace: the attribute is itself a declaration. */
-const DECLARES = -3
 const HEADER = -4
+/** The content namespace, where a value is judged. */
+const CONTENT = -5
+/** Of a declaration whose number nobody has asked for. */
+const UNNUMBERED = 0x7fffffff
 
 function equals(b: Uint8Array, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false
   for (let k = 0; k < text.length; k++) if (b[start + k] !== text.charCodeAt(k)) return false
-  return true
-}
-
-function same(b: Uint8Array, one: number, two: number, length: number): boolean {
-  for (let k = 0; k < length; k++) if (b[one + k] !== b[two + k]) return false
   return true
 }
 
@@ -98,29 +108,70 @@ function sameValue(b: Uint8Array, start: number, end: number, otherStart: number
   return i === end && j === otherEnd
 }
 
-function isNs(b: Uint8Array, start: number, end: number, references: boolean, ns: string): boolean {
-  return references ? isValue(b, start, end, ns) : equals(b, start, end, ns)
+const PRIME = 0x01000193
+const BASIS = -0x7ee3623b
+
+/** FNV-1a over the characters of a checked value: what it is compared by, so that no flood of declarations pays for a comparison. */
+function valueSignature(b: Uint8Array, start: number, end: number): number {
+  let hash = BASIS
+  for (let i = start; i < end; ) {
+    const c = b[i]!
+    if (c >= 0x20 && c < 0x80 && c !== 0x26) {
+      hash = Math.imul(hash ^ c, PRIME)
+      i++
+    } else {
+      i = step(b, i)
+      hash = Math.imul(hash ^ character, PRIME)
+    }
+  }
+  return hash
 }
 
-/** The content namespace, as this stream writes it or as it is read. */
-function isContentNs(b: Uint8Array, start: number, end: number, references: boolean, content: string): boolean {
-  return isNs(b, start, end, references, content) || isNs(b, start, end, references, NS_CLIENT)
+/** The same of text. */
+function textSignature(text: string): number {
+  let hash = BASIS
+  for (let k = 0; k < text.length; k++) {
+    const c = text.codePointAt(k)!
+    if (c > 0xffff) k++
+    hash = Math.imul(hash ^ c, PRIME)
+  }
+  return hash
+}
+
+const SIGNATURE_XML = textSignature(NS_XML)
+const SIGNATURE_XMLNS = textSignature(NS_XMLNS)
+const SIGNATURE_CLIENT = textSignature(NS_CLIENT)
+
+/** What the scan asks of a header's prefixes, made once a stream. */
+export function headerPrefixes(prefixes: Prefix | undefined): HeaderPrefixes | undefined {
+  if (prefixes === undefined) return undefined
+  const list: Prefix[] = []
+  for (let p: Prefix | undefined = prefixes; p !== undefined; p = p.next) list.unshift(p)
+  const byPrefix = new Map<number, { readonly prefix: string; readonly number: number }[]>()
+  const byNs = new Map<number, { readonly ns: string; readonly number: number }[]>()
+  list.forEach(({ prefix, ns }, place) => {
+    const first = list.findIndex((other) => other.ns === ns)
+    const name = Buffer.from(prefix, 'latin1')
+    const ofName = prefixSignature(name, 0, name.length)
+    byPrefix.set(ofName, [{ prefix, number: HEADER - first }, ...(byPrefix.get(ofName) ?? [])])
+    const ofNs = textSignature(ns)
+    if (first === place) byNs.set(ofNs, [...(byNs.get(ofNs) ?? []), { ns, number: HEADER - first }])
+  })
+  let prefixBits = 0
+  for (const signature of byPrefix.keys()) prefixBits |= 1 << signature
+  return { byPrefix, prefixBits, byNs }
 }
 
 /** Checks `xmlns='…'`; tells the payload's foreign and redundant declarations apart. */
 function declareDefault(w: Work, b: Uint8Array, base: number, k: number, content: string): XmlCode | undefined {
   const start = base + w.at[k + 3]!
   const end = base + w.at[k + 4]!
-  const references = (w.tag & HAS_REFERENCE) !== 0
-  const length = end - start
-  if (references || length === NS_XML.length || length === NS_XMLNS.length) {
-    if (isNs(b, start, end, references, NS_XML) || isNs(b, start, end, references, NS_XMLNS))
-      return 'RTK_XML_BAD_NS_DECLARATION'
-  }
+  const ruled =
+    (w.tag & HAS_REFERENCE) === 0 ? ruledPlain(b, start, end, content) : ruledWritten(b, start, end, content)
+  if (ruled === XML || ruled === DECLARES) return 'RTK_XML_BAD_NS_DECLARATION'
   if (w.foreign >= 0 && w.depth > 0) return undefined
-  const isContent = isContentNs(b, start, end, references, content)
-  if (w.depth === 0) w.foreign = isContent ? -1 : 0
-  else if (isContent) w.redundant = true
+  if (w.depth === 0) w.foreign = ruled === CONTENT ? -1 : 0
+  else if (ruled === CONTENT) w.redundant = true
   else w.foreign = w.depth
   return undefined
 }
@@ -130,7 +181,6 @@ function declarePrefix(
   b: Uint8Array,
   base: number,
   k: number,
-  scope: Scope,
   content: string,
   limits: ScannerLimits,
 ): XmlCode | undefined {
@@ -138,80 +188,138 @@ function declarePrefix(
   const prefixEnd = w.at[k + 2]!
   const start = base + w.at[k + 3]!
   const end = base + w.at[k + 4]!
-  const references = (w.tag & HAS_REFERENCE) !== 0
-  const isXml = equals(b, base + prefixStart, base + prefixEnd, 'xml')
-  if (isXml !== isNs(b, start, end, references, NS_XML)) return 'RTK_XML_BAD_NS_DECLARATION'
+  const from = base + prefixStart
+  const isXml = prefixEnd - prefixStart === 3 && b[from] === 0x78 && b[from + 1] === 0x6d && b[from + 2] === 0x6c
+  const ruled =
+    (w.tag & HAS_REFERENCE) === 0 ? ruledPlain(b, start, end, content) : ruledWritten(b, start, end, content)
+  if (isXml !== (ruled === XML)) return 'RTK_XML_BAD_NS_DECLARATION'
   if (isXml) return undefined
-  if (start === end || equals(b, base + prefixStart, base + prefixEnd, 'xmlns')) return 'RTK_XML_BAD_NS_DECLARATION'
-  if (isNs(b, start, end, references, NS_XMLNS)) return 'RTK_XML_BAD_NS_DECLARATION'
+  if (start === end || ruled === DECLARES) return 'RTK_XML_BAD_NS_DECLARATION'
+  if (prefixEnd - prefixStart === 5 && isXmlns(b, from)) return 'RTK_XML_BAD_NS_DECLARATION'
   if (w.bindings === limits.prefixes) return 'RTK_XML_PREFIXES'
   // A prefix for the content namespace would name the wrong one on another kind of stream.
-  if (w.depth > 0 && isContentNs(b, start, end, references, content)) w.redundant = true
+  if (ruled === CONTENT && w.depth > 0) w.redundant = true
   const n = w.bindings * BINDING_STRIDE
   if (n === w.bound.length) w.bound = grown(w.bound)
-  w.bound[n] = prefixStart
-  w.bound[n + 1] = prefixEnd
-  w.bound[n + 2] = w.at[k + 3]!
-  w.bound[n + 3] = w.at[k + 4]!
-  w.bound[n + 4] = w.depth
-  w.bound[n + 5] = signature(b, base + prefixStart, base + prefixEnd)
-  w.bound[n + 6] = numberOf(w, b, base, n, scope)
+  const { bound } = w
+  const signature = prefixSignature(b, from, prefixEnd - prefixStart)
+  const slot = slotOf(signature)
+  bound[n] = prefixStart
+  bound[n + 1] = prefixEnd
+  bound[n + 2] = w.at[k + 3]!
+  bound[n + 3] = w.at[k + 4]!
+  bound[n + 4] = w.depth
+  bound[n + 5] = signature
+  bound[n + 6] = UNNUMBERED
+  bound[n + 8] = w.boundSlots[slot]!
+  w.boundSlots[slot] = n
   w.bindings++
   w.bindLevel = w.depth
   return undefined
 }
 
-/** Tells most prefixes apart without looking at all of their bytes. */
-function signature(b: Uint8Array, start: number, end: number): number {
-  return (end - start) ^ (b[start]! << 8) ^ (b[end - 1]! << 16)
+/** Which of the namespaces with rules a value without references is: XML, DECLARES (that of xmlns), CONTENT, or UNBOUND for none. */
+function ruledPlain(b: Uint8Array, start: number, end: number, content: string): number {
+  const length = end - start
+  if (length === NS_XML.length && equals(b, start, end, NS_XML)) return XML
+  if (length === NS_XMLNS.length && equals(b, start, end, NS_XMLNS)) return DECLARES
+  if (length !== NS_CLIENT.length && length !== content.length) return UNBOUND
+  return equals(b, start, end, content) || equals(b, start, end, NS_CLIENT) ? CONTENT : UNBOUND
 }
 
-/** The number of the namespace that the declaration at `n` in `work.bound` gives. */
+let contentText = NS_CLIENT
+let contentSignature = SIGNATURE_CLIENT
+
+/** The same for a value that may hold references. */
+function ruledWritten(b: Uint8Array, start: number, end: number, content: string): number {
+  if (content !== contentText) {
+    contentText = content
+    contentSignature = textSignature(content)
+  }
+  const value = valueSignature(b, start, end)
+  if (value === SIGNATURE_XML && isValue(b, start, end, NS_XML)) return XML
+  if (value === SIGNATURE_XMLNS && isValue(b, start, end, NS_XMLNS)) return DECLARES
+  if (value === contentSignature && isValue(b, start, end, content)) return CONTENT
+  return value === SIGNATURE_CLIENT && isValue(b, start, end, NS_CLIENT) ? CONTENT : UNBOUND
+}
+
+/** A prefix of up to three bytes is its own signature; a longer one is signed. The highest bit tells them apart. */
+function prefixSignature(b: Uint8Array, start: number, length: number): number {
+  if (length > 3) return nameSignature(b, start, length) | 0x80000000
+  let bytes = length
+  for (let k = 0; k < length; k++) bytes = (bytes << 8) | b[start + k]!
+  return bytes
+}
+
+/** Names of one or two letters hardly ever share a slot, so that the shortest tags are not the dearest. */
+function slotOf(signature: number): number {
+  return (signature ^ (signature >>> 5)) & (BINDING_SLOTS - 1)
+}
+
+/** The number of the namespace that the declaration at `n` in `work.bound` gives; those before it get theirs too. */
 function numberOf(w: Work, b: Uint8Array, base: number, n: number, scope: Scope): number {
-  const start = base + w.bound[n + 2]!
-  const end = base + w.bound[n + 3]!
-  for (let m = 0; m < n; m += BINDING_STRIDE) {
-    if (sameValue(b, start, end, base + w.bound[m + 2]!, base + w.bound[m + 3]!)) return w.bound[m + 6]!
+  const { bound } = w
+  if (bound[n + 6] !== UNNUMBERED) return bound[n + 6]!
+  for (let m = 0; m <= n; m += BINDING_STRIDE) {
+    if (bound[m + 6] !== UNNUMBERED) continue
+    const start = base + bound[m + 2]!
+    const end = base + bound[m + 3]!
+    const value = valueSignature(b, start, end)
+    bound[m + 7] = value
+    let number = m
+    for (let o = 0; o < m && number === m; o += BINDING_STRIDE) {
+      if (bound[o + 7] === value && sameValue(b, start, end, base + bound[o + 2]!, base + bound[o + 3]!))
+        number = bound[o + 6]!
+    }
+    const known = number === m ? scope.header?.byNs.get(value) : undefined
+    if (known !== undefined) for (const entry of known) if (isValue(b, start, end, entry.ns)) number = entry.number
+    bound[m + 6] = number
   }
-  let place = HEADER
-  for (let p = scope.prefixes; p !== undefined; p = p.next, place--) if (isValue(b, start, end, p.ns)) return place
-  return n
+  return bound[n + 6]!
 }
 
-function headerNumber(b: Uint8Array, start: number, end: number, scope: Scope): number {
-  for (let p = scope.prefixes; p !== undefined; p = p.next) {
-    if (!equals(b, start, end, p.prefix)) continue
-    let place = HEADER
-    for (let q = scope.prefixes; q !== undefined && q.ns !== p.ns; q = q.next) place--
-    return place
-  }
+function headerNumber(b: Uint8Array, start: number, end: number, signature: number, scope: Scope): number {
+  const { header } = scope
+  if (header === undefined || (header.prefixBits & (1 << signature)) === 0) return UNBOUND
+  const known = header.byPrefix.get(signature)
+  if (known !== undefined) for (const { prefix, number } of known) if (equals(b, start, end, prefix)) return number
   return UNBOUND
 }
 
-/** Which namespace a prefix means; marks a payload that leans on a declaration outside of it. */
+/**
+ * What a prefix means: the declaration's index in `work.bound`, or a number (below 0); marks a payload that leans on a declaration
+ * outside of it.
+ */
 function bindingOf(w: Work, b: Uint8Array, base: number, start: number, end: number, scope: Scope): number {
   const length = end - start
-  const wanted = signature(b, base + start, base + end)
+  const from = base + start
+  const signature = prefixSignature(b, from, length)
   const { bound } = w
-  for (let n = (w.bindings - 1) * BINDING_STRIDE; n >= 0; n -= BINDING_STRIDE) {
-    if (bound[n + 5] !== wanted) continue
-    const at = bound[n]!
-    if (bound[n + 1]! - at !== length || !same(b, base + at, base + start, length)) continue
+  for (let n = w.boundSlots[slotOf(signature)]!; n !== NO_BINDING; n = bound[n + 8]!) {
+    if (bound[n + 5] !== signature) continue
+    if (length > 3 && (bound[n + 1]! - bound[n]! !== length || !sameBytes(b, base + bound[n]!, from, length))) continue
     if (w.depth > 0 && bound[n + 4] === 0) w.inherits = true
-    return bound[n + 6]!
+    return n
   }
-  if (equals(b, base + start, base + end, 'xml')) return XML
-  const number = headerNumber(b, base + start, base + end, scope)
+  if (length === 3 && b[from] === 0x78 && b[from + 1] === 0x6d && b[from + 2] === 0x6c) return XML
+  const number = headerNumber(b, from, from + length, signature, scope)
   if (number !== UNBOUND && w.depth > 0) w.inherits = true
   return number
+}
+
+/** A tag that has a prefix in its name and no attribute. */
+function resolveName(w: Work, b: Uint8Array, base: number, scope: Scope): XmlCode | undefined {
+  if (bindingOf(w, b, base, w.open[2 * w.depth]!, w.nameColon, scope) === UNBOUND) return 'RTK_XML_UNBOUND_PREFIX'
+  if (w.depth > 0) w.prefixed = true
+  return undefined
 }
 
 /**
  * True for a tag whose only matter is `xmlns='…'` with a namespace that, by its length alone, is none of those with rules: what
  * nearly every payload has. Then it is dealt with.
  */
-export function isPlainDeclaration(w: Work, tag: number, depth: number, content: string): boolean {
-  if ((tag & (HAS_PREFIX | HAS_REFERENCE)) !== 0) return false
+function isPlainDeclaration(w: Work, tag: number, depth: number, content: string): boolean {
+  if ((tag & HAS_REFERENCE) !== 0) return false
   const length = w.at[w.nsAttr + 4]! - w.at[w.nsAttr + 3]!
   if (length === NS_XML.length || length === NS_XMLNS.length) return false
   if (length === NS_CLIENT.length || length === content.length) return false
@@ -220,7 +328,7 @@ export function isPlainDeclaration(w: Work, tag: number, depth: number, content:
 }
 
 /** Reads the declarations of a tag, then resolves its prefixes and finds attributes that are the same after that. */
-export function resolveTag(
+function resolveTag(
   w: Work,
   b: Uint8Array,
   base: number,
@@ -228,69 +336,83 @@ export function resolveTag(
   content: string,
   limits: ScannerLimits,
 ): XmlCode | undefined {
+  const { at } = w
   const last = w.attrs * ATTR_STRIDE
-  if ((w.tag & HAS_XMLNS) !== 0) {
-    for (let k = 0; k < last; k += ATTR_STRIDE) {
-      const code = declare(w, b, base, k, scope, content, limits)
-      if (code !== undefined) return code
-    }
-  }
-  return (w.tag & HAS_PREFIX) === 0 ? undefined : resolvePrefixes(w, b, base, scope)
-}
-
-function declare(
-  w: Work,
-  b: Uint8Array,
-  base: number,
-  k: number,
-  scope: Scope,
-  content: string,
-  limits: ScannerLimits,
-): XmlCode | undefined {
-  const start = w.at[k + 1]!
-  const colon = w.at[k + 5]!
-  w.at[k + 6] = UNBOUND
-  if ((colon < 0 ? w.at[k + 2]! : colon) - start !== 5 || !equals(b, base + start, base + start + 5, 'xmlns'))
-    return undefined
-  w.at[k + 6] = DECLARES
-  return colon < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, scope, content, limits)
-}
-
-function resolvePrefixes(w: Work, b: Uint8Array, base: number, scope: Scope): XmlCode | undefined {
-  if (w.nameColon >= 0) {
-    if (bindingOf(w, b, base, w.open[2 * w.depth]!, w.nameColon, scope) === UNBOUND) return 'RTK_XML_UNBOUND_PREFIX'
-    if (w.depth > 0) w.prefixed = true
-  }
-  const last = w.attrs * ATTR_STRIDE
-  const declares = (w.tag & HAS_XMLNS) !== 0
+  let prefixes = 0
   for (let k = 0; k < last; k += ATTR_STRIDE) {
-    const colon = w.at[k + 5]!
-    if (declares && w.at[k + 6] === DECLARES) continue
-    w.at[k + 6] = UNBOUND
-    if (colon < 0) continue
-    const number = bindingOf(w, b, base, w.at[k + 1]!, colon, scope)
-    if (number === UNBOUND) return 'RTK_XML_UNBOUND_PREFIX'
-    if (number !== XML && w.depth > 0) w.prefixed = true
-    w.at[k + 6] = number
-    if (isRepeated(w, b, base, k, number)) return 'RTK_XML_DUPLICATE_ATTRIBUTE'
+    const start = at[k + 1]!
+    const colon = at[k + 5]!
+    at[k + 6] = UNBOUND
+    if ((colon < 0 ? at[k + 2]! : colon) - start !== 5 || !isXmlns(b, base + start)) {
+      if (colon >= 0) prefixes++
+      continue
+    }
+    at[k + 6] = DECLARES
+    const code = colon < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, content, limits)
+    if (code !== undefined) return code
   }
-  return undefined
+  if (w.nameColon >= 0) {
+    const code = resolveName(w, b, base, scope)
+    if (code !== undefined) return code
+  }
+  if (prefixes > 0 && !resolveAttributes(w, b, base, scope)) return 'RTK_XML_UNBOUND_PREFIX'
+  if (w.attrs === 1 || (w.tag & HAS_PREFIX) === 0) return undefined
+  return isRepeated(w, b, base, true) ? 'RTK_XML_DUPLICATE_ATTRIBUTE' : undefined
 }
 
-/** True when an attribute before has the same namespace and local name. */
-function isRepeated(w: Work, b: Uint8Array, base: number, k: number, number: number): boolean {
-  const colon = w.at[k + 5]!
-  const length = w.at[k + 2]! - colon
-  for (let j = 0; j < k; j += ATTR_STRIDE) {
-    if (w.at[j + 6] !== number) continue
-    const other = w.at[j + 5]!
-    if (w.at[j + 2]! - other === length && same(b, base + other, base + colon, length)) return true
+/** Gives each attribute with a prefix the number of its namespace; false when one has none. */
+function resolveAttributes(w: Work, b: Uint8Array, base: number, scope: Scope): boolean {
+  const { at } = w
+  const last = w.attrs * ATTR_STRIDE
+  let first = UNBOUND
+  let differ = false
+  for (let k = 0; k < last; k += ATTR_STRIDE) {
+    const colon = at[k + 5]!
+    if (colon < 0 || at[k + 6] === DECLARES) continue
+    const found = bindingOf(w, b, base, at[k + 1]!, colon, scope)
+    if (found === UNBOUND) return false
+    if (found !== XML && w.depth > 0) w.prefixed = true
+    if (first === UNBOUND) first = found
+    else if (found !== first) differ = true
+    at[k + 6] = found
   }
-  return false
+  // Numbers are needed only where two prefixes may mean the same.
+  for (let k = differ ? 0 : last; k < last; k += ATTR_STRIDE) {
+    if (at[k + 6]! >= 0) at[k + 6] = numberOf(w, b, base, at[k + 6]!, scope)
+  }
+  return true
+}
+
+/** What is wrong with a complete start tag that has more than one attribute, a declaration or a prefix. */
+export function tagFault(
+  w: Work,
+  b: Uint8Array,
+  base: number,
+  tag: number,
+  attrs: number,
+  depth: number,
+  scope: Scope,
+  content: string,
+  limits: ScannerLimits,
+): XmlCode | undefined {
+  w.attrs = attrs
+  if ((tag & HAS_PREFIX) === 0) {
+    if (attrs > 1 && isRepeated(w, b, base, false)) return 'RTK_XML_DUPLICATE_ATTRIBUTE'
+    if ((tag & HAS_XMLNS) === 0 || (depth > 0 && isPlainDeclaration(w, tag, depth, content))) return undefined
+  }
+  w.depth = depth
+  w.tag = tag
+  return attrs === 0 ? resolveName(w, b, base, scope) : resolveTag(w, b, base, scope, content, limits)
 }
 
 /** Forgets the declarations of an element that closes. */
 export function popBindings(w: Work, level: number): void {
-  while (w.bindings > 0 && w.bound[(w.bindings - 1) * BINDING_STRIDE + 4]! >= level) w.bindings--
+  const { bound } = w
+  while (w.bindings > 0) {
+    const n = (w.bindings - 1) * BINDING_STRIDE
+    if (bound[n + 4]! < level) break
+    w.boundSlots[slotOf(bound[n + 5]!)] = bound[n + 8]!
+    w.bindings--
+  }
   w.bindLevel = w.bindings === 0 ? -1 : w.bound[(w.bindings - 1) * BINDING_STRIDE + 4]!
 }

@@ -13,6 +13,11 @@ export function nameSignature(b: Uint8Array, start: number, length: number): num
   return hash
 }
 
+/** `xmlns` at `i`. */
+export function isXmlns(b: Uint8Array, i: number): boolean {
+  return b[i] === 0x78 && b[i + 1] === 0x6d && b[i + 2] === 0x6c && b[i + 3] === 0x6e && b[i + 4] === 0x73
+}
+
 /** Puts the attributes of the first-level tag where routing finds them. */
 export function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
   w.ownColon = w.nameColon
@@ -42,7 +47,7 @@ export function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
         }
         break
       case 5:
-        if ((w.tag & HAS_XMLNS) !== 0 && isText(b, start, 'xmlns')) {
+        if ((w.tag & HAS_XMLNS) !== 0 && isXmlns(b, start)) {
           w.nsAt = at[k + 3]!
           w.nsEnd = at[k + 4]!
         }

@@ -4,13 +4,12 @@
  * beside them: a switch over literals becomes a jump table, one over imports a chain of loads that costs a sixth of the scan.
  */
 import {
-  BAD_UTF8,
   CDATA_PLAIN,
-  charLength,
+  charsLength,
   MORE,
   NAME_PART,
   NAME_START,
-  nameCharLength,
+  nameCharsLength,
   referenceLength,
   SPACE,
   TEXT_PLAIN,
@@ -18,10 +17,10 @@ import {
 } from './chars.ts'
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
-import { isPlainDeclaration, isQualified, popBindings, resolveTag } from './namespaces.ts'
-import { isText, keepKid, keepOwnTag, nameSignature, sameBytes } from './own-tag.ts'
+import { isQualified, popBindings, tagFault } from './namespaces.ts'
+import { isText, isXmlns, keepKid, keepOwnTag } from './own-tag.ts'
 import type { Scope } from './tag.ts'
-import { declares, misplaced, unnamed, unreadable } from './why.ts'
+import { declares, misplaced, unnameable, unnamed, unreadable } from './why.ts'
 import { ATTR_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
 
 /**
@@ -77,6 +76,21 @@ export function scan(
             attrs = 0
             tag = 0
             state = 2 /* NAME */
+            do {
+              if (++i === end) break run
+              c = b[i]!
+            } while (namePart[c] === 1)
+            // A plain name with its end at hand needs no state of its own.
+            if ((c === 0x3e || c === 0x20 || c === 0x2f) && 2 * depth < open.length && i - base - mark <= nameMax) {
+              w.nameColon = -1
+              open[2 * depth] = mark
+              open[2 * depth + 1] = i - base
+              if (c === 0x3e) state = 10 /* OPEN */
+              else if (++i < end && c === 0x20 && nameStart[b[i]!] === 1) {
+                mark = i - base
+                state = 4 /* ATTR */
+              } else state = c === 0x20 ? 3 /* GAP */ : i < end && b[i] === 0x3e ? 11 /* EMPTY */ : 9 /* SLASH */
+            }
           } else if (i < end && b[i] === 0x2f) {
             i++
             depth--
@@ -84,17 +98,11 @@ export function scan(
             state = 12 /* END */
           } else state = 1 /* LT */
         } else if (c >= 0x80) {
-          if ((n = charLength(b, i, end)) <= 0) {
-            if (n !== MORE) code = unreadable(n)
-            break run
-          }
-          i += n
+          n = charsLength(b, i, end)
+          break
         } else if (c === 0x26) {
-          if ((n = referenceLength(b, i, end)) <= 0) {
-            if (n !== MORE) code = unreadable(n)
-            break run
-          }
-          i += n
+          n = referenceLength(b, i, end)
+          break
         } else if (c === 0x3e && !(b[i - 1] === 0x5d && b[i - 2] === 0x5d)) i++
         else {
           code = misplaced(c, 'RTK_XML_CDATA_END')
@@ -143,24 +151,24 @@ export function scan(
           if (++i === end) break run
           c = b[i]!
         }
-        if (i - base - mark > nameMax) break run
-        if (c >= 0x80) {
-          if ((n = nameCharLength(b, i, end, i - base === mark)) <= 0) {
-            if (n !== MORE) code = n === BAD_UTF8 ? 'RTK_XML_BAD_UTF8' : 'RTK_XML_BAD_NAME'
-            break run
-          }
-          i += n
-          continue
-        }
         if (c === 0x3a && colon < 0) {
           colon = i - base
-          i++
-          continue
+          do {
+            if (++i === end) break run
+            c = b[i]!
+          } while (namePart[c] === 1)
+        }
+        if (i - base - mark > nameMax) break run
+        if (c >= 0x80) {
+          n = nameCharsLength(b, i, end, i - base === mark)
+          break
         }
         if (colon >= 0) {
-          if (!isQualified(b, base + mark, base + colon, i)) {
-            code = 'RTK_XML_BAD_NAME'
-            break run
+          if (nameStart[b[base + colon + 1]!] === 0 || colon === mark) {
+            if (!isQualified(b, base + mark, base + colon, i)) {
+              code = 'RTK_XML_BAD_NAME'
+              break run
+            }
           }
           tag = HAS_PREFIX
         }
@@ -212,19 +220,17 @@ export function scan(
           if (++i === end) break run
           c = b[i]!
         }
-        if (i - base - mark > nameMax) break run
-        if (c >= 0x80) {
-          if ((n = nameCharLength(b, i, end, i - base === mark)) <= 0) {
-            if (n !== MORE) code = n === BAD_UTF8 ? 'RTK_XML_BAD_UTF8' : 'RTK_XML_BAD_NAME'
-            break run
-          }
-          i += n
-          continue
-        }
         if (c === 0x3a && colon < 0) {
           colon = i - base
-          i++
-          continue
+          do {
+            if (++i === end) break run
+            c = b[i]!
+          } while (namePart[c] === 1)
+        }
+        if (i - base - mark > nameMax) break run
+        if (c >= 0x80) {
+          n = nameCharsLength(b, i, end, i - base === mark)
+          break
         }
         if (c !== 0x3d && space[c] === 0) {
           code = misplaced(c, c === 0x3a ? 'RTK_XML_BAD_NAME' : 'RTK_XML_BAD_TAG')
@@ -233,31 +239,21 @@ export function scan(
         const start = base + mark
         const length = i - start
         if (colon >= 0) {
-          if (!isQualified(b, start, base + colon, i)) {
-            code = 'RTK_XML_BAD_NAME'
-            break run
+          if (nameStart[b[base + colon + 1]!] === 0 || colon === mark) {
+            if (!isQualified(b, start, base + colon, i)) {
+              code = 'RTK_XML_BAD_NAME'
+              break run
+            }
           }
           // xml:lang alone needs no resolving: its prefix cannot mean anything else.
           if (length !== 8 || !isText(b, start, 'xml:lang')) tag |= HAS_PREFIX
-          if (colon - mark === 5 && isText(b, start, 'xmlns')) tag |= HAS_XMLNS
-        } else if (length === 5 && b[start] === 0x78 && isText(b, start, 'xmlns')) {
+          if (colon - mark === 5 && isXmlns(b, start)) tag |= HAS_XMLNS
+        } else if (length === 5 && isXmlns(b, start)) {
           tag |= HAS_XMLNS
           w.nsAttr = attrs * stride
         }
-        const signature = nameSignature(b, start, length)
         const k = attrs * stride
-        for (let j = 0; j < k; j += stride) {
-          if (
-            at[j] === signature &&
-            at[j + 2]! - at[j + 1]! === length &&
-            sameBytes(b, base + at[j + 1]!, start, length)
-          ) {
-            code = 'RTK_XML_DUPLICATE_ATTRIBUTE'
-            break run
-          }
-        }
         if (k === at.length) at = w.at = grown(at)
-        at[k] = signature
         at[k + 1] = mark
         at[k + 2] = i - base
         at[k + 5] = colon
@@ -314,23 +310,22 @@ export function scan(
           c = i < end ? b[i]! : 0
           if (c === 0x20) {
             i++
-            state = 3 /* GAP */
+            if (i < end && nameStart[b[i]!] === 1 && attrs !== limits.attributes) {
+              mark = i - base
+              colon = -1
+              state = 4 /* ATTR */
+            } else state = 3 /* GAP */
           } else if (c === 0x3e) state = 10 /* OPEN */
-          else state = 8 /* AFTER */
+          else if (c === 0x2f && ++i < end && b[i] === 0x3e) state = 11 /* EMPTY */
+          else state = c === 0x2f ? 9 /* SLASH */ : 8 /* AFTER */
         } else if (c === 0x27 || c === 0x22) i++
         else if (c >= 0x80) {
-          if ((n = charLength(b, i, end)) <= 0) {
-            if (n !== MORE) code = unreadable(n)
-            break run
-          }
-          i += n
+          n = charsLength(b, i, end)
+          break
         } else if (c === 0x26) {
-          if ((n = referenceLength(b, i, end)) <= 0) {
-            if (n !== MORE) code = unreadable(n)
-            break run
-          }
           tag |= HAS_REFERENCE
-          i += n
+          n = referenceLength(b, i, end)
+          break
         } else {
           code = misplaced(c, 'RTK_XML_LT_IN_VALUE')
           break run
@@ -371,15 +366,8 @@ export function scan(
           code = 'RTK_XML_DEPTH'
           break run
         }
-        if (
-          tag !== 0 &&
-          (tag & (HAS_PREFIX | HAS_XMLNS)) !== 0 &&
-          (depth === 0 || !isPlainDeclaration(w, tag, depth, content))
-        ) {
-          w.depth = depth
-          w.tag = tag
-          w.attrs = attrs
-          if ((code = resolveTag(w, b, base, scope, content, limits)) !== undefined) break run
+        if (attrs > 1 || (tag & (HAS_PREFIX | HAS_XMLNS)) !== 0) {
+          if ((code = tagFault(w, b, base, tag, attrs, depth, scope, content, limits)) !== undefined) break run
         }
         i++
         if (depth === 0) {
@@ -418,7 +406,14 @@ export function scan(
           }
           i++
         }
-        state = 13 /* END_GAP */
+        if (i === end || b[i] !== 0x3e || depth === 0) {
+          state = 13 /* END_GAP */
+          continue
+        }
+        i++
+        if (depth === w.bindLevel) popBindings(w, depth)
+        if (depth === w.foreign) w.foreign = -1
+        state = 0 /* TEXT */
         continue
       }
 
@@ -464,11 +459,8 @@ export function scan(
           if (b[i - 1] === 0x5d && b[i - 2] === 0x5d) state = 0 /* TEXT */
           i++
         } else if (c >= 0x80) {
-          if ((n = charLength(b, i, end)) <= 0) {
-            if (n !== MORE) code = unreadable(n)
-            break run
-          }
-          i += n
+          n = charsLength(b, i, end)
+          break
         } else {
           code = 'RTK_XML_BAD_CHARACTER'
           break run
@@ -478,6 +470,12 @@ export function scan(
       default:
         break run
     }
+    // Here come those of the states that have met characters or a reference of `n` bytes.
+    if (n <= 0) {
+      if (n !== MORE) code = state === 2 || state === 4 ? unnameable(n) : unreadable(n)
+      break
+    }
+    i += n
   }
 
   if ((state === 2 /* NAME */ || state === 4) /* ATTR */ && i - base - mark > nameMax) {

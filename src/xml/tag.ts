@@ -15,11 +15,22 @@ export interface Prefix {
   readonly next: Prefix | undefined
 }
 
+/** The prefixes of a stream header by the signatures of their names and namespaces, with the numbers that the scan gives them. */
+export interface HeaderPrefixes {
+  /** The innermost of each name first. */
+  readonly byPrefix: ReadonlyMap<number, readonly { readonly prefix: string; readonly number: number }[]>
+  /** A bit for the last five bits of each signature, so that hardly any other prefix is looked for. */
+  readonly prefixBits: number
+  readonly byNs: ReadonlyMap<number, readonly { readonly ns: string; readonly number: number }[]>
+}
+
 /** What an element inherits from around it. */
 export interface Scope {
   /** The default namespace, already canonical. */
   readonly ns: string
   readonly prefixes: Prefix | undefined
+  /** The same for the scan: only around the stanzas of a stream whose header declares some. */
+  readonly header?: HeaderPrefixes | undefined
   readonly lang: string | undefined
   /** `lang` as an attribute to be written, for stanzas that leave the stream; made once a stream. */
   readonly langAttr?: Octets | undefined

@@ -18,6 +18,11 @@ export function unreadable(result: number): XmlCode {
   }
 }
 
+/** The same inside of a name. */
+export function unnameable(result: number): XmlCode {
+  return result === BAD_UTF8 ? 'RTK_XML_BAD_UTF8' : 'RTK_XML_BAD_NAME'
+}
+
 /** Why a byte cannot stand in text, a value or a CDATA section. */
 export function misplaced(byte: number, other: XmlCode): XmlCode {
   return byte < 0x20 ? 'RTK_XML_BAD_CHARACTER' : other

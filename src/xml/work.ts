@@ -36,14 +36,24 @@ export const HAS_PREFIX = 1
 export const HAS_XMLNS = 2
 export const HAS_REFERENCE = 4
 
-/** Numbers kept of an attribute: a signature of its name, four offsets, the colon, the namespace's number. */
-export const ATTR_STRIDE = 7
-/** Numbers kept of a prefix declaration: offsets of prefix and value, level of its element, signature, namespace's number. */
-export const BINDING_STRIDE = 7
+/** Numbers kept of an attribute: a signature of its name, four offsets, the colon, the namespace's number, a link (`repeats.ts`). */
+export const ATTR_STRIDE = 8
+/**
+ * Numbers kept of a prefix declaration: offsets of prefix and value, level of its element, the prefix's signature, the
+ * namespace's number and signature, the declaration before it in the same slot.
+ */
+export const BINDING_STRIDE = 9
+/** Slots by which a prefix is found. */
+export const BINDING_SLOTS = 64
+export const NO_BINDING = -1
 
 /** Numbers kept of a child of the stanza, and of how many children. */
 export const KID_STRIDE = 4
 export const KIDS = 16
+
+/** What stands for no namespace where an attribute has its number (`namespaces.ts`): it has no prefix, or is a declaration. */
+export const UNBOUND = -1
+export const DECLARES = -3
 
 const NO_KIDS: readonly number[] = []
 
@@ -106,7 +116,12 @@ export class Work implements Offsets {
   /** Start and end of the names of open elements. */
   open = new Int32Array(2 * 16)
   at = new Int32Array(ATTR_STRIDE * 16)
+  /** For tags with many attributes (`repeats.ts`). */
+  slots: Int32Array | undefined = undefined
+  slotTag = 0
   bound = new Int32Array(BINDING_STRIDE * 4)
+  /** By slot: the innermost declaration, as its index in `bound`. */
+  boundSlots = new Int32Array(BINDING_SLOTS).fill(NO_BINDING)
   /** Children of the stanza: start of the tag, end of its name, its xmlns value; -1 of them when they are too many or too odd. */
   kids = new Int32Array(KID_STRIDE * KIDS)
   kidCount = 0
@@ -123,6 +138,7 @@ export class Work implements Offsets {
     this.depth = 0
     this.elements = 0
     this.bindLevel = -1
+    if (this.bindings > 0) this.boundSlots.fill(NO_BINDING)
     this.bindings = 0
     this.foreign = inContent ? -1 : 0
     this.inherits = false
