@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { RealClock } from './clock.ts'
-import { Turn } from './turn.ts'
+import { PAUSE_MS, Turn } from './turn.ts'
 
 /** Real timers do not keep the process alive, so a test that awaits one must. */
 async function alive<T>(work: Promise<T>): Promise<T> {
@@ -75,6 +75,48 @@ describe('end of turn', () => {
     assert.deepEqual(done, [])
     await promise
     assert.deepEqual(done, ['one', 'two', 'sent', 'sent too', 'next turn'])
+  })
+
+  it('lets the answers to the first read after a pause leave when it is handled, and joins those of the reads after it', async (t) => {
+    let at = 1_000
+    t.mock.method(performance, 'now', () => at)
+    const turn = new Turn()
+    const done: string[] = []
+    const read = (name: string): void => {
+      turn.readBegins()
+      turn.flushAtEnd({ flush: () => void done.push(name) })
+      done.push(`${name} handled`)
+      turn.readEnds()
+    }
+    read('first')
+    assert.deepEqual(done.splice(0), ['first handled', 'first'])
+    at += PAUSE_MS / 2
+    read('second')
+    at += PAUSE_MS * 2
+    read('third')
+    assert.deepEqual(
+      done.splice(0),
+      ['second handled', 'third handled'],
+      'the end of the turn is armed, however long it takes',
+    )
+    await new Promise(setImmediate)
+    assert.deepEqual(done.splice(0), ['second', 'third'])
+    read('fourth')
+    assert.deepEqual(done.splice(0), ['fourth handled'], 'no pause since')
+    await new Promise(setImmediate)
+    assert.deepEqual(done.splice(0), ['fourth'])
+  })
+
+  it('keeps to the order of a turn when the first read asks for something soon', async () => {
+    const turn = new Turn()
+    const done: string[] = []
+    turn.readBegins()
+    turn.flushAtEnd({ flush: () => void done.push('sent') })
+    turn.soon(() => done.push('soon'), undefined)
+    turn.readEnds()
+    assert.deepEqual(done, [])
+    await new Promise(setImmediate)
+    assert.deepEqual(done, ['soon', 'sent'])
   })
 
   it('loses neither callbacks nor writes when one throws', () => {

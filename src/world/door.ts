@@ -3,9 +3,11 @@ import type { Server, Socket } from 'node:net'
 import type { TransportHandler } from './net.types.ts'
 import type { RealTls } from './tls.ts'
 import type { BaseTransport, TransportSurroundings } from './transport.ts'
+import type { Turn } from './turn.ts'
 
 /** What each transport of a world refers to. */
 export interface DoorSurroundings extends TransportSurroundings {
+  readonly turn: Turn
   readonly tls: RealTls
   /** All transports of the world read into it, one after the other. */
   readonly buffer: Buffer

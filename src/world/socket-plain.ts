@@ -64,7 +64,14 @@ class PlainTransport extends BaseTransport {
     else this.sent()
   }
   readonly #data = (bytes: Buffer): void => {
-    if (this.open) this.handler.data(bytes, 0, bytes.length)
+    if (!this.open) return
+    const { turn } = this.#around
+    turn.readBegins()
+    try {
+      this.handler.data(bytes, 0, bytes.length)
+    } finally {
+      turn.readEnds()
+    }
   }
   readonly #end = (): void => this.peerEnded()
 

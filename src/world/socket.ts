@@ -211,12 +211,22 @@ export class FastTransport extends BaseTransport {
     if (count > 0) {
       if (!this.open) return
       if (this.paused) this.#held += this.#shared.buffer.toString('latin1', 0, count)
-      else this.handler.data(this.#shared.buffer, 0, count)
+      else this.#read(this.#shared.buffer, count)
     } else if (count === this.#shared.eof) {
       if (this.#held.length > 0) this.#heldEnd = true
       else this.peerEnded()
     } else if (count < 0) {
       this.failed(errorCause(errorName(count)))
+    }
+  }
+
+  #read(buffer: Buffer, count: number): void {
+    const { turn } = this.#shared
+    turn.readBegins()
+    try {
+      this.handler.data(buffer, 0, count)
+    } finally {
+      turn.readEnds()
     }
   }
 
