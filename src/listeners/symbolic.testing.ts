@@ -13,6 +13,7 @@ export class SymbolicServer {
   readonly ca = authorityPem('test')
   readonly engine: SimulatedEngine
   readonly #world: SimWorld
+  readonly #base: Readonly<Record<string, unknown>>
 
   /** Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret`. */
   static run(
@@ -27,30 +28,42 @@ export class SymbolicServer {
       await world.disk.writeText('/tls/cert.pem', certPem, 0o600)
       await world.disk.writeText('/tls/key.pem', keyPem, 0o600)
       const engine = new SimulatedEngine(world.clock)
+      const base = {
+        hosts: { localhost: {} },
+        auth: { scram_iterations: 4096 },
+        store: { engine: 'memory' },
+        tls: { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }] },
+      }
       const server = await createServer({
         world,
         dataDir: '/data',
         control: true,
         stores: () => openStores(world, engine),
-        config: {
-          hosts: { localhost: {} },
-          auth: { scram_iterations: 4096 },
-          store: { engine: 'memory' },
-          tls: { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }] },
-          ...config,
-        },
+        config: { ...base, ...config },
       })
       await server.accounts.add(jid('romeo@localhost'), 'secret')
-      await work(new SymbolicServer(simulation, server, engine, world))
+      await work(new SymbolicServer(simulation, server, engine, world, base))
       await server.close()
     })
   }
 
-  private constructor(simulation: Simulation, server: Server, engine: SimulatedEngine, world: SimWorld) {
+  private constructor(
+    simulation: Simulation,
+    server: Server,
+    engine: SimulatedEngine,
+    world: SimWorld,
+    base: Readonly<Record<string, unknown>>,
+  ) {
     this.simulation = simulation
     this.server = server
     this.engine = engine
     this.#world = world
+    this.#base = base
+  }
+
+  /** Reloads the server with these sections, as `run` starts it with them. */
+  reload(config: Readonly<Record<string, unknown>>): ReturnType<Server['reload']> {
+    return this.server.reload({ ...this.#base, ...config })
   }
 
   /** A connection from a host; the server sees the host's name as its address. */

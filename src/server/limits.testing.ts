@@ -43,13 +43,21 @@ export const anyStanzaError = /<error [^>]*>.*?<\/error>/
 
 export const listener = { name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }
 
+/** How the server comes to the limit: it starts with it, or is reloaded with it, where it may be the listener's own. */
+export type Way = 'start' | 'reload' | "reload of the listener's own"
+
 /** In a simulated world with these sections, of which `listener` are options of the one listener. */
 export function simulated(config: Sections & { readonly listener?: Sections }, act: Act) {
-  return async (metric: string): Promise<{ readonly heard: string; readonly moved: number }> => {
-    const { listener: own = {}, ...sections } = config
+  return async (metric: string, way: Way = 'start'): Promise<{ readonly heard: string; readonly moved: number }> => {
+    const { listener: given = {}, limits, ...others } = config
+    const isOwn = way === "reload of the listener's own"
+    const own = isOwn ? { ...given, limits } : given
+    const sections = isOwn ? others : { ...others, limits }
     let heard = ''
     let moved = 0
-    await SymbolicServer.run({ listeners: [{ ...listener, ...own }], ...sections }, async (symbolic) => {
+    const limited = { listeners: [{ ...listener, ...own }], ...sections }
+    await SymbolicServer.run(way === 'start' ? limited : { listeners: [listener] }, async (symbolic) => {
+      if (way !== 'start') await symbolic.reload(limited)
       const ground = groundOf(symbolic, metric)
       ground.still()
       heard = await act(ground)
@@ -59,7 +67,7 @@ export function simulated(config: Sections & { readonly listener?: Sections }, a
   }
 }
 
-function groundOf(symbolic: SymbolicServer, metric: string): Ground {
+export function groundOf(symbolic: SymbolicServer, metric: string): Ground {
   const connected = (from = 'romeo') => symbolic.wire(from)
   const secured = async (from?: string) => {
     const wire = await connected(from)

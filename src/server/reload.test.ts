@@ -64,7 +64,7 @@ async function signIn(world: World, server: Server, listener = 'plain'): Promise
   return { client, talk }
 }
 
-it('100 sessions live through 50 reloads that add, change and remove other listeners', async () => {
+it('100 sessions talk on through 50 reloads of other listeners, limits, rules and modules, and lose nothing', async () => {
   const world = createWorld()
   const folder = mkdtempSync(join(tmpdir(), 'rtk-reload-'))
   const server = await createServer({ config: { ...base, listeners: [plain] } })
@@ -89,8 +89,19 @@ it('100 sessions live through 50 reloads that add, change and remove other liste
           backlog: 100 + i,
         },
       ]
-      const done = await server.reload({ ...base, listeners: [...others, plain] })
+      // Limits, rules and modules too.
+      const changed = {
+        limits: { ...base.limits, hook_timeout: `${i + 1} seconds`, session_pending_stanzas: 10 + i },
+        session: { max_per_user: 1000 + i },
+        shapers: { slow: { rate: `${i + 1} KB/s` } },
+        modules: { time: i % 2 === 0, offline: { messages_max: 100 + i } },
+      }
+      const [done] = await Promise.all([
+        server.reload({ ...base, ...changed, listeners: [...others, plain] }),
+        ...talkers.map(({ talk }, who) => talk(`${who} says ${i}`)),
+      ])
       assert.deepEqual(done.needsRestart, [])
+      assert.ok(done.applied.includes('session.max_per_user') || i === 0)
       for (const key of ['opened', 'changed', 'closed'] as const) seen[key] += done.listeners[key].length
       assert.ok(!JSON.stringify(done.listeners).includes('plain'), 'what has not changed is left alone')
       assert.equal(server.listening.length, others.length + 1)
