@@ -117,8 +117,8 @@ function commandOf({ file, dataDir }: Settings, { variables }: Surroundings): st
 /** Nobody waits for a reload by signal: the log says what came of it. */
 async function tellReload(server: Server, log: Log): Promise<void> {
   try {
-    const { listeners, needsRestart } = await server.reload()
-    log.info('reloaded', { ...listeners, needsRestart })
+    const { listeners, applied, needsRestart } = await server.reload()
+    log.info('reloaded', { ...listeners, applied, needsRestart })
   } catch (error) {
     if (!(error instanceof ConfigError)) {
       log.error('the reload failed, all is as before', { code: 'RTK_SERVER_RELOAD', error })

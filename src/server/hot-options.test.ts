@@ -127,7 +127,7 @@ const realProofs: Readonly<Record<string, Proof>> = {
 /** Other values of what needs a restart. */
 const others = (folder: string) => ({
   hosts: ['localhost'],
-  listeners: [],
+  listeners: [{ protocol: 'parrot', path: join(folder, 'parrot.sock') }],
   data_dir: join(folder, 'elsewhere'),
   plugins: [join(folder, 'extra.mjs')],
   store: { engine: 'sqlite', path: 'other.db', synchronous: 'normal' },
@@ -151,7 +151,14 @@ describe('what the marks of options say', () => {
   it('is true of each that needs a restart: it is reported, with its line, and stays as it was', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rtk-hot-'))
     const file = join(folder, 'r.yaml')
-    writeFileSync(join(folder, 'extra.mjs'), `export default { name: 'extra', setup() {} }`)
+    writeFileSync(
+      join(folder, 'extra.mjs'),
+      `export default {
+        name: 'extra',
+        protocols: { parrot: { tls: ['none'], ports: { none: 7 }, options: {} } },
+        setup() {},
+      }`,
+    )
     writeFileSync(file, JSON.stringify({ ...inMemory, listeners: [] }))
     const server = await createServer({ config: { file } })
     try {
@@ -164,7 +171,7 @@ describe('what the marks of options say', () => {
         if (line !== undefined) assert.ok(lines[Number(line) - 1]?.includes(`"${path.split('.').at(-1)}"`), text)
         return path
       })
-      assert.deepEqual(named.sort(), [...paths('restart'), 'modules.extra'].sort())
+      assert.deepEqual(named.sort(), [...paths('restart'), 'listeners', 'modules.extra'].sort())
       assert.deepEqual({ ...server.config, file: '' }, { ...before, file: '', listeners: [] })
     } finally {
       await server.close()

@@ -54,6 +54,10 @@ export class Listeners {
       .map(({ config, place }) => ({ name: config.name, protocol: config.protocol, tls: config.tls, place }))
   }
 
+  speaks(protocol: string): boolean {
+    return this.#protocols.has(protocol)
+  }
+
   /** Opens all, or none: what was opened before a failure is closed again. Rejects with `WorldError` RTK_NET_…. */
   async open(config: Pick<Config, 'listeners'>): Promise<void> {
     await this.apply(config)

@@ -43,11 +43,15 @@ export interface ReloadPlan extends Pick<Reloaded, 'applied' | 'needsRestart'> {
 
 type Modules = HostTypeConfig['modules']
 
-/** `known`: the modules that this server was started with. Throws `ModuleError` when a module would lack what it needs. */
+/**
+ * `known`: the modules that this server was started with; `speaks`: whether it has a protocol. Throws `ModuleError` when a module would
+ * lack what it needs.
+ */
 export function planReload(
   running: Config,
   { config: read, where }: ReadConfig,
   known: ReadonlyMap<string, ModuleDefinition>,
+  speaks: (protocol: string) => boolean,
 ): ReloadPlan {
   const applied = new Set<string>()
   const waiting = new Set<string>()
@@ -85,7 +89,8 @@ export function planReload(
     )
     note(changes, `host_types.${type}`, '')
   }
-  const { access, shapers, listeners, file } = read
+  const { access, shapers, file } = read
+  const listeners = listenersAfter(running, read, speaks, note)
   const config = Object.freeze({ ...running, ...sections, file, access, shapers, listeners, hosts, host_types: types })
   const newHosts = [...hosts.values()].filter(({ domain }) => !running.hosts.has(domain))
   return { config, modules, newHosts, applied: [...applied].sort(), needsRestart: [...waiting].sort() }
@@ -94,6 +99,20 @@ export function planReload(
 function pick(config: Config) {
   const { tls, limits, store, log, control, data_dir, plugins } = config
   return { tls, limits, store, log, control, data_dir, plugins }
+}
+
+/** One of a protocol that came with a new plugin waits, and leaves its place to whoever has it. */
+function listenersAfter(
+  running: Config,
+  read: Config,
+  speaks: (protocol: string) => boolean,
+  note: (changes: OptionChanges, prefix: string) => void,
+): Config['listeners'] {
+  if (read.listeners.every(({ protocol }) => speaks(protocol))) return read.listeners
+  note({ applied: [], waiting: ['listeners'] }, '')
+  return read.listeners.flatMap((listener) =>
+    speaks(listener.protocol) ? listener : running.listeners.filter(({ place }) => isSame(place, listener.place)),
+  )
 }
 
 /** New ones come; what becomes of the sessions of one that goes, or that changes its type, is decided by a restart. */

@@ -247,7 +247,9 @@ export class Server {
 
   async #reload(given = this.#given): Promise<Reloaded> {
     const { read, world, isKept } = this.#parts
-    const plan = planReload(this.#config, await read(given), this.#parts.modules)
+    const plan = planReload(this.#config, await read(given), this.#parts.modules, (protocol) =>
+      this.#listeners.speaks(protocol),
+    )
     const { config } = plan
     const taken = plan.newHosts.find(({ domain }) => this.core.router.domains.includes(domain))
     if (taken !== undefined)

@@ -26,6 +26,21 @@ describe('log', () => {
     assert.deepEqual([error.error.name, error.error.message, error.error.cause.message], ['TypeError', 'bad', 'inner'])
   })
 
+  it('writes from another level on when it is told to, and so do all that were made from it', async () => {
+    const { written, log } = await lines('json', 'warn')
+    const child = log.with({ module: 'm' })
+    const write = () => {
+      for (const one of [log, child]) one.info('hello')
+      return written.splice(0).length
+    }
+    assert.equal(write(), 0)
+    log.setLevel('info')
+    assert.ok(child.enabled('info') && !child.enabled('debug'))
+    assert.equal(write(), 2)
+    log.setLevel('error')
+    assert.equal(write(), 0)
+  })
+
   it('writes lines for people, on which nothing a peer sent can act', async () => {
     const { log, written } = await lines('text')
     log.info('hello', { name: 'a b', plain: 'x', port: 1, evil: '\u001b[2J\r\n' })

@@ -8,6 +8,7 @@ export interface ReloadResult {
     readonly changed: readonly string[]
     readonly closed: readonly string[]
   }
+  readonly applied: readonly string[]
   readonly needsRestart: readonly string[]
 }
 
@@ -23,11 +24,12 @@ export function reloadCommand(server: { reload(): Promise<ReloadResult> }): Comm
       opened: field.list('Opened', 'Listeners that are new.'),
       changed: field.list('Changed', 'Listeners with other options than before.'),
       closed: field.list('Closed', 'Listeners that are gone; their connections live on.'),
+      applied: field.list('Applied', 'Options, modules and hosts that have changed and count now.'),
       needs_restart: field.list('Needs a restart', 'Options that have changed and count from the next start on.'),
     },
     run: async () => {
-      const { listeners, needsRestart } = await server.reload()
-      return { result: 'reloaded', ...listeners, needs_restart: needsRestart }
+      const { listeners, applied, needsRestart } = await server.reload()
+      return { result: 'reloaded', ...listeners, applied, needs_restart: needsRestart }
     },
   })
 }
