@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 
 const packed = process.env['RATATOSK_PACKED_FOLDER'] ?? ''
@@ -226,13 +228,38 @@ describe('the guide', () => {
     assert.equal((await ask('')).attr('type'), 'error')
   })
 
+  it('has a protocol that is spoken', async () => {
+    const { startTestServer } = await import('ratatosk/test')
+    const block = blocks.findIndex((code) => code.includes("name: 'lookout'"))
+    const listeners = [
+      { protocol: 'c2s', address: '127.0.0.1', port: 0 },
+      { protocol: 'lookout', address: '127.0.0.1', port: 0, greeting: 'hello, who?' },
+    ]
+    await using server = await startTestServer({
+      accounts: { 'juliet@localhost': 'a' },
+      config: { plugins: [join(folder, `block${block}.ts`)], listeners },
+    })
+    await server.connect('juliet@localhost')
+    const place = server.server.listening.find(({ protocol }) => protocol === 'lookout')?.place
+    assert.ok(place?.kind === 'tcp')
+    const socket = connect(place.port, '127.0.0.1')
+    const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
+    const next = async () => (await lines.next()).value
+    assert.equal(await next(), 'hello, who?')
+    socket.write('juliet@loc')
+    socket.write('alhost\nromeo@localhost\n@@\n')
+    assert.deepEqual([await next(), await next(), await next()], ['online', 'offline', 'offline'])
+    socket.write('x'.repeat(2_000))
+    assert.equal((await lines.next()).done, true)
+  })
+
   it('has code in all its blocks that the server loads', async () => {
     const { createServer } = await import('ratatosk')
     const plugins = blocks.flatMap((block, i) =>
       block.includes('ratatosk/test') ? [] : [join(folder, `block${i}.ts`)],
     )
     const server = await createServer({ config: { plugins, store: { engine: 'memory' }, listeners: [] } })
-    for (const name of ['greeter', 'tea', 'visits', 'weather', 'forecast', 'bell']) {
+    for (const name of ['greeter', 'tea', 'visits', 'weather', 'forecast', 'bell', 'lookout']) {
       assert.ok(server.modulesOf('default')?.names.includes(name), name)
     }
     await server.close()
