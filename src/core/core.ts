@@ -85,7 +85,7 @@ export class Core implements SessionOwner {
       },
       routed,
     )
-    this.requests = new Requests(this.router, world.clock, world.random)
+    this.requests = new Requests(this.router, world.clock, world.random, (code) => this.#refusals.count(code))
     this.fanOut = new FanOut({
       router: this.router,
       sessions: this.sessions,

@@ -31,6 +31,19 @@ describe('metrics', () => {
     assert.equal(metrics.value('ratatosk_refusals_total{code="other"}'), 4_000)
   })
 
+  it('have names that Prometheus takes, whatever a module is called', () => {
+    const metrics = new Metrics()
+    metrics.counter('ratatosk_my-module_böse_total', 'x').add()
+    metrics.counter('ratatosk_my-module_böse_total', 'x').add()
+    metrics.gauge('ratatosk_my-module_size', 'x', () => 5)
+    metrics.family('ratatosk_my-module_kinds_total', 'kind', 'x').count('a-b')
+    assert.deepEqual(shown(metrics), [
+      'counter ratatosk_my_module_b_se_total 2',
+      'counter ratatosk_my_module_kinds_total{kind="a-b"} 1',
+      'gauge ratatosk_my_module_size 5',
+    ])
+  })
+
   it('read counters that others keep, until they are taken away', () => {
     const metrics = new Metrics()
     let kept = 3

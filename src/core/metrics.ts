@@ -52,6 +52,10 @@ export class Metrics {
 
   /** The same name gives the same counter. Names follow the Prometheus conventions (`…_total`). */
   counter(name: string, help: string): Counter {
+    return this.#counters.get(name)?.counter ?? this.#counter(metricName(name), help)
+  }
+
+  #counter(name: string, help: string): Counter {
     const known = this.#counters.get(name)
     if (known !== undefined) return known.counter
     const counter = new Counter()
@@ -60,10 +64,11 @@ export class Metrics {
   }
 
   /** The same name gives the same family. A family's counters are read under `name{label="…"}`. */
-  family(name: string, label: string, help: string): CounterFamily {
+  family(given: string, label: string, help: string): CounterFamily {
+    const name = metricName(given)
     const known = this.#families.get(name)
     if (known !== undefined) return known
-    const family = new CounterFamily((value) => this.counter(labelled(name, label, value), help))
+    const family = new CounterFamily((value) => this.#counter(labelled(name, label, value), help))
     this.#families.set(name, family)
     return family
   }
@@ -86,16 +91,17 @@ export class Metrics {
     return this.#reading({ name, help, kind: 'gauge' }, read)
   }
 
-  #reading(given: MetricInfo, read: () => number): () => void {
+  #reading(info: MetricInfo, read: () => number): () => void {
+    const given = { ...info, name: metricName(info.name) }
     // A function of its own, so that two who give the same one are told apart.
     const reader = () => read()
     const known = this.#gauges.get(given.name)
-    const info = known?.info ?? given
-    this.#gauges.set(given.name, { info, readers: [...(known?.readers ?? []), reader] })
+    const entered = known?.info ?? given
+    this.#gauges.set(given.name, { info: entered, readers: [...(known?.readers ?? []), reader] })
     return () => {
       const readers = this.#gauges.get(given.name)?.readers.filter((other) => other !== reader) ?? []
       if (readers.length === 0) this.#gauges.delete(given.name)
-      else this.#gauges.set(given.name, { info, readers })
+      else this.#gauges.set(given.name, { info: entered, readers })
     }
   }
 
@@ -117,6 +123,11 @@ export class Metrics {
     for (const { info, readers } of this.#gauges.values()) values.push({ ...info, value: sum(readers) })
     return values.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
+}
+
+/** What Prometheus allows in a name: a module may be called otherwise. */
+function metricName(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_:]/g, '_')
 }
 
 function labelled(name: string, label: string, value: string): string {

@@ -12,6 +12,8 @@ import type { Router } from './router.ts'
 /** Requests open at once (`requests_open_max`); one more is refused with `resource-constraint`. */
 export const requestsOpenMax = 10_000
 
+const errorTooMany = new StanzaError('RTK_REQUESTS_OPEN_MAX', 'resource-constraint')
+
 interface Open {
   readonly to: Jid
   readonly resolve: (answer: Element) => void
@@ -23,12 +25,15 @@ export class Requests {
   readonly #router: Router
   readonly #clock: Clock
   readonly #random: Random
+  readonly #refused: (code: string) => void
   readonly #open = new Map<string, Open>()
 
-  constructor(router: Router, clock: Clock, random: Random) {
+  /** `refused` is told the code of a request that was not sent. */
+  constructor(router: Router, clock: Clock, random: Random, refused: (code: string) => void) {
     this.#router = router
     this.#clock = clock
     this.#random = random
+    this.#refused = refused
   }
 
   get openCount(): number {
@@ -41,7 +46,8 @@ export class Requests {
    */
   ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs = 30_000): Promise<Element> {
     if (this.#open.size >= requestsOpenMax) {
-      return Promise.reject(new StanzaError('RTK_REQUESTS_OPEN_MAX', 'resource-constraint'))
+      this.#refused(errorTooMany.code)
+      return Promise.reject(errorTooMany)
     }
     const id = this.#random.id()
     return new Promise((resolve, reject) => {

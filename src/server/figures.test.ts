@@ -6,9 +6,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { header } from '../../plays/language/wire.ts'
 import { fixedLimits, limits } from '../../tools/docs/limits.ts'
-import { Metrics } from '../core/metrics.ts'
+import type { MetricValue } from '../core/metrics.ts'
 import { jid } from '../jid/index.ts'
-import { Admission } from '../listeners/admission.ts'
 import { storeError } from '../store/errors.ts'
 import { x } from '../xml/index.ts'
 import { type Ground, message, simulated } from './limits.testing.ts'
@@ -197,15 +196,6 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await wire.isClosed()
     rose(0)
   },
-  ratatosk_sign_in_failures_forgotten_total: async () => {
-    const metrics = new Metrics()
-    const limit = { connections: 1, failures: 1, accountFailures: 1, failureWindowMs: 1_000 }
-    const admission = new Admission({ monoMs: () => 0 }, () => limit, metrics)
-    for (let n = 0; n < 100_000; n++) admission.accountFailed(`n${n}`, 'localhost')
-    assert.equal(metrics.value('ratatosk_sign_in_failures_forgotten_total'), 0)
-    admission.accountFailed('one more', 'localhost')
-    assert.equal(metrics.value('ratatosk_sign_in_failures_forgotten_total'), 1)
-  },
   ratatosk_sign_ins_total: async ({ ground, rose }) => {
     await ground.signedIn()
     rose(1)
@@ -299,11 +289,12 @@ async function departs(ground: Ground, then: () => void): Promise<void> {
 
 describe('a figure', () => {
   it('has a test, whichever a server has from its start', async () => {
-    let names: readonly string[] = []
+    let figures: readonly MetricValue[] = []
     await simulated({}, async ({ symbolic }) => {
-      names = symbolic.server.metrics.read().map(({ name }) => name)
+      figures = symbolic.server.metrics.read()
       return ''
     })('none')
+    const names = figures.map(({ name }) => name)
     const ofLimits = [...Object.values(limits), ...Object.values(fixedLimits)].map(({ metric }) => metric)
     const tested = new Set([...ofLimits, ...Object.keys(stories)])
     assert.deepEqual(
@@ -311,6 +302,11 @@ describe('a figure', () => {
       [],
     )
     assert.ok(names.length > 50)
+    // The conventions of Prometheus: what counts ends with `_total`, and nothing else does.
+    for (const { name, kind } of figures) {
+      assert.match(name, /^ratatosk_[a-z0-9_]+$/)
+      assert.equal(name.endsWith('_total'), kind === 'counter', name)
+    }
   })
 
   for (const [name, given] of Object.entries(stories)) {

@@ -1,8 +1,12 @@
 /** Passes the limits that no option sets: turns, the store's queue, the control socket, stanzas that go in circles. */
 import assert from 'node:assert/strict'
+import { fixedLimits } from '../../tools/docs/limits.ts'
 import { AccountService, accountCacheMax } from '../core/account-service.ts'
 import type { AuthBackend } from '../core/auth.ts'
+import { Metrics } from '../core/metrics.ts'
+import { requestsOpenMax } from '../core/requests.ts'
 import { jid } from '../jid/index.ts'
+import { Admission } from '../listeners/admission.ts'
 import { House } from '../modules/modules.testing.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { accounts } from '../store/accounts.ts'
@@ -72,6 +76,30 @@ export const fixedProofs = {
     await service.exists(host, 'one more')
     assert.equal(house.core.metrics.value('ratatosk_account_cache_entries'), accountCacheMax)
     service.close()
+    return { heard: '', moved: house.core.metrics.value(metric) }
+  },
+  sign_in_failure_keys: async (metric: string) => {
+    const metrics = new Metrics()
+    const limit = { connections: 1, failures: 1, accountFailures: 1, failureWindowMs: 1_000 }
+    const admission = new Admission({ monoMs: () => 0 }, () => limit, metrics)
+    const { value } = fixedLimits['sign_in_failure_keys'] ?? assert.fail()
+    for (let n = 0; n < Number(value); n++) admission.accountFailed(`n${n}`, 'localhost')
+    assert.equal(metrics.value(metric), 0)
+    admission.accountFailed('one more', 'localhost')
+    return { heard: '', moved: metrics.value(metric) }
+  },
+  requests_open: async (metric: string) => {
+    const house = await House.build()
+    const elsewhere = house.elsewhere()
+    const [from, to] = [jid('montague.net'), jid('elsewhere.example')]
+    const asks = () => house.core.requests.ask('get', from, to, x('ping', 'urn:xmpp:ping'))
+    const answers = Promise.allSettled(Array.from({ length: requestsOpenMax }, asks))
+    assert.equal(house.core.metrics.value(metric), 0)
+    assert.equal(house.core.metrics.value('ratatosk_requests_open'), requestsOpenMax)
+    await assert.rejects(asks(), { code: 'RTK_REQUESTS_OPEN_MAX', condition: 'resource-constraint' })
+    house.core.requests.close()
+    await answers
+    await elsewhere.drain()
     return { heard: '', moved: house.core.metrics.value(metric) }
   },
   control_commands: simulated({}, async (ground) => {

@@ -4,6 +4,7 @@
  */
 import { accountCacheMax } from '../../src/core/account-service.ts'
 import { hopsMax } from '../../src/core/packet.ts'
+import { requestsOpenMax } from '../../src/core/requests.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
 import { defaultStoreLimits } from '../../src/store/store.types.ts'
 
@@ -137,6 +138,17 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
   account_cache_entries: {
     value: String(accountCacheMax),
     ...nothing('an account is looked up again', 'ratatosk_account_cache_evictions_total'),
+  },
+  sign_in_failure_keys: {
+    value: '100000',
+    ...nothing(
+      'the address or account that failed longest ago is forgotten',
+      'ratatosk_sign_in_failures_forgotten_total',
+    ),
+  },
+  requests_open: {
+    value: String(requestsOpenMax),
+    ...nothing('a request of a module is not sent', refused('RTK_REQUESTS_OPEN_MAX')),
   },
   control_commands: {
     value: '16',
