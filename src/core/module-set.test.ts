@@ -96,6 +96,52 @@ describe('a reload', () => {
     assert.deepEqual(set.names, ['bridge'])
   })
 
+  it('sets those up again that did without a service which comes, and knows them as its users from then on', async () => {
+    const { set, load } = await stage()
+    const told: string[] = []
+    const { spring, river, bridge } = providers(told)
+    await load(set, bridge)
+    await load(set, spring, river)
+    assert.deepEqual(told.splice(0), ['bridge over nothing', 'spring 1', 'river of 1', 'bridge ends', 'bridge over 1'])
+    await set.unload('river')
+    assert.deepEqual(told.splice(0), ['bridge ends', 'river ends', 'bridge over nothing'])
+    assert.deepEqual(set.names, ['spring', 'bridge'])
+    // What comes with one that fails goes again, and nobody keeps its services.
+    const broken = defineModule({
+      name: 'broken',
+      needs: { river: 'hard' },
+      setup() {
+        throw new Error('broken')
+      },
+    })
+    await assert.rejects(load(set, broken, river), { code: 'RTK_MODULE_SETUP', module: 'broken' })
+    assert.deepEqual(told, ['river of 1', 'river ends', 'bridge ends', 'bridge over nothing'])
+    assert.deepEqual(set.names, ['spring', 'bridge'])
+  })
+
+  it('gives a running module other options in the object that it has, and tells it', async () => {
+    const { set } = await stage()
+    const told: unknown[] = []
+    const mill = defineModule({
+      name: 'mill',
+      setup(ctx) {
+        const options = ctx.options as { readonly stones?: number }
+        ctx.onReload(() => void told.push(options.stones))
+        ctx.onReload(() => {
+          throw new Error('one that fails keeps nobody from hearing')
+        })
+        ctx.onReload(() => void told.push('heard'))
+      },
+    })
+    await set.load([{ definition: mill as unknown as ModuleDefinition, options: { stones: 1 } }])
+    set.configure('mill', { stones: 2 })
+    assert.deepEqual(told.splice(0), [2, 'heard'])
+    assert.deepEqual(set.options('mill'), { stones: 2 })
+    await set.unload('mill')
+    set.configure('mill', { stones: 3 })
+    assert.deepEqual(told, [])
+  })
+
   it('names the modules that cannot even come back as they were', async () => {
     const { set, load } = await stage()
     let isBroken = false

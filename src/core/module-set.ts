@@ -87,18 +87,26 @@ export class ModuleSet {
     return this.#loaded.get(name)?.entry.definition
   }
 
-  /** Sets up all, those that provide before those that need. Throws `ModuleError`; what was set up is undone. */
+  /**
+   * Sets up all, those that provide before those that need; those that did without their services so far are set up again.
+   * Throws `ModuleError`; what was set up is undone.
+   */
   async load(entries: readonly ModuleEntry[]): Promise<void> {
     const known = new Set<string>()
     for (const { entry } of this.#loaded.values()) for (const name of entry.definition.provides ?? []) known.add(name)
+    const coming = entries.flatMap(({ definition }) => definition.provides ?? [])
+    const missed = [...this.#loaded.values()].filter(({ entry }) => uses(entry, coming)).map(({ entry }) => entry)
     const done: string[] = []
     try {
       for (const entry of inOrderOfNeeds(entries, known)) {
         await this.#setup(entry)
         done.push(entry.definition.name)
       }
+      for (const { definition } of missed) await this.reload(definition.name)
     } catch (error) {
       for (const name of done.reverse()) await this.#end(name)
+      for (const entry of missed) await this.#end(entry.definition.name)
+      await this.#restore(missed)
       throw error
     }
   }
@@ -109,7 +117,7 @@ export class ModuleSet {
    * those that cannot even do that are down and named in the error.
    */
   async reload(name: string, options?: unknown): Promise<void> {
-    const before = this.#withUsers(name).map((loaded) => loaded.entry)
+    const before = this.#withUsers(name)
     const after = before.map((entry) =>
       entry.definition.name === name ? { ...entry, options: options ?? entry.options } : entry,
     )
@@ -163,16 +171,15 @@ export class ModuleSet {
   async unload(name: string): Promise<void> {
     if (!this.#loaded.has(name)) return
     const [, ...users] = this.#withUsers(name)
-    const needing = users.filter(({ entry }) => isNeeding(entry, this.#providedBy(name)))
+    const needing = users.filter((entry) => isNeeding(entry, this.#providedBy(name)))
     if (needing.length > 0) {
-      const names = needing.map(({ entry }) => entry.definition.name).join(', ')
+      const names = needing.map(({ definition }) => definition.name).join(', ')
       throw new ModuleError('RTK_MODULE_NEEDED', name, `module ${name} cannot go: its services are needed by ${names}`)
     }
-    const again = users.map((user) => user.entry)
-    for (const entry of [...again].reverse()) await this.#end(entry.definition.name)
+    for (const entry of [...users].reverse()) await this.#end(entry.definition.name)
     await this.#end(name)
     // They can do without, and shall not keep what is gone.
-    for (const entry of again) await this.#setup(entry)
+    for (const entry of users) await this.#setup(entry)
   }
 
   async unloadAll(): Promise<void> {
@@ -183,20 +190,28 @@ export class ModuleSet {
     return this.#loaded.get(name)?.entry.definition.provides ?? []
   }
 
-  /** The module and all that use its services, directly or not, in the order in which they were set up. */
-  #withUsers(name: string): readonly Loaded[] {
-    if (!this.#loaded.has(name)) throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} is not loaded`)
-    const names = new Set([name])
-    const services = new Set<string>(this.#providedBy(name))
-    for (const { entry } of this.#loaded.values()) {
-      const { definition } = entry
-      if (!Object.keys(definition.needs ?? {}).some((need) => services.has(need))) continue
-      names.add(definition.name)
-      for (const service of definition.provides ?? []) services.add(service)
+  /**
+   * The module and all that use its services, directly or not, in the order of their needs: a provider may have come after
+   * those that had done without it.
+   */
+  #withUsers(name: string): readonly ModuleEntry[] {
+    const first = this.#loaded.get(name)?.entry
+    if (first === undefined) throw new ModuleError('RTK_MODULE_NEEDS', name, `module ${name} is not loaded`)
+    const others = new Set([...this.#loaded.values()].map(({ entry }) => entry))
+    others.delete(first)
+    const services = [...this.#providedBy(name)]
+    const users: ModuleEntry[] = []
+    let known = -1
+    while (users.length > known) {
+      known = users.length
+      for (const entry of others) {
+        if (!uses(entry, services)) continue
+        users.push(entry)
+        others.delete(entry)
+        services.push(...(entry.definition.provides ?? []))
+      }
     }
-    const found = [...this.#loaded.values()].filter(({ entry }) => names.has(entry.definition.name))
-    // Providers were set up first, so the module leads.
-    return found
+    return [first, ...inOrderOfNeeds(users, new Set())]
   }
 
   async #end(name: string): Promise<void> {
@@ -365,6 +380,10 @@ function withHost(definition: CommandDefinition): CommandDefinition {
   if ('host' in definition.args || 'jid' in definition.args) return definition
   const host = opt.optional(opt.domain({ description: 'Host that is meant, where host types differ.' }))
   return { ...definition, args: { ...definition.args, host } }
+}
+
+function uses({ definition }: ModuleEntry, services: readonly string[]): boolean {
+  return Object.keys(definition.needs ?? {}).some((name) => services.includes(name))
 }
 
 function isNeeding({ definition }: ModuleEntry, services: readonly string[]): boolean {

@@ -4,6 +4,9 @@ import { it } from 'node:test'
 import { opt } from '../core/config/opt.ts'
 import { defineModule, type ModuleDefinition } from '../core/module.ts'
 import { createServer } from '../index.ts'
+import { SymbolicServer } from '../listeners/symbolic.testing.ts'
+import { groundOf, listener, message } from './limits.testing.ts'
+import { defaultModules } from './modules.ts'
 
 const base = { hosts: ['localhost', 'second.example'], store: { engine: 'memory' }, listeners: [] }
 
@@ -143,3 +146,42 @@ it('a host that comes with a host type of its own is served with its modules', a
   }
   assert.deepEqual(told.at(-1), 'well ends')
 })
+
+it('sessions live through every module of ours going and coming, and have its feature again', () =>
+  SymbolicServer.run({ listeners: [listener] }, async (symbolic) => {
+    const ground = groundOf(symbolic, 'none')
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound('romeo'), await ground.bound('juliet')]
+    const befriend = async () => {
+      romeo.says(`<presence type='subscribe' to='juliet@localhost'/>`)
+      await ground.passes(100)
+      juliet.says(`<presence type='subscribed' to='romeo@localhost'/>`)
+      await romeo.hears(/<presence [^>]*from='juliet@localhost\/here'[^>]*>/)
+    }
+    for (const wire of [romeo, juliet]) wire.says('<presence/>')
+    await befriend()
+    const sessions = () => symbolic.server.core.sessions.ofAccount('localhost', 'juliet')
+    const [before] = sessions()
+    const off = (...names: readonly string[]) =>
+      symbolic.reload({ listeners: [listener], modules: Object.fromEntries(names.map((name) => [name, false])) })
+    const goings = [...defaultModules.map(({ name }) => (name === 'roster' ? ['roster', 'presence'] : [name]))]
+    for (const [round, names] of [...goings, defaultModules.map(({ name }) => name)].entries()) {
+      assert.equal((await off(...names)).applied.length, names.length)
+      romeo.says(message('juliet@localhost/here', `without ${names} ${round}`))
+      await juliet.hears(new RegExp(`without ${names} ${round}`))
+      assert.equal((await off()).applied.length, names.length)
+      romeo.says(message('juliet@localhost/here', `with ${names} ${round}`))
+      await juliet.hears(new RegExp(`with ${names} ${round}`))
+    }
+    // Roster, presence and the rest are as they were to those who stayed.
+    juliet.says('<presence><status>still here</status></presence>')
+    await romeo.hears(/still here/)
+    romeo.says(`<iq type='get' id='who'><query xmlns='jabber:iq:roster'/></iq>`)
+    await romeo.hears(
+      /<item [^>]*jid='juliet@localhost'[^>]*subscription='to'|subscription='to'[^>]*jid='juliet@localhost'/,
+    )
+    assert.equal(sessions()[0], before)
+    juliet.closes()
+    await romeo.hears(/<presence [^>]*type='unavailable'/)
+    assert.equal(symbolic.counter('ratatosk_handler_faults_total'), 0)
+  }))
