@@ -104,15 +104,15 @@ test('SIGHUP and the command reload take over listeners, and nothing of a file w
     assert.match(refused.err, /hsots.*RTK_CONFIG/s)
     assert.ok(statSync(join(folder, 'more.sock')).isSocket())
 
-    writeFileSync(file, `${plain}limits: { connections: 1234, control_connections: 12 }\n`)
+    writeFileSync(file, `${plain}control: { enabled: false }\nlimits: { connections: 1234 }\n`)
     const done = await run(['reload', '--json'])
     assert.deepEqual(JSON.parse(done.out), {
       result: 'reloaded',
       opened: [],
       changed: [],
       closed: [`more ${folder}/more.sock`],
-      applied: [`limits.connections (${file}:5)`],
-      needs_restart: ["hosts['elsewhere.example']", `limits.control_connections (${file}:5)`],
+      applied: [`limits.connections (${file}:6)`],
+      needs_restart: [`control.enabled (${file}:5)`, "hosts['elsewhere.example']"],
     })
     assert.equal(existsSync(join(folder, 'more.sock')), false)
   } finally {

@@ -89,3 +89,21 @@ test('neither a cached nor a parsed address keeps the chunk alive that it was cu
     assert.ok(each < 8192, `${Math.round(each)} bytes an address`)
   }
 })
+
+test('another size counts at once, and it never holds more', () => {
+  const cache = new JidCache(100)
+  const fill = (from: number, to: number) => {
+    for (let n = from; n < to; n++) cache.parse(ascii(`n${n}@example.net`))
+  }
+  fill(0, 60)
+  cache.resize(200)
+  assert.equal(cache.size, 60)
+  fill(60, 150)
+  assert.equal(cache.size, 150)
+  const { evicted } = cache
+  cache.resize(20)
+  assert.equal(cache.size, 0)
+  assert.equal(cache.evicted, evicted + 150)
+  fill(0, 50)
+  assert.ok(cache.size <= 20)
+})

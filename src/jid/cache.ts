@@ -10,7 +10,7 @@ const MAX_KEY = 512
  * full it becomes the old one, and what is used again moves back. It holds at most `max` addresses.
  */
 export class JidCache {
-  readonly #half: number
+  #half: number
   #young = new Map<Octets, Jid>()
   #old = new Map<Octets, Jid>()
   /** Addresses that had to make room. */
@@ -18,6 +18,15 @@ export class JidCache {
 
   constructor(max: number) {
     this.#half = Math.max(1, max >>> 1)
+  }
+
+  /** Another `max` from now on; with more than that in it, it begins anew. */
+  resize(max: number): void {
+    this.#half = Math.max(1, max >>> 1)
+    if (this.#young.size <= this.#half && this.#old.size <= this.#half) return
+    this.evicted += this.size
+    this.#young = new Map()
+    this.#old = new Map()
   }
 
   get size(): number {

@@ -133,8 +133,6 @@ const others = (folder: string) => ({
   store: { engine: 'sqlite', path: 'other.db', synchronous: 'normal' },
   log: { format: 'json' },
   control: { enabled: false, socket: join(folder, 'c.sock') },
-  limits: { jid_cache_entries: 1000, control_line_bytes: '4 KiB', control_connections: 1 },
-  modules: { roster: { cache_accounts: 1 } },
 })
 
 const proofOf = (path: string) => realProofs[path] ?? hotProofs[path] ?? limitProof(path)

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { Wire } from '../../plays/language/wire.ts'
 import { type Config, finishConfig, openConfig } from '../core/config/index.ts'
+import { opt } from '../core/config/opt.ts'
 import { Metrics } from '../core/metrics.ts'
+import { defineModule, type ModuleDefinition } from '../core/module.ts'
 import { createServer, type Server } from '../index.ts'
 import { jid } from '../jid/jid.ts'
 import { Admission } from '../listeners/admission.ts'
@@ -134,11 +136,12 @@ it('an option of a place that stays counts from the next connection on, without 
     assert.deepEqual(done.listeners, { opened: [], changed: [`plain ${address}:${portOf(before)}`], closed: [] })
     await assert.rejects(signIn(world, server), /RTK|policy|not-authorized/)
     await old.talk('I was here before')
-    const limits = { connections_per_address: 1, jid_cache_entries: 500 }
-    const later = await server.reload({ ...base, limits, listeners: [plain] })
+    const limits = { connections_per_address: 1 }
+    const store = { engine: 'memory', synchronous: 'normal' }
+    const later = await server.reload({ ...base, store, limits, listeners: [plain] })
     assert.deepEqual(later.applied, ['limits.connections_per_address'])
-    assert.deepEqual(later.needsRestart, ['limits.jid_cache_entries'])
-    assert.deepEqual(server.config.limits.jid_cache_entries, 50_000)
+    assert.deepEqual(later.needsRestart, ['store.synchronous'])
+    assert.deepEqual(server.config.store.synchronous, 'full')
     await assert.rejects(signIn(world, server))
     await server.reload({ ...base, listeners: [plain] })
     await (await signIn(world, server)).talk('let in again')
@@ -150,42 +153,51 @@ it('an option of a place that stays counts from the next connection on, without 
 
 const portOf = (place: { readonly kind: string; readonly port?: number }) => place.port ?? 0
 
+const house = defineModule({
+  name: 'house',
+  options: {
+    rooms: opt.int({ default: 3, description: 'Rooms.' }),
+    street: opt.string({ default: 'Elm', reload: 'restart', description: 'Where it stands.' }),
+  },
+  setup() {},
+}) as unknown as ModuleDefinition
+
 it('what needs a restart is named with its place, each time until then; the rest counts', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'rtk-reload-'))
   const file = join(folder, 'r.yaml')
   const lines = (...more: readonly string[]) =>
     writeFileSync(file, ['store: { engine: memory }', 'listeners: []', ...more, ''].join('\n'))
   lines('host_types: { school: {}, staff: {} }', 'hosts: { localhost: default, b.example: school, c.example: school }')
-  const server = await createServer({ config: { file } })
+  const server = await createServer({ config: { file }, plugins: [house] })
   try {
     lines(
       'host_types:',
       '  school:',
       '    modules:',
-      '      roster: { cache_accounts: 7, items_max: 9 }',
+      '      house: { rooms: 7, street: Oak }',
       '  staff:',
       '    session: { max_per_user: 4 }',
       'hosts: { localhost: default, b.example: default, d.example: staff }',
       'session: { max_per_user: 5 }',
       'modules:',
       '  time: false',
-      '  roster: { cache_accounts: 8 }',
+      '  house: { street: Ash }',
       'control: { enabled: false }',
     )
     const first = await server.reload()
     assert.deepEqual(first.applied, [
-      `host_types.school.modules.roster.items_max (${file}:6)`,
+      `host_types.school.modules.house.rooms (${file}:6)`,
       `hosts['d.example'] (${file}:9)`,
       `modules.time (${file}:12)`,
       `session.max_per_user (${file}:10)`,
     ])
     const waiting = [
       `control.enabled (${file}:14)`,
-      `host_types.school.modules.roster.cache_accounts (${file}:6)`,
+      `host_types.school.modules.house.street (${file}:6)`,
       `hosts['b.example'] (${file}:9)`,
       // It is in the file no more.
       "hosts['c.example']",
-      `modules.roster.cache_accounts (${file}:13)`,
+      `modules.house.street (${file}:13)`,
     ]
     assert.deepEqual(first.needsRestart, waiting)
     assert.deepEqual((await server.reload()).needsRestart, waiting)

@@ -142,6 +142,7 @@ export class Server {
       clock: world.clock,
       log: world.log,
       routes: this.core.http,
+      refusals: this.core.metrics.refusals,
       tls: (listener) => this.#certificates.context(listener),
     })
     this.#foreign = [...protocolsOf(parts.modules).keys()].map((name) => {
@@ -176,8 +177,9 @@ export class Server {
   }
 
   async #openControl(): Promise<void> {
-    const { controlPath, config, world } = this.#parts
+    const { controlPath, world } = this.#parts
     if (controlPath === undefined) return
+    const limits = () => this.#config.limits
     this.#control = await openControl({
       net: world.net,
       clock: world.clock,
@@ -185,8 +187,12 @@ export class Server {
       commands: this.commands,
       path: controlPath,
       version: softwareVersion,
-      lineBytesMax: config.limits.control_line_bytes,
-      connectionsMax: config.limits.control_connections,
+      get lineBytesMax() {
+        return limits().control_line_bytes
+      },
+      get connectionsMax() {
+        return limits().control_connections
+      },
       refused: (code) => this.core.metrics.refusals.count(code),
     })
   }
@@ -284,6 +290,7 @@ export class Server {
     const { log } = this.#world
     this.#config = config
     this.core.limits = coreLimits(config.limits)
+    this.core.jids.resize(config.limits.jid_cache_entries)
     if (isLevelled(log)) log.setLevel(config.log.level)
     this.#moduleSets.configure(modules)
     for (const { domain, type } of newHosts) this.core.addHost(domain, this.core.hostType(type))

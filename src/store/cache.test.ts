@@ -165,3 +165,13 @@ for (const engine of engines) {
     }),
   )
 }
+
+test('another size counts at once: the least recently used go', async () => {
+  const cache = new BoundedCache<number>(new HandClock(), { maxEntries: 3, load: (key) => Promise.resolve(key.length) })
+  for (const key of ['a', 'b', 'c', 'a']) await cache.fetch(key)
+  cache.resize(1)
+  assert.deepEqual([cache.size, cache.get('a'), cache.counters.evictions], [1, 1, 2])
+  cache.resize(2)
+  for (const key of ['b', 'c']) await cache.fetch(key)
+  assert.deepEqual([cache.size, cache.get('b'), cache.get('a')], [2, 1, undefined])
+})

@@ -50,7 +50,7 @@ export class BoundedCache<V extends object | string | number | bigint | boolean>
     invalidations: 0,
   }
   readonly #clock: Pick<Clock, 'monoMs'>
-  readonly #maxEntries: number
+  #maxEntries: number
   readonly #ttlMs: number
   readonly #load: CacheOptions<V>['load']
   readonly #evicted: CacheOptions<V>['evicted']
@@ -111,11 +111,23 @@ export class BoundedCache<V extends object | string | number | bigint | boolean>
     this.#flights.delete(key)
     this.#entries.delete(key)
     this.#entries.set(key, { value, until: this.#ttlMs > 0 ? this.#clock.monoMs() + this.#ttlMs : 0 })
-    if (this.#entries.size <= this.#maxEntries) return
-    const [oldest] = this.#entries.keys()
-    if (oldest !== undefined) this.#entries.delete(oldest)
-    this.counters.evictions++
-    if (this.#evicted !== undefined) this.#evicted.value++
+    this.#makeRoom()
+  }
+
+  #makeRoom(): void {
+    while (this.#entries.size > this.#maxEntries) {
+      const [oldest] = this.#entries.keys()
+      if (oldest === undefined) return
+      this.#entries.delete(oldest)
+      this.counters.evictions++
+      if (this.#evicted !== undefined) this.#evicted.value++
+    }
+  }
+
+  /** Another `maxEntries` from now on. */
+  resize(maxEntries: number): void {
+    this.#maxEntries = maxEntries
+    this.#makeRoom()
   }
 
   #lost(key: string, flight: Flight<V>): void {

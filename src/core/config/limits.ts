@@ -115,21 +115,18 @@ export const serverLimits = {
     default: 50_000,
     min: 100,
     max: 10_000_000,
-    reload: 'restart',
     description: 'Prepared addresses kept.',
   }),
   control_line_bytes: opt.bytes({
     default: '1 MiB',
     min: '4 KiB',
     max: '64 MiB',
-    reload: 'restart',
     description: 'One line of a request on the control socket.',
   }),
   control_connections: opt.int({
     default: 32,
     min: 1,
     max: 10_000,
-    reload: 'restart',
     description: 'Connections to the control socket at one time.',
   }),
 } as const

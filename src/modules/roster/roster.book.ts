@@ -102,6 +102,11 @@ export class RosterBook {
     this.#counters = counters
   }
 
+  /** Keeps at most this many rosters in memory from now on. */
+  resize(cacheMax: number): void {
+    this.#cache.resize(cacheMax)
+  }
+
   /** Rosters in memory. */
   get cached(): number {
     return this.#cache.size

@@ -44,7 +44,7 @@ export default defineModule({
       description: 'A larger pending subscription request is kept without its extensions.',
       reload: 'hot',
     }),
-    cache_accounts: opt.int({ default: 2000, min: 1, description: 'Rosters kept in memory.', reload: 'restart' }),
+    cache_accounts: opt.int({ default: 2000, min: 1, description: 'Rosters kept in memory.', reload: 'hot' }),
   },
   async setup(ctx) {
     const { options } = ctx
@@ -55,6 +55,7 @@ export default defineModule({
       evicted: ctx.counter('cache_accounts', 'Rosters that made room for others in memory'),
     })
     ctx.gauge('cached', 'Rosters in memory; limit cache_accounts', () => book.cached)
+    ctx.onReload(() => book.resize(options.cache_accounts))
     const pushes = new RosterPushes(ctx)
 
     ctx.features.add(NS_ROSTER)
