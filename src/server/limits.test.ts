@@ -8,13 +8,14 @@ import { describe, it } from 'node:test'
 import { type Answer, fixedLimits, limits, noLimits } from '../../tools/docs/limits.ts'
 import { optionRows } from '../../tools/docs.ts'
 import { connectionProofs } from './limits-of-connections.testing.ts'
+import { httpProofs } from './limits-of-http.testing.ts'
 import { fixedProofs } from './limits-of-our-own.testing.ts'
 import { serverProofs } from './limits-of-users.testing.ts'
 
 type Proofs = Readonly<Record<string, (metric: string) => Promise<{ readonly heard: string; readonly moved: number }>>>
 
 const proofs: Proofs = { ...connectionProofs, ...serverProofs }
-const ours: Proofs = fixedProofs
+const ours: Proofs = { ...fixedProofs, ...httpProofs }
 
 /** Kinds of options that a number is given to. */
 const numeric: ReadonlySet<string> = new Set(['int', 'number', 'duration', 'bytes', 'rate', 'frequency', 'value rule'])
@@ -28,6 +29,7 @@ function wireOf(answer: Answer): RegExp | undefined {
   if ('stream' in answer) return new RegExp(`<stream:error><${answer.stream} `)
   if ('stanza' in answer) return new RegExp(`<error type='[a-z]+'><${answer.stanza} `)
   if ('sasl' in answer) return new RegExp(`<failure [^>]*><${answer.sasl}/>`)
+  if ('http' in answer) return new RegExp(`^HTTP/1\\.1 ${answer.http} `)
   if ('control' in answer) return new RegExp(`"${answer.control}"`)
   return undefined
 }
@@ -52,7 +54,7 @@ describe('the table of limits', () => {
 
   it('has a proof for each', () => {
     assert.deepEqual(Object.keys(proofs).sort(), Object.keys(limits).sort())
-    assert.deepEqual(Object.keys(fixedProofs).sort(), Object.keys(fixedLimits).sort())
+    assert.deepEqual(Object.keys(ours).sort(), Object.keys(fixedLimits).sort())
   })
 })
 

@@ -13,11 +13,35 @@ export interface HttpLimits {
   readonly headerBytes: number
   /** Time for a whole request; then 408. */
   readonly requestMs: number
-  /** Time that an idle connection is kept. */
+  /** Time that a connection is kept without a request; Node adds a second. */
   readonly keepAliveMs: number
+  /** How often is looked who has passed `requestMs`. */
+  readonly checkMs: number
 }
 
-export const defaultHttpLimits: HttpLimits = { headerBytes: 16_384, requestMs: 30_000, keepAliveMs: 5_000 }
+export const defaultHttpLimits: HttpLimits = {
+  headerBytes: 16_384,
+  requestMs: 30_000,
+  keepAliveMs: 5_000,
+  checkMs: 5_000,
+}
+
+/** With what a request is refused that never came to the handler. */
+export type HttpRefusal = 400 | 408 | 413 | 431
+
+const reasons: Readonly<Record<HttpRefusal, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  431: 'Request Header Fields Too Large',
+}
+
+/** By the codes of Node's parser; all others are 400. */
+const refusalOf: Readonly<Record<string, HttpRefusal>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+}
 
 /**
  * The host in the URL of a request that names none, as HTTP/1.0 allows (RFC 9112 section 3.2 wants one from 1.1 on only):
@@ -34,14 +58,36 @@ export type HttpHandler = (request: Request, address: string) => Response | Prom
 export class HttpDoor {
   readonly #server: Server
 
-  constructor(handler: HttpHandler, limits: HttpLimits = defaultHttpLimits) {
+  /** `refused` is told of requests that were refused before the handler, and of connections that never made one. */
+  constructor(
+    handler: HttpHandler,
+    refused: (status: HttpRefusal) => void = () => undefined,
+    limits: HttpLimits = defaultHttpLimits,
+  ) {
     this.#server = createServer(
-      { maxHeaderSize: limits.headerBytes, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs },
+      {
+        maxHeaderSize: limits.headerBytes,
+        headersTimeout: limits.requestMs,
+        requestTimeout: limits.requestMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        connectionsCheckingInterval: limits.checkMs,
+      },
       getRequestListener((request, { incoming }) => handler(request, incoming.socket.remoteAddress ?? ''), {
         overrideGlobalObjects: false,
         hostname: NO_HOST,
       }),
     )
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const status = refusalOf[error.code ?? ''] ?? 400
+      if (!socket.writable || error.code === 'ECONNRESET') {
+        socket.destroy()
+        return
+      }
+      refused(status)
+      socket.end(`HTTP/1.1 ${status} ${reasons[status]}\r\nConnection: close\r\n\r\n`, () => socket.destroy())
+    })
+    // It never listens itself, and looks at its time-outs only once it does.
+    this.#server.emit('listening')
   }
 
   /**
@@ -65,6 +111,7 @@ class TransportStream extends Duplex {
   readonly handler: TransportHandler
   readonly #transport: Transport
   #blocked: (() => void) | undefined
+  #idle: NodeJS.Timeout | undefined
   // What Node's HTTP server reads of a socket.
   readonly remoteAddress: string
   readonly remotePort: number
@@ -78,6 +125,7 @@ class TransportStream extends Duplex {
     this.encrypted = transport.tls !== undefined
     this.handler = {
       data: (bytes, start, end) => {
+        this.#idle?.refresh()
         if (!this.push(Buffer.from(bytes.subarray(start, end)))) transport.pause()
       },
       drained: () => this.#drained(),
@@ -89,8 +137,11 @@ class TransportStream extends Duplex {
     }
   }
 
-  /** Node's server sets time-outs on sockets; ours are on requests. */
-  setTimeout(): this {
+  /** As of a socket: `timeout` is told after so long without a byte from the other end. Node's server ends it then. */
+  setTimeout(ms: number): this {
+    clearTimeout(this.#idle)
+    this.#idle = ms > 0 ? setTimeout(() => this.emit('timeout'), ms) : undefined
+    this.#idle?.unref()
     return this
   }
   setKeepAlive(): this {
@@ -123,6 +174,7 @@ class TransportStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#idle)
     this.#transport.close()
     done(error)
   }

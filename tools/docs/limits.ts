@@ -7,12 +7,15 @@ import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
 import { defaultStoreLimits } from '../../src/store/store.types.ts'
+import { defaultHttpLimits } from '../../src/world/http.ts'
 
 /** What goes over the wire when the limit is passed. */
 export type Answer =
   | { readonly stream: StreamCondition }
   | { readonly stanza: StanzaCondition }
   | { readonly sasl: string }
+  /** The status of the response. */
+  | { readonly http: number }
   /** On the control socket, by its code. */
   | { readonly control: string }
   /** Nothing; and what happens instead. */
@@ -139,6 +142,23 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
     value: String(accountCacheMax),
     ...nothing('an account is looked up again', 'ratatosk_account_cache_evictions_total'),
   },
+  http_header_bytes: {
+    value: `${defaultHttpLimits.headerBytes / 2 ** 10} KiB`,
+    answer: { http: 431 },
+    metric: refused('RTK_HTTP_HEADER_BYTES'),
+  },
+  http_body_bytes: {
+    value: '0',
+    answer: { http: 413 },
+    metric: refused('RTK_HTTP_BODY_BYTES'),
+    note: 'each route has its own',
+  },
+  http_request_timeout: {
+    value: `${defaultHttpLimits.requestMs / 1_000} seconds`,
+    answer: { http: 408 },
+    metric: refused('RTK_HTTP_REQUEST_TIMEOUT'),
+    note: 'also for who connects and asks nothing',
+  },
   sign_in_failure_keys: {
     value: '100000',
     ...nothing(
@@ -199,6 +219,7 @@ function answerText({ answer, note }: Limit): string {
   if ('stream' in answer) return `stream error \`${answer.stream}\`${more}`
   if ('stanza' in answer) return `stanza error \`${answer.stanza}\`${more}`
   if ('sasl' in answer) return `SASL failure \`${answer.sasl}\`${more}`
+  if ('http' in answer) return `HTTP ${answer.http}${more}`
   if ('control' in answer) return `error \`${answer.control}\` on the control socket${more}`
   return `nothing: ${answer.nothing}${more}`
 }

@@ -2,9 +2,10 @@
 import { Hono, type HonoRequest } from 'hono'
 import type { ListenerConfig } from '../../core/config/listener-section.ts'
 import type { HttpPoint, HttpRoutes } from '../../core/http-routes.ts'
+import type { CounterFamily } from '../../core/metrics.ts'
 import { prepDomain } from '../../jid/domain.ts'
 import type { Clock } from '../../world/clock.types.ts'
-import { HttpDoor, NO_HOST } from '../../world/http.ts'
+import { HttpDoor, type HttpLimits, NO_HOST } from '../../world/http.ts'
 import type { Log } from '../../world/log.types.ts'
 import type { TlsServerContext, Transport, TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
@@ -15,8 +16,18 @@ export interface HttpNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly routes: HttpRoutes
+  /** Refusals by code. */
+  readonly refusals: CounterFamily
   tls(listener: ListenerConfig): TlsServerContext
+  readonly limits?: HttpLimits
 }
+
+const refusalCodes = {
+  400: 'RTK_HTTP_MALFORMED',
+  408: 'RTK_HTTP_REQUEST_TIMEOUT',
+  413: 'RTK_HTTP_BODY_BYTES',
+  431: 'RTK_HTTP_HEADER_BYTES',
+} as const
 
 export class HttpProtocol implements Protocol {
   readonly name = 'http'
@@ -29,7 +40,11 @@ export class HttpProtocol implements Protocol {
 
   constructor(needs: HttpNeeds) {
     this.#needs = needs
-    this.#door = new HttpDoor((request, address) => this.#serve(request, address))
+    this.#door = new HttpDoor(
+      (request, address) => this.#serve(request, address),
+      (status) => needs.refusals.count(refusalCodes[status]),
+      needs.limits,
+    )
   }
 
   accept({ transport, listener, client, refusal, early, left }: Accepted): TransportHandler {
@@ -49,7 +64,15 @@ export class HttpProtocol implements Protocol {
       return new Watched(inner, leave)
     }
     const watched = new Watched(new Closing(() => undefined), leave)
+    // A handshake that is not done by then ends the connection.
+    const late = (): void => {
+      this.#needs.refusals.count('RTK_HTTP_TLS_TIMEOUT')
+      transport.destroy()
+    }
+    const deadline = this.#needs.clock.after(listener.limits.sign_in_timeout, late, undefined)
+    watched.onGone = () => deadline.cancel()
     watched.onSecured = () => {
+      deadline.cancel()
       watched.inner = this.#door.accept(transport, client)
     }
     if (early !== undefined) transport.unread(early)
@@ -113,6 +136,7 @@ export class HttpProtocol implements Protocol {
     const length = Number(req.header('content-length') ?? '0')
     const hasBody = length > 0 || req.header('transfer-encoding') !== undefined
     if (hasBody && !(length <= (route.bodyBytesMax ?? 0) && req.header('transfer-encoding') === undefined)) {
+      this.#needs.refusals.count(refusalCodes[413])
       return text(413, 'the request is too large')
     }
     const response = await route.handle(req.raw, req.param())
@@ -149,6 +173,7 @@ function text(status: number, body: string): Response {
 class Watched implements TransportHandler {
   inner: TransportHandler
   onSecured: (() => void) | undefined
+  onGone: (() => void) | undefined
   readonly #gone: () => void
 
   constructor(inner: TransportHandler, gone: () => void) {
@@ -170,6 +195,7 @@ class Watched implements TransportHandler {
     this.inner.ended()
   }
   closed(cause: Parameters<TransportHandler['closed']>[0]): void {
+    this.onGone?.()
     this.#gone()
     this.inner.closed(cause)
   }
