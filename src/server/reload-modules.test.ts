@@ -147,6 +147,26 @@ it('a host that comes with a host type of its own is served with its modules', a
   assert.deepEqual(told.at(-1), 'well ends')
 })
 
+it('a host whose domain a module has is refused, whether the module was there or comes with it', async () => {
+  const inn = defineModule({
+    name: 'inn',
+    setup: ({ route }) => route('inn.example', { name: 'inn', receive: () => undefined }),
+  }) as unknown as ModuleDefinition
+  const config = { ...base, modules: { inn: false } }
+  const server = await createServer({ config, plugins: [inn] })
+  const both = { ...base, hosts: [...base.hosts, 'inn.example'] }
+  try {
+    await assert.rejects(server.reload(both), { code: 'RTK_HOST_TAKEN' })
+    assert.equal(server.modulesOf('default')?.names.includes('inn'), false)
+    await server.reload(base)
+    await assert.rejects(server.reload(both), { code: 'RTK_HOST_TAKEN' })
+    assert.deepEqual((await server.reload(config)).applied, ['modules.inn'])
+    assert.deepEqual((await server.reload({ ...both, modules: { inn: false } })).applied, ["hosts['inn.example']"])
+  } finally {
+    await server.close()
+  }
+})
+
 it('sessions live through every module of ours going and coming, and have its feature again', () =>
   SymbolicServer.run({ listeners: [listener] }, async (symbolic) => {
     const ground = groundOf(symbolic, 'none')

@@ -257,9 +257,6 @@ export class Server {
       this.#listeners.speaks(protocol),
     )
     const { config } = plan
-    const taken = plan.newHosts.find(({ domain }) => this.core.router.domains.includes(domain))
-    if (taken !== undefined)
-      throw new WorldError('RTK_HOST_TAKEN', `${taken.domain} is a module's`, { temporary: false })
     const certificates = await Certificates.load(config, world, isKept)
     const signIn = await this.#signIn.prepare(config)
     if (this.isClosing) throw new WorldError('RTK_SERVER_CLOSING', 'the server is closing', { temporary: false })
@@ -272,6 +269,10 @@ export class Server {
       for (const type of newTypes(plan, this.#moduleSets)) {
         await this.#moduleSets.load(type)
         undo.push(() => this.#moduleSets.unload(type.name))
+      }
+      const taken = plan.newHosts.find(({ domain }) => this.core.router.domains.includes(domain))
+      if (taken !== undefined) {
+        throw new WorldError('RTK_HOST_TAKEN', `the domain ${taken.domain} is a module's`, { temporary: false })
       }
       const listeners = await this.#listeners.apply(config)
       signIn.use()
