@@ -18,6 +18,7 @@ function alike(k: number): string {
 
 const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEF']
 const shortAttributes = letters.map((c) => ` ${c}=''`).join('')
+const pairAttributes = letters.map((c) => ` ${c}${c}=''`).join('')
 const manyAttributes = Array.from({ length: 32 }, (_, k) => ` ${alike(k)}=''`).join('')
 const prefixes = Array.from({ length: 15 }, (_, k) => ` xmlns:p${k.toString(36)}='urn:${k.toString(36)}'`).join('')
 const alikePrefixes = Array.from({ length: 15 }, (_, k) => ` xmlns:${alike(k)}='urn:${k}'`).join('')
@@ -33,6 +34,7 @@ export const hostile: Readonly<Record<string, string>> = {
   'long end tags': inside(filled(() => `<${'a'.repeat(250)}></${'a'.repeat(250)}>`)),
   'attributes alike': inside(filled(() => `<a${manyAttributes}/>`)),
   'short attributes': inside(filled(() => `<a${shortAttributes}/>`)),
+  'two-letter attributes': inside(filled(() => `<a${pairAttributes}/>`)),
   declarations: inside(filled(() => "<a xmlns:b='c'/>").slice(0, 40_000)),
   'default declarations': inside(filled(() => "<a xmlns='b'/>").slice(0, 39_998)),
   'content declarations': inside(filled(() => "<a xmlns='jabber:client'/>")),

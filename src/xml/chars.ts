@@ -165,11 +165,11 @@ function isQuoteName(b: Uint8Array, i: number): boolean {
  * (names a character that XML does not allow), FOREIGN_ENTITY (not one of the five) or LONG_REFERENCE.
  */
 export function referenceLength(b: Uint8Array, i: number, end: number): number {
+  if (i + 1 < end && b[i + 1] === 0x23) return characterReference(b, i, end)
   // The commonest first: this is what makes a text full of `&lt;` as cheap as any other.
   if (i + 4 <= end && b[i + 3] === 0x3b && b[i + 2] === 0x74 && (b[i + 1] === 0x6c || b[i + 1] === 0x67)) return 4
   if (i + 5 <= end && b[i + 4] === 0x3b && b[i + 1] === 0x61 && b[i + 2] === 0x6d && b[i + 3] === 0x70) return 5
   if (i + 6 <= end && b[i + 5] === 0x3b && isQuoteName(b, i + 1)) return 6
-  if (i + 1 < end && b[i + 1] === 0x23) return characterReference(b, i, end)
   const stop = end < i + REFERENCE_BYTES ? end : i + REFERENCE_BYTES
   let k = i + 1
   for (; k < stop; k++) {

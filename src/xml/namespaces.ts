@@ -166,8 +166,7 @@ export function headerPrefixes(prefixes: Prefix | undefined): HeaderPrefixes | u
 function declareDefault(w: Work, b: Uint8Array, base: number, k: number, content: string): XmlCode | undefined {
   const start = base + w.at[k + 3]!
   const end = base + w.at[k + 4]!
-  const ruled =
-    (w.tag & HAS_REFERENCE) === 0 ? ruledPlain(b, start, end, content) : ruledWritten(b, start, end, content)
+  const ruled = ruledNs(w, b, start, end, content)
   if (ruled === XML || ruled === DECLARES) return 'RTK_XML_BAD_NS_DECLARATION'
   if (w.foreign >= 0 && w.depth > 0) return undefined
   if (w.depth === 0) w.foreign = ruled === CONTENT ? -1 : 0
@@ -190,8 +189,9 @@ function declarePrefix(
   const end = base + w.at[k + 4]!
   const from = base + prefixStart
   const isXml = prefixEnd - prefixStart === 3 && b[from] === 0x78 && b[from + 1] === 0x6d && b[from + 2] === 0x6c
-  const ruled =
-    (w.tag & HAS_REFERENCE) === 0 ? ruledPlain(b, start, end, content) : ruledWritten(b, start, end, content)
+  // All namespaces with rules are long, and a reference is longer than what it stands for.
+  const isShort = end - start < content.length && end - start < NS_CLIENT.length
+  const ruled = isShort ? UNBOUND : ruledNs(w, b, start, end, content)
   if (isXml !== (ruled === XML)) return 'RTK_XML_BAD_NS_DECLARATION'
   if (isXml) return undefined
   if (start === end || ruled === DECLARES) return 'RTK_XML_BAD_NS_DECLARATION'
@@ -218,6 +218,10 @@ function declarePrefix(
   return undefined
 }
 
+function ruledNs(w: Work, b: Uint8Array, start: number, end: number, content: string): number {
+  return (w.tag & HAS_REFERENCE) === 0 ? ruledPlain(b, start, end, content) : ruledWritten(b, start, end, content)
+}
+
 /** Which of the namespaces with rules a value without references is: XML, DECLARES (that of xmlns), CONTENT, or UNBOUND for none. */
 function ruledPlain(b: Uint8Array, start: number, end: number, content: string): number {
   const length = end - start
@@ -227,19 +231,12 @@ function ruledPlain(b: Uint8Array, start: number, end: number, content: string):
   return equals(b, start, end, content) || equals(b, start, end, NS_CLIENT) ? CONTENT : UNBOUND
 }
 
-let contentText = NS_CLIENT
-let contentSignature = SIGNATURE_CLIENT
-
 /** The same for a value that may hold references. */
 function ruledWritten(b: Uint8Array, start: number, end: number, content: string): number {
-  if (content !== contentText) {
-    contentText = content
-    contentSignature = textSignature(content)
-  }
   const value = valueSignature(b, start, end)
   if (value === SIGNATURE_XML && isValue(b, start, end, NS_XML)) return XML
   if (value === SIGNATURE_XMLNS && isValue(b, start, end, NS_XMLNS)) return DECLARES
-  if (value === contentSignature && isValue(b, start, end, content)) return CONTENT
+  if (isValue(b, start, end, content)) return CONTENT
   return value === SIGNATURE_CLIENT && isValue(b, start, end, NS_CLIENT) ? CONTENT : UNBOUND
 }
 
@@ -259,7 +256,6 @@ function slotOf(signature: number): number {
 /** The number of the namespace that the declaration at `n` in `work.bound` gives; those before it get theirs too. */
 function numberOf(w: Work, b: Uint8Array, base: number, n: number, scope: Scope): number {
   const { bound } = w
-  if (bound[n + 6] !== UNNUMBERED) return bound[n + 6]!
   for (let m = 0; m <= n; m += BINDING_STRIDE) {
     if (bound[m + 6] !== UNNUMBERED) continue
     const start = base + bound[m + 2]!
@@ -290,28 +286,40 @@ function headerNumber(b: Uint8Array, start: number, end: number, signature: numb
  * What a prefix means: the declaration's index in `work.bound`, or a number (below 0); marks a payload that leans on a declaration
  * outside of it.
  */
-function bindingOf(w: Work, b: Uint8Array, base: number, start: number, end: number, scope: Scope): number {
+function bindingOf(
+  w: Work,
+  b: Uint8Array,
+  base: number,
+  start: number,
+  end: number,
+  depth: number,
+  scope: Scope,
+): number {
   const length = end - start
   const from = base + start
-  const signature = prefixSignature(b, from, length)
   const { bound } = w
-  for (let n = w.boundSlots[slotOf(signature)]!; n !== NO_BINDING; n = bound[n + 8]!) {
+  // `prefixSignature` and `slotOf` again, in place: a peer may send nothing but tags that come by here.
+  let signature = length
+  if (length > 3) signature = prefixSignature(b, from, length)
+  else for (let k = 0; k < length; k++) signature = (signature << 8) | b[from + k]!
+  let n = w.boundSlots[(signature ^ (signature >>> 5)) & (BINDING_SLOTS - 1)]!
+  for (; n !== NO_BINDING; n = bound[n + 8]!) {
     if (bound[n + 5] !== signature) continue
     if (length > 3 && (bound[n + 1]! - bound[n]! !== length || !sameBytes(b, base + bound[n]!, from, length))) continue
-    if (w.depth > 0 && bound[n + 4] === 0) w.inherits = true
+    if (depth > 0 && bound[n + 4] === 0) w.inherits = true
     return n
   }
   if (length === 3 && b[from] === 0x78 && b[from + 1] === 0x6d && b[from + 2] === 0x6c) return XML
   const number = headerNumber(b, from, from + length, signature, scope)
-  if (number !== UNBOUND && w.depth > 0) w.inherits = true
+  if (number !== UNBOUND && depth > 0) w.inherits = true
   return number
 }
 
-/** A tag that has a prefix in its name and no attribute. */
-function resolveName(w: Work, b: Uint8Array, base: number, scope: Scope): XmlCode | undefined {
-  if (bindingOf(w, b, base, w.open[2 * w.depth]!, w.nameColon, scope) === UNBOUND) return 'RTK_XML_UNBOUND_PREFIX'
-  if (w.depth > 0) w.prefixed = true
-  return undefined
+/** False when the prefix of the tag's name is not declared. */
+export function isNameBound(w: Work, b: Uint8Array, base: number, start: number, depth: number, scope: Scope): boolean {
+  if (bindingOf(w, b, base, start, w.nameColon, depth, scope) === UNBOUND) return false
+  if (depth > 0) w.prefixed = true
+  return true
 }
 
 /**
@@ -336,54 +344,55 @@ function resolveTag(
   content: string,
   limits: ScannerLimits,
 ): XmlCode | undefined {
+  if ((w.tag & HAS_XMLNS) !== 0) {
+    const code = readDeclarations(w, b, base, content, limits)
+    if (code !== undefined) return code
+  }
+  if ((w.tag & HAS_PREFIX) === 0) return undefined
+  if (w.nameColon >= 0 && !isNameBound(w, b, base, w.open[2 * w.depth]!, w.depth, scope))
+    return 'RTK_XML_UNBOUND_PREFIX'
+  if (!resolveAttributes(w, b, base, scope)) return 'RTK_XML_UNBOUND_PREFIX'
+  return w.attrs > 1 && isRepeated(w, b, base, true) ? 'RTK_XML_DUPLICATE_ATTRIBUTE' : undefined
+}
+
+function readDeclarations(
+  w: Work,
+  b: Uint8Array,
+  base: number,
+  content: string,
+  limits: ScannerLimits,
+): XmlCode | undefined {
   const { at } = w
   const last = w.attrs * ATTR_STRIDE
-  let prefixes = 0
   for (let k = 0; k < last; k += ATTR_STRIDE) {
-    const start = at[k + 1]!
-    const colon = at[k + 5]!
-    at[k + 6] = UNBOUND
-    if ((colon < 0 ? at[k + 2]! : colon) - start !== 5 || !isXmlns(b, base + start)) {
-      if (colon >= 0) prefixes++
-      continue
-    }
-    at[k + 6] = DECLARES
-    const code = colon < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, content, limits)
+    if (at[k + 6] !== DECLARES) continue
+    const code = at[k + 5]! < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, content, limits)
     if (code !== undefined) return code
   }
-  if (w.nameColon >= 0) {
-    const code = resolveName(w, b, base, scope)
-    if (code !== undefined) return code
-  }
-  if (prefixes > 0 && !resolveAttributes(w, b, base, scope)) return 'RTK_XML_UNBOUND_PREFIX'
-  if (w.attrs === 1 || (w.tag & HAS_PREFIX) === 0) return undefined
-  return isRepeated(w, b, base, true) ? 'RTK_XML_DUPLICATE_ATTRIBUTE' : undefined
+  return undefined
 }
 
 /** Gives each attribute with a prefix the number of its namespace; false when one has none. */
 function resolveAttributes(w: Work, b: Uint8Array, base: number, scope: Scope): boolean {
-  const { at } = w
+  const { at, bound } = w
+  const { depth } = w
   const last = w.attrs * ATTR_STRIDE
-  let first = UNBOUND
-  let differ = false
   for (let k = 0; k < last; k += ATTR_STRIDE) {
     const colon = at[k + 5]!
     if (colon < 0 || at[k + 6] === DECLARES) continue
-    const found = bindingOf(w, b, base, at[k + 1]!, colon, scope)
+    let found = bindingOf(w, b, base, at[k + 1]!, colon, depth, scope)
     if (found === UNBOUND) return false
-    if (found !== XML && w.depth > 0) w.prefixed = true
-    if (first === UNBOUND) first = found
-    else if (found !== first) differ = true
+    if (depth > 0 && found !== XML) w.prefixed = true
+    if (found >= 0) {
+      const number = bound[found + 6]!
+      found = number === UNNUMBERED ? numberOf(w, b, base, found, scope) : number
+    }
     at[k + 6] = found
-  }
-  // Numbers are needed only where two prefixes may mean the same.
-  for (let k = differ ? 0 : last; k < last; k += ATTR_STRIDE) {
-    if (at[k + 6]! >= 0) at[k + 6] = numberOf(w, b, base, at[k + 6]!, scope)
   }
   return true
 }
 
-/** What is wrong with a complete start tag that has more than one attribute, a declaration or a prefix. */
+/** What is wrong with a complete start tag that has attributes, and among them more than one, a declaration or a prefix. */
 export function tagFault(
   w: Work,
   b: Uint8Array,
@@ -402,7 +411,9 @@ export function tagFault(
   }
   w.depth = depth
   w.tag = tag
-  return attrs === 0 ? resolveName(w, b, base, scope) : resolveTag(w, b, base, scope, content, limits)
+  if (attrs === 1 && w.nameColon < 0 && w.at[6] === DECLARES && w.at[5]! >= 0)
+    return declarePrefix(w, b, base, 0, content, limits)
+  return resolveTag(w, b, base, scope, content, limits)
 }
 
 /** Forgets the declarations of an element that closes. */

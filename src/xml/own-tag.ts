@@ -18,8 +18,12 @@ export function isXmlns(b: Uint8Array, i: number): boolean {
   return b[i] === 0x78 && b[i + 1] === 0x6d && b[i + 2] === 0x6c && b[i + 3] === 0x6e && b[i + 4] === 0x73
 }
 
-/** Puts the attributes of the first-level tag where routing finds them. */
-export function keepOwnTag(w: Work, b: Uint8Array, base: number): void {
+/** Puts the attributes of the first-level tag, which ends at `end`, where routing finds them. */
+export function keepOwnTag(w: Work, b: Uint8Array, base: number, tag: number, attrs: number, end: number): void {
+  w.tag = tag
+  w.attrs = attrs
+  w.nameEnd = w.open[1]!
+  w.tagEnd = w.bodyEnd = end
   w.ownColon = w.nameColon
   w.ownTag = w.tag
   w.fromAt = w.toAt = w.idAt = w.typeAt = w.langAt = w.nsAt = -1

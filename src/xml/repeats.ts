@@ -5,9 +5,10 @@ import { ATTR_STRIDE, type Work } from './work.ts'
 /** So many are compared one by one; beyond, each is put into a slot, and compared with those in the same. */
 const FEW = 8
 const SLOTS = 1024
-/** An entry of a slot: the number of its tag above the attribute's place; the limits never allow more attributes than fit. */
-const PLACE_BITS = 13
-const LAST_TAG = 0x7ffff
+/** An entry of a slot: the number of its tag above the attribute's index in `at`; the limits never allow more than fit. */
+const PLACE_BITS = 16
+const PLACE = 0xffff
+const LAST_TAG = 0xffff
 
 /**
  * By names as written; or, with `resolved`, by local name and the number of the namespace (`namespaces.ts`). Called when the tag is
@@ -17,12 +18,23 @@ export function isRepeated(w: Work, b: Uint8Array, base: number, resolved: boole
   const { at } = w
   const last = w.attrs * ATTR_STRIDE
   let met = 0
+  let capitals = 0
+  let letters = 0
   for (let k = 0; k < last; k += ATTR_STRIDE) {
     const number = resolved ? at[k + 6]! : 0
     const start = resolved && at[k + 5]! >= 0 ? at[k + 5]! + 1 : at[k + 1]!
     const end = at[k + 2]!
+    const c = b[base + start]!
+    if (end - start === 1 && !resolved) {
+      // A bit for each of them that there is in ASCII, 0x41 to 0x7a.
+      const bit = 1 << c
+      if (((c < 0x60 ? capitals : letters) & bit) !== 0) return true
+      if (c < 0x60) capitals |= bit
+      else letters |= bit
+      continue
+    }
     // First and last letter and length tell nearly all names apart that stand on one tag.
-    const bit = 1 << (b[base + start]! + 5 * b[base + end - 1]! + end - start + number)
+    const bit = 1 << (c + 5 * b[base + end - 1]! + end - start + number)
     if ((met & bit) !== 0) return isFoundTwice(w, b, base, resolved)
     met |= bit
   }
@@ -30,15 +42,29 @@ export function isRepeated(w: Work, b: Uint8Array, base: number, resolved: boole
 }
 
 function isFoundTwice(w: Work, b: Uint8Array, base: number, resolved: boolean): boolean {
-  const { at, attrs } = w
-  const last = attrs * ATTR_STRIDE
-  const slots = attrs > FEW ? emptied(w) : undefined
+  const { at } = w
+  const last = w.attrs * ATTR_STRIDE
+  const slots = last > FEW * ATTR_STRIDE ? emptied(w) : undefined
+  const tag = w.slotTag
   for (let k = 0; k < last; k += ATTR_STRIDE) {
     const number = resolved ? at[k + 6]! : 0
     const start = resolved && at[k + 5]! >= 0 ? at[k + 5]! + 1 : at[k + 1]!
-    const signature = nameSignature(b, base + start, at[k + 2]! - start) ^ Math.imul(number, 0x9e3779b1)
+    const length = at[k + 2]! - start
+    const from = base + start
+    // The shortest names come in the greatest numbers: they are their own signature.
+    let signature = length
+    if (length > 3) signature = nameSignature(b, from, length)
+    else for (let i = 0; i < length; i++) signature = (signature << 8) | b[from + i]!
+    signature ^= Math.imul(number, 0x9e3779b1)
     at[k] = signature
-    let j = slots === undefined ? k - ATTR_STRIDE : enlisted(w, slots, k)
+    let j = k - ATTR_STRIDE
+    if (slots !== undefined) {
+      const slot = (signature ^ (signature >>> 5)) & (SLOTS - 1)
+      const entry = slots[slot]!
+      j = entry >>> PLACE_BITS === tag ? entry & PLACE : -1
+      at[k + 7] = j
+      slots[slot] = (tag << PLACE_BITS) | k
+    }
     while (j >= 0) {
       if (at[j] === signature && isSame(at, b, base, j, k, resolved)) return true
       j = slots === undefined ? j - ATTR_STRIDE : at[j + 7]!
@@ -64,15 +90,4 @@ function emptied(w: Work): Int32Array {
   }
   w.slotTag++
   return w.slots
-}
-
-/** Puts the attribute at `k` in `at` into its slot; tells which was the last there before it, or -1. */
-function enlisted(w: Work, slots: Int32Array, k: number): number {
-  const signature = w.at[k]!
-  const slot = (signature ^ (signature >>> 13)) & (SLOTS - 1)
-  const entry = slots[slot]!
-  const before = entry >>> PLACE_BITS === w.slotTag ? (entry & ((1 << PLACE_BITS) - 1)) * ATTR_STRIDE : -1
-  w.at[k + 7] = before
-  slots[slot] = (w.slotTag << PLACE_BITS) | (k / ATTR_STRIDE)
-  return before
 }

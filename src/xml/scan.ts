@@ -17,11 +17,11 @@ import {
 } from './chars.ts'
 import type { XmlCode } from './errors.ts'
 import type { ScannerLimits } from './limits.ts'
-import { isQualified, popBindings, tagFault } from './namespaces.ts'
+import { isNameBound, isQualified, popBindings, tagFault } from './namespaces.ts'
 import { isText, isXmlns, keepKid, keepOwnTag } from './own-tag.ts'
 import type { Scope } from './tag.ts'
-import { declares, misplaced, unnameable, unnamed, unreadable } from './why.ts'
-import { ATTR_STRIDE, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, type Work } from './work.ts'
+import { declares, misplaced, stateBehindLess, unnameable, unnamed, unreadable } from './why.ts'
+import { ATTR_STRIDE, DECLARES, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, UNBOUND, type Work } from './work.ts'
 
 /**
  * Scans on from `from` (behind the "<" when `w` has just begun), returns how far it came; `base` is where the "<" is. Then `w.state`
@@ -44,8 +44,6 @@ export function scan(
   const valuePlain = VALUE_PLAIN
   const space = SPACE
   const stride = ATTR_STRIDE
-  const depthMax = limits.depth
-  const elementsMax = limits.elements
   let i = from
   let state = w.state
   let depth = w.depth
@@ -80,14 +78,24 @@ export function scan(
               if (++i === end) break run
               c = b[i]!
             } while (namePart[c] === 1)
-            // A plain name with its end at hand needs no state of its own.
+            if (c === 0x3a) {
+              colon = i - base
+              do {
+                if (++i === end) break run
+                c = b[i]!
+              } while (namePart[c] === 1)
+              if (nameStart[b[base + colon + 1]!] === 0) continue
+              tag = HAS_PREFIX
+            }
+            // A name in ASCII with its end at hand needs no state of its own.
             if ((c === 0x3e || c === 0x20 || c === 0x2f) && 2 * depth < open.length && i - base - mark <= nameMax) {
-              w.nameColon = -1
+              w.nameColon = colon
               open[2 * depth] = mark
               open[2 * depth + 1] = i - base
               if (c === 0x3e) state = 10 /* OPEN */
               else if (++i < end && c === 0x20 && nameStart[b[i]!] === 1) {
                 mark = i - base
+                colon = -1
                 state = 4 /* ATTR */
               } else state = c === 0x20 ? 3 /* GAP */ : i < end && b[i] === 0x3e ? 11 /* EMPTY */ : 9 /* SLASH */
             }
@@ -111,38 +119,18 @@ export function scan(
         continue
 
       case 1: // LT
-        c = b[i]!
-        if (c === 0x2f) {
-          i++
-          if (depth === 0) {
-            state = 17 /* CLOSING */
-            break run
-          }
-          depth--
-          mark = i - base
-          state = 12 /* END */
-        } else if (NAME_START[c] === 1 || c >= 0x80) {
-          mark = i - base
-          colon = -1
-          attrs = 0
-          tag = 0
-          state = 2 /* NAME */
-        } else if (c === 0x3f) {
-          if (depth > 0) {
-            code = 'RTK_XML_INSTRUCTION'
-            break run
-          }
-          i++
-          state = 18 /* DECLARATION */
-          break run
-        } else if (c === 0x21) {
-          i++
-          mark = i - base
-          state = 14 /* BANG */
-        } else {
-          code = unnamed(c)
+        state = stateBehindLess(b[i]!, depth)
+        if (state === 19 /* FAULT */) {
+          code = unnamed(b[i]!)
           break run
         }
+        if (state !== 2 /* NAME */) i++
+        if (state > 16) break run
+        if (state === 12 /* END */) depth--
+        mark = i - base
+        colon = -1
+        attrs = 0
+        tag = 0
         continue
 
       case 2: // NAME
@@ -164,11 +152,12 @@ export function scan(
           break
         }
         if (colon >= 0) {
-          if (nameStart[b[base + colon + 1]!] === 0 || colon === mark) {
-            if (!isQualified(b, base + mark, base + colon, i)) {
-              code = 'RTK_XML_BAD_NAME'
-              break run
-            }
+          if (
+            (nameStart[b[base + colon + 1]!] === 0 || colon === mark) &&
+            !isQualified(b, base + mark, base + colon, i)
+          ) {
+            code = 'RTK_XML_BAD_NAME'
+            break run
           }
           tag = HAS_PREFIX
         }
@@ -238,36 +227,57 @@ export function scan(
         }
         const start = base + mark
         const length = i - start
+        let number = UNBOUND
         if (colon >= 0) {
-          if (nameStart[b[base + colon + 1]!] === 0 || colon === mark) {
-            if (!isQualified(b, start, base + colon, i)) {
-              code = 'RTK_XML_BAD_NAME'
-              break run
-            }
+          if ((nameStart[b[base + colon + 1]!] === 0 || colon === mark) && !isQualified(b, start, base + colon, i)) {
+            code = 'RTK_XML_BAD_NAME'
+            break run
           }
           // xml:lang alone needs no resolving: its prefix cannot mean anything else.
           if (length !== 8 || !isText(b, start, 'xml:lang')) tag |= HAS_PREFIX
-          if (colon - mark === 5 && isXmlns(b, start)) tag |= HAS_XMLNS
-        } else if (length === 5 && isXmlns(b, start)) {
+        }
+        if ((colon < 0 ? length : colon - mark) === 5 && isXmlns(b, start)) {
           tag |= HAS_XMLNS
-          w.nsAttr = attrs * stride
+          number = DECLARES
+          if (colon < 0) w.nsAttr = attrs * stride
         }
         const k = attrs * stride
         if (k === at.length) at = w.at = grown(at)
         at[k + 1] = mark
         at[k + 2] = i - base
         at[k + 5] = colon
+        at[k + 6] = number
         if (c !== 0x3d) {
           state = 5 /* EQ */
           continue
         }
         i++
         quote = i < end ? b[i]! : 0
-        if (quote === 0x27 || quote === 0x22) {
-          i++
-          at[k + 3] = i - base
-          state = 7 /* VALUE */
-        } else state = 6 /* QUOTE */
+        if (quote !== 0x27 && quote !== 0x22) {
+          state = 6 /* QUOTE */
+          continue
+        }
+        i++
+        at[k + 3] = i - base
+        state = 7 /* VALUE */
+        if (i === end) break run
+        c = b[i]!
+        while (valuePlain[c] === 1) {
+          if (++i === end) break run
+          c = b[i]!
+        }
+        if (c !== quote) continue
+        // A value in ASCII without references, and nearly always what follows it, needs no state of its own.
+        at[k + 4] = i - base
+        attrs++
+        c = ++i < end ? b[i]! : 0
+        if (c === 0x3e) state = 10 /* OPEN */
+        else if (c === 0x20 && ++i < end && nameStart[b[i]!] === 1 && attrs !== limits.attributes) {
+          mark = i - base
+          colon = -1
+          state = 4 /* ATTR */
+        } else if (c === 0x2f && ++i < end && b[i] === 0x3e) state = 11 /* EMPTY */
+        else state = c === 0x20 ? 3 /* GAP */ : c === 0x2f ? 9 /* SLASH */ : 8 /* AFTER */
         continue
       }
 
@@ -306,18 +316,11 @@ export function scan(
         if (c === quote) {
           at[attrs * stride + 4] = i - base
           attrs++
-          i++
-          c = i < end ? b[i]! : 0
-          if (c === 0x20) {
+          c = ++i < end ? b[i]! : 0
+          if (c === 0x2f && i + 1 < end && b[i + 1] === 0x3e) {
             i++
-            if (i < end && nameStart[b[i]!] === 1 && attrs !== limits.attributes) {
-              mark = i - base
-              colon = -1
-              state = 4 /* ATTR */
-            } else state = 3 /* GAP */
-          } else if (c === 0x3e) state = 10 /* OPEN */
-          else if (c === 0x2f && ++i < end && b[i] === 0x3e) state = 11 /* EMPTY */
-          else state = c === 0x2f ? 9 /* SLASH */ : 8 /* AFTER */
+            state = 11 /* EMPTY */
+          } else state = c === 0x3e ? 10 /* OPEN */ : 8 /* AFTER */
         } else if (c === 0x27 || c === 0x22) i++
         else if (c >= 0x80) {
           n = charsLength(b, i, end)
@@ -358,24 +361,23 @@ export function scan(
 
       case 10: // OPEN
       case 11: // EMPTY
-        if (++elements > elementsMax) {
+        if (++elements > limits.elements) {
           code = 'RTK_XML_ELEMENTS'
           break run
         }
-        if (depth === depthMax) {
+        if (depth === limits.depth) {
           code = 'RTK_XML_DEPTH'
           break run
         }
-        if (attrs > 1 || (tag & (HAS_PREFIX | HAS_XMLNS)) !== 0) {
+        if (attrs > 1 || (attrs === 1 && (tag & (HAS_PREFIX | HAS_XMLNS)) !== 0)) {
           if ((code = tagFault(w, b, base, tag, attrs, depth, scope, content, limits)) !== undefined) break run
+        } else if ((tag & HAS_PREFIX) !== 0 && !isNameBound(w, b, base, open[2 * depth]!, depth, scope)) {
+          code = 'RTK_XML_UNBOUND_PREFIX'
+          break run
         }
         i++
         if (depth === 0) {
-          w.tag = tag
-          w.attrs = attrs
-          w.nameEnd = open[1]!
-          w.tagEnd = w.bodyEnd = i - base
-          keepOwnTag(w, b, base)
+          keepOwnTag(w, b, base, tag, attrs, i - base)
           if (w.headerOnly) {
             w.selfClosed = state === 11 /* EMPTY */
             state = 16 /* DONE */

@@ -1,6 +1,7 @@
 /** Which fault it is, once the scan has met a byte that cannot be there. */
-import { BAD_CHARACTER, BAD_REFERENCE, BAD_UTF8, FOREIGN_ENTITY, SPACE } from './chars.ts'
+import { BAD_CHARACTER, BAD_REFERENCE, BAD_UTF8, FOREIGN_ENTITY, NAME_START, SPACE } from './chars.ts'
 import type { XmlCode } from './errors.ts'
+import { BANG, CLOSING, DECLARATION, END, FAULT, NAME } from './work.ts'
 
 /** The code for a reader's negative result. */
 export function unreadable(result: number): XmlCode {
@@ -28,8 +29,17 @@ export function misplaced(byte: number, other: XmlCode): XmlCode {
   return byte < 0x20 ? 'RTK_XML_BAD_CHARACTER' : other
 }
 
+/** Where the scan goes from "<" and the byte behind it. */
+export function stateBehindLess(byte: number, depth: number): number {
+  if (byte === 0x2f) return depth === 0 ? CLOSING : END
+  if (NAME_START[byte] === 1 || byte >= 0x80) return NAME
+  if (byte === 0x3f) return depth === 0 ? DECLARATION : FAULT
+  return byte === 0x21 ? BANG : FAULT
+}
+
 /** What stands behind "<" where a name should begin; a NUL there is UTF-16. */
 export function unnamed(byte: number): XmlCode {
+  if (byte === 0x3f) return 'RTK_XML_INSTRUCTION'
   if (byte === 0) return 'RTK_XML_ENCODING'
   return byte < 0x20 && SPACE[byte] === 0 ? 'RTK_XML_BAD_CHARACTER' : 'RTK_XML_BAD_NAME'
 }
