@@ -79,7 +79,12 @@ test('a listener whose protocol no host speaks is a mistake, with its line and w
     [
       'misspelt',
       plugged.replace('protocol: echo', 'protocol: ehco'),
-      `/r.yaml:2:25: there is no protocol 'ehco' (did you mean 'echo'?)\n/r.yaml:2:40: there is no option 'greeting'`,
+      `/r.yaml:2:25: there is no protocol 'ehco' (did you mean 'echo'?)\n/r.yaml: 1 mistake\n`,
+    ],
+    [
+      'its plugin is not there: what it may have brought is no further mistake, what it did not is',
+      `${plugged.replace('echo.ts', 'ehco.ts')}modules: { echo: {} }\nlog: { level: loud }\n`,
+      `/r.yaml:1:11: plugin ./ehco.ts: there is no file /ehco.ts (a relative name is taken from the folder of this file)\n/r.yaml:4:15: 'loud' is not one of debug, info, warn, error\n/r.yaml: 2 mistakes\n`,
     ],
   ]
   for (const [what, yaml, told] of rows) {

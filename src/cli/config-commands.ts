@@ -12,7 +12,6 @@ import type { ModuleDefinition } from '../core/module.ts'
 import { configure } from '../index.ts'
 import { defaultModules } from '../server/modules.ts'
 import { loadPlugins, protocolsOf, schemasOf } from '../server/plugins.ts'
-import { WorldError } from '../world/error.ts'
 import { EXIT } from './exit.ts'
 import { meaningOf, TableWriter } from './render.ts'
 import { type GlobalOptions, readSettings, type Surroundings } from './settings.ts'
@@ -88,15 +87,9 @@ async function modulesOf(options: GlobalOptions, around: Surroundings): Promise<
   const warn = (text: string) => around.terminal.err(`warning: ${text}\n`)
   try {
     const { document, folder } = (await readSettings(options, around)).opened
-    for (const name of document.plugins) {
-      try {
-        const found = await loadPlugins([name], around.world.disk.resolve(folder, '.'))
-        for (const definition of found) modules.set(definition.name, definition)
-      } catch (error) {
-        if (!(error instanceof WorldError)) throw error
-        warn(`${error.message}: its options are not listed`)
-      }
-    }
+    const named = await loadPlugins(document.plugins, around.world.disk.resolve(folder, '.'))
+    for (const definition of named.modules) modules.set(definition.name, definition)
+    for (const { message } of named.failed.values()) warn(`${message}: its options are not listed`)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const mistake of error.mistakes) warn(`${formatMistake(mistake)}: options of plugins are not listed`)

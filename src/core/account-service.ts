@@ -127,6 +127,10 @@ export class AccountService implements AccountDirectory {
   }
 
   #target(jid: Jid): { host: Host; keeper: AccountKeeper; local: string } {
+    if (jid.local === '') {
+      const example = this.#running.hosts()[0]?.domain ?? jid.domain
+      throw new CommandError('RTK_ACCOUNT_NAME', `'${jid}' names no account`, `as in juliet@${example}`)
+    }
     const host = this.#running.host(jid.domain)
     if (host === undefined) {
       const known = this.#running.hosts().map((other) => other.domain)
@@ -136,7 +140,6 @@ export class AccountService implements AccountDirectory {
         `known: ${known.slice(0, 5).join(', ')}`,
       )
     }
-    if (jid.local === '') throw new CommandError('RTK_ACCOUNT_NAME', `${jid} names no account`)
     return { host, keeper: this.#keeper(host), local: jid.local }
   }
 }

@@ -74,11 +74,13 @@ export async function configure(
   const isFile = 'file' in given && typeof given.file === 'string'
   const opened = await openConfig(isFile ? { file: given.file as string } : { value: given }, world.disk)
   const named = await loadPlugins(opened.document.plugins, world.disk.resolve(opened.folder, '.'))
-  const modules = modulesByName([...defaultModules, ...plugins, ...named])
+  const all = [...defaultModules, ...plugins, ...named.modules]
+  const modules = modulesByName(all)
   const { config, mistakes } = await finishConfig(opened, {
     modules: schemasOf(modules),
     protocols: protocolsOf(modules),
-    defaultModules: [...defaultModules, ...plugins, ...named].map((definition) => definition.name),
+    failedPlugins: named.failed,
+    defaultModules: all.map((definition) => definition.name),
     disk: world.disk,
     tls: world.net.tls,
     dataDir,

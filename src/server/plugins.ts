@@ -6,20 +6,34 @@ import type { ModuleDefinition } from '../core/module.ts'
 import { WorldError } from '../world/error.ts'
 import { loadModule } from '../world/load-module.ts'
 
-/** What a package or file exports: one module as `default`, or several in a list. */
-export async function loadPlugins(names: readonly string[], folder: string): Promise<readonly ModuleDefinition[]> {
-  const found: ModuleDefinition[] = []
-  for (const name of names) {
-    const { default: exported } = await loadModule(name, folder)
-    for (const definition of Array.isArray(exported) ? exported : [exported]) {
-      if (!isModule(definition)) {
-        const text = `plugin ${name}: its default export is no module (defineModule)`
-        throw new WorldError('RTK_PLUGIN_FAILED', text, { temporary: false })
-      }
-      found.push(definition)
+export interface Plugins {
+  readonly modules: readonly ModuleDefinition[]
+  /** Why there is nothing of a plugin, by its name. */
+  readonly failed: ReadonlyMap<string, WorldError>
+}
+
+/** Loads each on its own: those that fail are mistakes of the configuration, told with all others. */
+export async function loadPlugins(names: readonly string[], folder: string): Promise<Plugins> {
+  const modules: ModuleDefinition[] = []
+  const failed = new Map<string, WorldError>()
+  for (const name of new Set(names)) {
+    try {
+      modules.push(...(await loadPlugin(name, folder)))
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error
+      failed.set(name, error)
     }
   }
-  return found
+  return { modules, failed }
+}
+
+/** What a package or file exports: one module as `default`, or several in a list. */
+async function loadPlugin(name: string, folder: string): Promise<readonly ModuleDefinition[]> {
+  const { default: exported } = await loadModule(name, folder)
+  const definitions: readonly unknown[] = Array.isArray(exported) ? exported : [exported]
+  if (definitions.every(isModule)) return definitions
+  const text = `plugin ${name}: its default export is no module (defineModule)`
+  throw new WorldError('RTK_PLUGIN_FAILED', text, { temporary: false })
 }
 
 function isModule(value: unknown): value is ModuleDefinition {

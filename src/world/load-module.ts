@@ -1,5 +1,5 @@
 /** Loads a plugin: a package, or a file by its path. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire, findPackageJSON } from 'node:module'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,6 +16,9 @@ export async function loadModule(name: string, folder: string): Promise<Readonly
     throw new WorldError('RTK_PLUGIN_NOT_FOUND', `there is no plugin ${name}, seen from ${folder}`, {
       temporary: false,
     })
+  }
+  if (!existsSync(file)) {
+    throw new WorldError('RTK_PLUGIN_NOT_FOUND', `plugin ${name}: there is no file ${file}`, { temporary: false })
   }
   try {
     return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>

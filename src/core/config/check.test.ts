@@ -170,7 +170,7 @@ log: { level: info }
     'r.yaml:13:28: the number 70000 is out of range (0 to 65535)',
     "r.yaml:14:42: there is no access rule 'staf' (did you mean 'staff'?)",
     'r.yaml:15:5: another listener has 127.0.0.1, port 6000 already (in line 14)',
-    "r.yaml:16:15: 'verbose' is not one of debug, info, warn, error (known: debug, info, warn, error)",
+    "r.yaml:16:15: 'verbose' is not one of debug, info, warn, error",
     "r.yaml:17:1: 'log' is there twice (first in line 16)",
   ])
 })

@@ -2,6 +2,7 @@
  * A configuration's text or value to a checked `Config`, or to all its mistakes at once. Reads no file but what it is
  * given: `files.ts` looks at the files that it names.
  */
+import type { WorldError } from '../../world/error.ts'
 import { readAccess } from './access-section.ts'
 import type { Config, HostConfig, HostTypeConfig } from './config.types.ts'
 import { emptyMap, entryOf, type Input, type InputEntry, inputOf, type MapInput } from './input.ts'
@@ -23,6 +24,8 @@ export interface CheckOptions {
   readonly defaultModules: readonly string[]
   /** Protocols of listeners beyond c2s and http. */
   readonly protocols?: ReadonlyMap<string, ModuleProtocol>
+  /** Plugins that could not be loaded, with the reason: mistakes. Names that may be theirs are none then. */
+  readonly failedPlugins?: ReadonlyMap<string, Pick<WorldError, 'code' | 'message'>>
 }
 
 export interface ModuleProtocol extends ListenerProtocol {
@@ -92,7 +95,11 @@ export function checkDocument(document: ConfigDocument, options: CheckOptions): 
   const report = new Report(document.report.file)
   const checker = new Checker(document.input, report, options)
   const config = checker.config()
-  const found = report.mistakes.filter((mistake) => isReliable(mistake, document.brokenFrom))
+  const isTheirs = ({ code }: Mistake) => code === 'RTK_CONFIG_UNKNOWN_MODULE' || code === 'RTK_CONFIG_UNKNOWN_PROTOCOL'
+  const hasAll = (options.failedPlugins?.size ?? 0) === 0
+  const found = report.mistakes.filter(
+    (mistake) => isReliable(mistake, document.brokenFrom) && (hasAll || !isTheirs(mistake)),
+  )
   const all = new Report(report.file)
   all.mistakes.push(...unique([...document.report.mistakes, ...found]))
   return {
@@ -132,6 +139,7 @@ class Checker {
   config(): Config | undefined {
     const root = this.#root
     this.#unknownSections()
+    this.#missingPlugins()
     const plainInput = { ...root, entries: root.entries.filter((entry) => Object.hasOwn(plainSections, entry.key)) }
     const plain = readFields(plainSections, plainInput, this.reading)
     const limits = plain?.limits ?? this.#limits()
@@ -187,6 +195,20 @@ class Checker {
         `there is no section '${entry.key}'`,
         suggest(entry.key, sectionNames),
       )
+    }
+  }
+
+  #missingPlugins(): void {
+    const names = entryOf(this.#root, 'plugins')?.value
+    for (const item of names?.kind === 'list' ? names.items : names === undefined ? [] : [names]) {
+      const failure = item.kind === 'string' ? this.#options.failedPlugins?.get(item.value) : undefined
+      if (item.kind !== 'string' || failure === undefined) continue
+      const isMissing = failure.code === 'RTK_PLUGIN_NOT_FOUND'
+      const isFile = /^[./]/.test(item.value)
+      const hint = isFile
+        ? 'a relative name is taken from the folder of this file'
+        : 'is it installed beside this file?'
+      this.#report.error(item, 'RTK_CONFIG_PLUGIN', failure.message, isMissing ? hint : 'mend it, or take it out')
     }
   }
 

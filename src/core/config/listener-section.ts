@@ -6,7 +6,7 @@ import { type Network, parseAddress, parseNetwork } from '../network.ts'
 import { entryOf, type Input, inputOf, type ListInput, type MapInput, showInput } from './input.ts'
 import { type ConnectionLimits, connectionLimits, type Limits } from './limits.ts'
 import { makeOption, wrongType } from './make.ts'
-import { Report, suggest } from './mistake.ts'
+import { nearest, Report, suggest } from './mistake.ts'
 import { opt } from './opt.ts'
 import { readFields } from './opt-structure.ts'
 import type { Option, OptionSchema, Reading, Shaping } from './option.ts'
@@ -208,7 +208,11 @@ function readListener(
 ): readonly ListenerConfig[] {
   const named = entryOf(item, 'protocol')?.value
   const protocol = protocolOf(named, protocols, reading)
-  const options = readFields({ ...protocol?.options, ...base }, item, reading)
+  const options = readFields(
+    { ...protocol?.options, ...base },
+    protocol === undefined ? common(item, base) : item,
+    reading,
+  )
   // The place is checked whatever else is wrong, so that a duplicate is found in the same run.
   const tls = tlsOf(item, protocol, reading)
   const places = placesOf(item, base, protocol, tls, reading)
@@ -228,6 +232,12 @@ function readListener(
   return places.map(({ place, unavailable }) =>
     Object.freeze({ ...shared, name, tls, place, unavailable, limits: all, options: Object.freeze(extra) }),
   )
+}
+
+/** Without what is like none of the options of all: it may be an option of the protocol that nobody knows. */
+function common(item: MapInput, base: OptionSchema): MapInput {
+  const names = Object.keys(base)
+  return { ...item, entries: item.entries.filter(({ key }) => nearest(key, names) !== undefined) }
 }
 
 function connectionLimitsOf(limits: Limits): ConnectionLimits {

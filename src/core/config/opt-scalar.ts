@@ -2,7 +2,7 @@
 import { Jid, parseJidOrFault, prepDomain } from '../../jid/index.ts'
 import { type Input, type Place, showInput } from './input.ts'
 import { type About, makeOption, outOfRange, wrongType } from './make.ts'
-import { type MistakeCode, suggest } from './mistake.ts'
+import { type MistakeCode, nearest } from './mistake.ts'
 import { type Option, type Reading, Secret } from './option.ts'
 import { parseByteRate, parseBytes, parseDuration, parseFrequency } from './units.ts'
 
@@ -171,7 +171,9 @@ export function oneOf<const V extends readonly string[]>(values: V, about: About
       if (input.kind !== 'string') return wrongType(input, reading, expects)
       if (values.includes(input.value)) return input.value
       const text = `${showInput(input)} is not ${expects}`
-      return reading.report.error(input, 'RTK_CONFIG_VALUE', text, suggest(input.value, values))
+      // The text has named them all.
+      const near = nearest(input.value, values)
+      return reading.report.error(input, 'RTK_CONFIG_VALUE', text, near === undefined ? '' : `did you mean '${near}'?`)
     },
   })
 }
@@ -194,6 +196,8 @@ export function secret(about: Omit<About<string>, 'default'>): Option<Secret> {
         reading.secrets.push({ input: only.value, file: only.value.value, fill })
         return secret
       }
+      if (input.kind === 'string')
+        return reading.report.error(input, 'RTK_CONFIG_VALUE', 'the secret is empty', expects)
       // The value itself may be the secret: it is not shown.
       return reading.report.error(input, 'RTK_CONFIG_TYPE', `expected ${expects}, found a ${input.kind}`)
     },
