@@ -88,8 +88,11 @@ interface Ran {
 }
 
 /** Runs a command line; `typed` are the answers to questions of a person, `input` the lines of a pipe. */
-async function cli(line: string, more: { typed?: string[]; input?: string[]; dataDir?: string } = {}): Promise<Ran> {
-  const { typed, input = [], dataDir = folder } = more
+async function cli(
+  line: string,
+  more: { typed?: string[]; input?: string[]; dataDir?: string; isErrTty?: boolean } = {},
+): Promise<Ran> {
+  const { typed, input = [], dataDir = folder, isErrTty = false } = more
   let out = ''
   let err = ''
   const terminal: Terminal = {
@@ -100,7 +103,7 @@ async function cli(line: string, more: { typed?: string[]; input?: string[]; dat
       err += text
     },
     isOutTty: false,
-    isErrTty: false,
+    isErrTty,
     isInTty: typed !== undefined,
     lines: async function* () {
       yield* input
@@ -163,6 +166,26 @@ test('many accounts come from standard input; refused ones are named', async () 
   assert.equal((await cli('account add', { typed: [] })).exit, 2)
 })
 
+test('a secret of a row is a text: no file is read for a command, and an empty one is told as that', async () => {
+  const { exit, err } = await cli('account add', {
+    input: [
+      '{"jid":"a@localhost","password":{"file":"/etc/hostname"}}',
+      '{"jid":"b@localhost","password":""}',
+      'c@localhost',
+    ],
+  })
+  assert.equal(exit, 1)
+  assert.equal(
+    err,
+    [
+      'line 1: password.file: write the secret itself (RTK_COMMAND_ARGUMENTS)',
+      'line 2: password: the secret is empty (a secret text) (RTK_COMMAND_ARGUMENTS)',
+      "line 3: 'password' is missing (it is a secret text) (RTK_COMMAND_ARGUMENTS)",
+      '',
+    ].join('\n'),
+  )
+})
+
 test('lists are tables, or an object a line', async () => {
   accounts.clear()
   accounts.set('a@localhost', '').set('longer@localhost', '')
@@ -184,6 +207,11 @@ test('lists are tables, or an object a line', async () => {
       .map((line) => JSON.parse(line).jid),
     ['a@localhost', 'longer@localhost'],
   )
+})
+
+test('an empty list is told to a person only', async () => {
+  assert.deepEqual(await cli('session list nobody@localhost'), { exit: 0, out: '', err: '' })
+  assert.deepEqual(await cli('session list nobody@localhost', { isErrTty: true }), { exit: 0, out: '', err: 'none\n' })
 })
 
 test('sessions are shown with yes and no, and dashes for nothing', async () => {
@@ -279,6 +307,12 @@ test('help lists every command, with a server or without; each has an example th
       }
       assert.match(out, /--json +results as JSON/, line)
     }
+  }
+  assert.equal((await cli('help account add')).out, (await cli('account add --help')).out)
+  for (const line of ['help acount', 'acount --help', 'help account ad', 'account ad -h']) {
+    const { exit, err } = await cli(line)
+    assert.equal(exit, 2, line)
+    assert.match(err, /^ratatosk: unknown command '(?:acount|ad)' \(did you mean '(?:account|add)'\?\)/, line)
   }
   const { out } = await cli('--help')
   for (const code of Object.values(EXIT)) assert.match(out, new RegExp(`\\b${code}\\b`), `exit code ${code}`)

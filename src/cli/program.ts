@@ -20,7 +20,8 @@ Exit codes:
 The configuration is --config FILE, else $RATATOSK_CONFIG, else ratatosk.yaml in this folder, else all defaults.`
 
 /** Runs a command line (without program and script) and gives the exit code. */
-export async function runCli(argv: readonly string[], around: Surroundings): Promise<number> {
+export async function runCli(given: readonly string[], around: Surroundings): Promise<number> {
+  const argv = helpLast(given)
   const state: State = { exit: EXIT.ok, isJson: argv.includes('--json') }
   let options: GlobalOptions = { json: state.isJson }
   try {
@@ -28,7 +29,7 @@ export async function runCli(argv: readonly string[], around: Surroundings): Pro
     addRemote(program, coreDescriptions(), around, state)
     if (asksServer(program, argv)) await addServersOwn(program, argv, around, state)
     options = { ...options, ...program.opts<GlobalOptions>() }
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync([...withoutVainHelp(program, argv)], { from: 'user' })
     return state.exit
   } catch (error) {
     return failed(error, options, around)
@@ -160,6 +161,25 @@ function wordsOf(argv: readonly string[]): readonly string[] {
     else if (!word.startsWith('-')) words.push(word)
   }
   return words
+}
+
+/** `help account add` is `account add --help`. */
+function helpLast(argv: readonly string[]): readonly string[] {
+  const [first, second] = wordsOf(argv)
+  return first !== 'help' || second === undefined ? argv : [...argv.toSpliced(argv.indexOf('help'), 1), '--help']
+}
+
+/** Without `--help` where there is no such command, so that this is told, and what may be meant. */
+function withoutVainHelp(program: Command, argv: readonly string[]): readonly string[] {
+  let at = program
+  for (const word of wordsOf(argv)) {
+    const next = at.commands.find((command) => command.name() === word)
+    if (next === undefined && at.commands.length > 0 && word !== 'help')
+      return argv.filter((one) => !/^(?:-h|--help)$/.test(one))
+    if (next === undefined) break
+    at = next
+  }
+  return argv
 }
 
 /** True when only a server can know what is meant: help of the whole, or words that nobody here knows. */

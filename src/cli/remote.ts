@@ -177,7 +177,18 @@ function textOutput(description: CommandDescription, input: InputRows | undefine
     return { row: (row) => terminal.out(renderOne(description.result, row)), end: () => undefined }
   }
   const table = new TableWriter(description.result, (text) => terminal.out(text))
-  return { row: (row) => table.row(row), end: () => table.end() }
+  let rows = 0
+  return {
+    row: (row) => {
+      rows++
+      table.row(row)
+    },
+    end: (failed) => {
+      table.end()
+      // A person sees that there is nothing; a pipe gets nothing.
+      if (rows === 0 && failed !== undefined && terminal.isErrTty) terminal.err('none\n')
+    },
+  }
 }
 
 export function refused(
