@@ -17,6 +17,8 @@ export interface Setup {
   readonly profile: Profile
   readonly accounts: Accounts
   readonly certificate: Certificate
+  /** Files of plugins that our own server is to load beside its defaults. */
+  readonly plugins?: readonly string[]
 }
 
 export interface Certificate {

@@ -32,7 +32,12 @@ function command(): string {
  * What differs from `npm start`: a host, its certificate, the ports, and a listener without TLS for the TCP rows. Modules,
  * limits, store and log keep their defaults (rule 9).
  */
-export function ratatoskConfiguration(domain: string, home: string, ports: Ports): string {
+export function ratatoskConfiguration(
+  domain: string,
+  home: string,
+  ports: Ports,
+  plugins: readonly string[] = [],
+): string {
   const tls = (name: string): string => JSON.stringify(join(home, 'tls', name))
   return `data_dir: ${JSON.stringify(join(home, 'data'))}
 hosts: [${domain}]
@@ -43,7 +48,17 @@ listeners:
   - { name: plain, protocol: c2s, tls: none, address: 127.0.0.1, port: ${ports.plain} }
   - { name: starttls, protocol: c2s, tls: starttls, address: 127.0.0.1, port: ${ports.starttls} }
 control: { socket: ${JSON.stringify(join(home, 'control.sock'))} }
-`
+${plugins.length === 0 ? '' : `plugins: ${JSON.stringify(plugins)}\n`}`
+}
+
+/** What `metrics list` of the server in this directory says, by the names of the figures. */
+export function metricsOf(directory: string): ReadonlyMap<string, number> {
+  const home = join(directory, 'ratatosk')
+  const args = ['--config', join(home, 'ratatosk.yaml'), '--json', 'metrics', 'list']
+  const printed = run({ command: command(), args, owner: identityFor(), directory: home })
+  const lines = printed.split('\n').filter((line) => line.startsWith('{'))
+  const rows = lines.map((line) => JSON.parse(line) as { readonly name: string; readonly value: number })
+  return new Map(rows.map(({ name, value }) => [name, value]))
 }
 
 /** All accounts in one go: one `user@host password` a line on standard input. */
@@ -66,7 +81,7 @@ async function start(setup: Setup): Promise<Running> {
   const ports = { plain: await freePort(), starttls: await freePort() }
   makeDirectory(join(home, 'data'), owner)
   copyCertificate(setup.certificate, join(home, 'tls'))
-  writeFileSync(join(home, 'ratatosk.yaml'), ratatoskConfiguration(setup.domain, home, ports))
+  writeFileSync(join(home, 'ratatosk.yaml'), ratatoskConfiguration(setup.domain, home, ports, setup.plugins))
   const added = join(home, `accounts-${setup.accounts.count}`)
   give(home, owner)
   const log = join(home, 'output.log')
