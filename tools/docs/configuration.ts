@@ -31,7 +31,8 @@ of this page, with the options of your plugins.
 export const chapters: readonly Chapter[] = [
   {
     title: 'Hosts: `hosts`',
-    text: `The domains that are served; default \`[localhost]\`. A list, or a map from a domain to the name of its host type.`,
+    text: `The domains that are served; default \`[localhost]\`. A list, or a map from a domain to the name of its host type. A reload adds
+new ones; one that goes, or gets another type, waits for a restart.`,
     example: `hosts:
   example.org: default
   guests.example.org: small
@@ -153,7 +154,7 @@ store:
   },
   {
     title: 'Modules: `modules`',
-    text: `These modules are loaded by default. \`NAME: false\` leaves one out.`,
+    text: `These modules are loaded by default. \`NAME: false\` leaves one out. A reload loads and unloads them.`,
     example: `modules:
   offline: { messages_max: 500 }
   time: false`,
