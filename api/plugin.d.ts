@@ -829,6 +829,7 @@ export declare class Session implements Origin {
     state: SessionState;
     received: number;
     delivered: number;
+    lastTo: Jid | undefined;
     constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get label(): string;
     get isAvailable(): boolean;

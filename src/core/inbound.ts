@@ -67,9 +67,14 @@ export class Inbound {
     const rawTo = el.rawAttr('to')
     let to: Jid = session.jid.bare
     if (rawTo !== undefined) {
-      const parsed = this.#needs.jids.parse(rawTo)
-      if (parsed === undefined) return this.#refuse(session, el, kind, errorJid)
-      to = parsed
+      const last = session.lastTo
+      if (last !== undefined && last.octets === rawTo) to = last
+      else {
+        const parsed = this.#needs.jids.parse(rawTo)
+        if (parsed === undefined) return this.#refuse(session, el, kind, errorJid)
+        to = parsed
+        session.lastTo = parsed
+      }
     }
     const fault = shapeFault(kind, el)
     if (fault !== undefined) return this.#refuse(session, el, kind, fault)

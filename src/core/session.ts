@@ -81,6 +81,8 @@ export class Session implements Origin {
   /** Stanzas received from and delivered to the client. */
   received = 0
   delivered = 0
+  /** Whom the client wrote to last: most write to the same address again, and then it needs no look into the cache. */
+  lastTo: Jid | undefined = undefined
   readonly #owner: SessionOwner
   #pending: Element[] | undefined
   #waiting = false

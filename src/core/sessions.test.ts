@@ -148,6 +148,34 @@ describe('a session', () => {
     assert.equal(romeo.link.closed.condition, 'invalid-from')
   })
 
+  it('whom the client wrote to last is remembered, and each stanza goes where it says', () => {
+    const { client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const juliet = client('juliet@capulet.com/balcony')
+    const nurse = client('nurse@capulet.com/hall')
+    for (const id of ['1', '2']) {
+      romeo.send(`<message to='juliet@capulet.com/balcony' id='j${id}'/>`)
+      romeo.send(`<message to='juliet@capulet.com/balcony' id='J${id}'/>`)
+      assert.equal(romeo.session.lastTo?.toString(), 'juliet@capulet.com/balcony')
+      romeo.send(`<message to='NURSE@capulet.com/hall' id='n${id}'/>`)
+      romeo.send(`<message to='nurse@capulet.com/hall' id='N${id}'/>`)
+      assert.deepEqual(
+        juliet.take().map((el) => el.attr('id')),
+        [`j${id}`, `J${id}`],
+      )
+      assert.deepEqual(
+        nurse.take().map((el) => [el.attr('id'), el.attr('to')]),
+        [
+          [`n${id}`, 'nurse@capulet.com/hall'],
+          [`N${id}`, 'nurse@capulet.com/hall'],
+        ],
+      )
+    }
+    romeo.send(`<message to='nurse@@capulet.com/hall' id='bad'/>`)
+    assert.deepEqual(nurse.take(), [])
+    assert.equal(romeo.take()[0]?.attr('id'), 'bad')
+  })
+
   it('RFC 6120 section 8: what has no proper shape is refused', () => {
     const { client } = bench()
     const romeo = client('romeo@montague.net/orchard')

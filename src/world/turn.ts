@@ -7,7 +7,7 @@
  */
 
 /** The first read after a pause of so many milliseconds does not wait for the end of the turn. */
-export const PAUSE_MS = 0.1
+export const PAUSE_MS = 0.02
 
 /** Something that sends at the end of the turn. It must not throw. */
 export interface Flushable {
