@@ -25,6 +25,7 @@ import { WorldError } from '../world/error.ts'
 import { isLevelled } from '../world/log.ts'
 import type { World } from '../world/world.types.ts'
 import { Certificates, type LocalAuthority } from './certificates.ts'
+import { commandLog } from './command-log.ts'
 import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
 import { coreLimits } from './limits.ts'
@@ -113,7 +114,7 @@ export class Server {
       controlConnections: () => this.#control?.connections ?? 0,
     })
     for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
-    this.commands = new CommandRegistry()
+    this.commands = new CommandRegistry(commandLog(world.log, (name) => this.commands.find(name)?.permission))
     this.#moduleSets = new ModuleSets({ core: this.core, stores, commands: this.commands, modules: parts.modules })
     this.#admission = new Admission(world.clock, () => admissionLimits(this.#config), this.core.metrics)
     const binder = new Binder({
