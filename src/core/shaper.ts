@@ -3,6 +3,12 @@
  * bytes came and pauses his transport for the answer.
  */
 
+/**
+ * A stanza is charged as so many bytes at least: each is an element, an event and a decision, however small, so a flood of the
+ * smallest would cost far more CPU a byte than any other input (src/xml/cost.test.ts).
+ */
+export const leastStanzaBytes = 128
+
 export class Shaper {
   #rate: number
   #burst: number

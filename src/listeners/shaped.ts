@@ -5,12 +5,14 @@
 import type { ValueRule } from '../core/access.ts'
 import type { Shaping } from '../core/config/option.ts'
 import type { Counter } from '../core/metrics.ts'
-import { Shaper } from '../core/shaper.ts'
+import { leastStanzaBytes, Shaper } from '../core/shaper.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { TransportHandler } from '../world/net.types.ts'
 
 /** A connection that can be held. */
 export interface Holdable extends TransportHandler {
+  /** Stanzas handled so far. */
+  readonly stanzas: number
   hold(): void
   release(): void
 }
@@ -34,6 +36,8 @@ class ShapedHandler implements TransportHandler {
   readonly #shaper: Shaper
   readonly #clock: Clock
   readonly #holds: Counter
+  /** Stanzas that were charged. */
+  #charged = 0
   #isClosed = false
 
   constructor(inner: Holdable, shaper: Shaper, clock: Clock, holds: Counter) {
@@ -44,9 +48,12 @@ class ShapedHandler implements TransportHandler {
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
-    const waitMs = this.#shaper.take(end - start, this.#clock.monoMs())
     this.#inner.data(bytes, start, end)
-    if (waitMs <= 0) return
+    // Those of an earlier read whose turn came since then are among them.
+    const stanzas = this.#inner.stanzas - this.#charged
+    this.#charged += stanzas
+    const waitMs = this.#shaper.take(Math.max(end - start, stanzas * leastStanzaBytes), this.#clock.monoMs())
+    if (waitMs <= 0 || this.#isClosed) return
     this.#holds.value++
     this.#inner.hold()
     this.#clock.after(waitMs, (self: ShapedHandler) => self.#isClosed || self.#inner.release(), this)

@@ -81,6 +81,8 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #early: Octets[] | undefined
   /** Bytes that came in the clear behind `<starttls/>` or `<proceed/>` and were thrown away: an attack, or a broken peer. */
   discardedBytes = 0
+  /** First-level elements so far: what a shaper charges beside bytes. */
+  stanzas = 0
   /** The peer has closed its stream in good order (RFC 6120 section 4.4). */
   isPeerClosed = false
 
@@ -225,6 +227,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   }
 
   stanza(el: Element): void {
+    this.stanzas++
     const sink = this.#sink
     if (sink !== undefined && stanzaKind(el) !== undefined) sink.receive(el)
     else this.#machine?.element(el)

@@ -1,6 +1,7 @@
 /** What hostile bytes cost, in the long set only (RATATOSK_LONG=1): times are no matter for a quick test. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { chargedPerByte } from '../../bench/xml/charged.ts'
 import { hostile } from '../../bench/xml/hostile.ts'
 import { HEADER, mix } from '../../bench/xml/mix.ts'
 import { defaultLimits } from './limits.ts'
@@ -8,50 +9,63 @@ import { Scanner } from './scanner.ts'
 
 const isLong = process.env['RATATOSK_LONG'] === '1'
 
-/** CPU nanoseconds a byte: the least of some runs, since others only ever add to it. */
-function perByte(bytes: Buffer, runs: number): number {
-  let least = Number.POSITIVE_INFINITY
-  const rounds = Math.ceil(2_000_000 / bytes.length)
-  const sink = {
-    streamOpen: () => undefined,
-    stanza: () => undefined,
-    streamClose: () => undefined,
-    fault: ({ code }: { code: string }) => assert.fail(code),
+/** Good bytes that a hostile byte may cost. A byte is one that is sent; of stanzas below the least that a shaper charges, that. */
+const MOST = 2
+/** A busy machine shares its caches: a tenth and a half more is still the same. A kind made quadratic costs many times as much. */
+const TOLERANCE = 1.15
+/** The best of so many attempts counts: what disturbs a measurement never makes it cheaper. */
+const ATTEMPTS = 6
+const SLICE_BYTES = 1_000_000
+
+/** Scans about a megabyte of one kind again and again, by one scanner. */
+class Load {
+  readonly #bytes: Buffer
+  readonly #scanner: Scanner
+  readonly #rounds: number
+
+  constructor(text: string) {
+    this.#bytes = Buffer.from(text)
+    this.#rounds = Math.ceil(SLICE_BYTES / this.#bytes.length)
+    this.#scanner = new Scanner('stream', defaultLimits, {
+      streamOpen: () => undefined,
+      stanza: () => undefined,
+      streamClose: () => undefined,
+      fault: ({ code }) => assert.fail(code),
+    })
+    this.#scanner.write(Buffer.from(HEADER))
   }
-  const scanner = new Scanner('stream', defaultLimits, sink)
-  scanner.write(Buffer.from(HEADER))
-  for (let run = 0; run < runs; run++) {
+
+  /** CPU nanoseconds a byte. */
+  run(): number {
     const before = process.cpuUsage()
-    for (let k = 0; k < rounds; k++) scanner.write(bytes)
+    for (let k = 0; k < this.#rounds; k++) this.#scanner.write(this.#bytes)
     const { user, system } = process.cpuUsage(before)
-    least = Math.min(least, ((user + system) * 1000) / (rounds * bytes.length))
+    return ((user + system) * 1000) / (this.#rounds * this.#bytes.length)
   }
-  return least
 }
 
-/** Good bytes that each stanza may cost on top of its own: it is an object and an event, however small. */
-const STANZA_BYTES = 150
-const stanzaSize: Readonly<Record<string, number>> = { 'tiny stanzas': 4, 'tiny stanzas with a namespace': 14 }
-
-/** Beyond twice a good byte, because they hold a tag, a declaration and a prefix to each handful of bytes. */
-const dearer: Readonly<Record<string, number>> = {
-  'default declarations': 2.5,
-  declarations: 4.5,
-  'declarations with references': 5,
-  'prefixed elements': 4.5,
-  'prefixed attributes, one local name': 5,
+/** Least of some runs each, the two in turn, so that both meet the same machine. */
+function ratio(load: Load, good: Load): number {
+  let [cost, goodCost] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (let run = 0; run < 5; run++) {
+    goodCost = Math.min(goodCost, good.run())
+    cost = Math.min(cost, load.run())
+  }
+  return cost / goodCost
 }
 
 if (isLong)
-  test('a hostile byte costs at most twice a good one, but for what the table names', (t) => {
-    const good = perByte(Buffer.from(mix().join('')), 12)
-    for (const [name, text] of Object.entries(hostile)) {
-      const times = perByte(Buffer.from(text), 12) / good
+  test('a hostile byte costs at most twice a good one', (t) => {
+    const good = new Load(mix().join(''))
+    const loads = Object.entries(hostile).map(([name, text]) => ({ name, load: new Load(text) }))
+    // All are met once before any is measured, so that the optimiser has seen what there is.
+    for (let k = 0; k < 3; k++) for (const { load } of [{ load: good }, ...loads]) load.run()
+    for (const { name, load } of loads) {
+      let times = Number.POSITIVE_INFINITY
+      for (let k = 0; k < ATTEMPTS && times > MOST; k++)
+        times = Math.min(times, ratio(load, good) / chargedPerByte(name))
       t.diagnostic(`${name}: ${times.toFixed(2)}`)
-      const size = stanzaSize[name]
-      const bound = (dearer[name] ?? 2) + (size === undefined ? 0 : STANZA_BYTES / size)
-      // Half as much again for the noise of a shared machine.
-      assert.ok(times < bound * 1.5, `${name} costs ${times.toFixed(2)} good bytes a byte`)
+      assert.ok(times <= MOST * TOLERANCE, `${name} costs ${times.toFixed(2)} good bytes a byte`)
     }
   })
 

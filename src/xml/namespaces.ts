@@ -351,8 +351,7 @@ function resolveTag(
   if ((w.tag & HAS_PREFIX) === 0) return undefined
   if (w.nameColon >= 0 && !isNameBound(w, b, base, w.open[2 * w.depth]!, w.depth, scope))
     return 'RTK_XML_UNBOUND_PREFIX'
-  if (!resolveAttributes(w, b, base, scope)) return 'RTK_XML_UNBOUND_PREFIX'
-  return w.attrs > 1 && isRepeated(w, b, base, true) ? 'RTK_XML_DUPLICATE_ATTRIBUTE' : undefined
+  return resolveAttributes(w, b, base, scope)
 }
 
 function readDeclarations(
@@ -372,24 +371,31 @@ function readDeclarations(
   return undefined
 }
 
-/** Gives each attribute with a prefix the number of its namespace; false when one has none. */
-function resolveAttributes(w: Work, b: Uint8Array, base: number, scope: Scope): boolean {
-  const { at, bound } = w
-  const { depth } = w
+/** Gives each attribute with a prefix the number of its namespace. */
+function resolveAttributes(w: Work, b: Uint8Array, base: number, scope: Scope): XmlCode | undefined {
+  const { at, bound, depth } = w
   const last = w.attrs * ATTR_STRIDE
+  let met = 0
+  let mayRepeat = false
   for (let k = 0; k < last; k += ATTR_STRIDE) {
     const colon = at[k + 5]!
-    if (colon < 0 || at[k + 6] === DECLARES) continue
-    let found = bindingOf(w, b, base, at[k + 1]!, colon, depth, scope)
-    if (found === UNBOUND) return false
-    if (depth > 0 && found !== XML) w.prefixed = true
-    if (found >= 0) {
-      const number = bound[found + 6]!
-      found = number === UNNUMBERED ? numberOf(w, b, base, found, scope) : number
+    let number = at[k + 6]!
+    if (colon >= 0 && number !== DECLARES) {
+      number = bindingOf(w, b, base, at[k + 1]!, colon, depth, scope)
+      if (number === UNBOUND) return 'RTK_XML_UNBOUND_PREFIX'
+      if (depth > 0 && number !== XML) w.prefixed = true
+      if (number >= 0) {
+        const known = bound[number + 6]!
+        number = known === UNNUMBERED ? numberOf(w, b, base, number, scope) : known
+      }
+      at[k + 6] = number
     }
-    at[k + 6] = found
+    const local = colon < 0 ? at[k + 1]! : colon + 1
+    const bit = 1 << (b[base + local]! + at[k + 2]! - local + number)
+    if ((met & bit) !== 0) mayRepeat = true
+    met |= bit
   }
-  return true
+  return mayRepeat && isRepeated(w, b, base, true) ? 'RTK_XML_DUPLICATE_ATTRIBUTE' : undefined
 }
 
 /** What is wrong with a complete start tag that has attributes, and among them more than one, a declaration or a prefix. */
