@@ -116,7 +116,7 @@ export const controlOptions = {
 }
 
 export const shaperOptions = {
-  rate: opt.rate({ min: '1 B/s', description: 'Bytes a second in the long run.' }),
+  rate: opt.rate({ min: '1 B/s', description: 'Bytes a second in the long run; a stanza counts as 128 at least.' }),
   burst: opt.bytes({ default: '64 KiB', description: 'Bytes that may pass at once after silence.' }),
 }
 
