@@ -75,6 +75,7 @@ export class Certificates {
       strictAlpn: listener.tls === 'direct',
       requestPeerCertificate: false,
       minVersion: this.#minVersion,
+      isSameForAll: this.#certificates(listener).length === 1,
       // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.
       certificateFor: (name) => find(name) ?? first,
     }
@@ -86,11 +87,15 @@ export class Certificates {
     return this.#finder(listener)(domain) !== undefined
   }
 
+  #certificates(listener: ListenerConfig): readonly TlsCertificate[] {
+    return [...(this.#byListener.get(listener.name) ?? []), ...this.#shared]
+  }
+
   /** Looks a name up among the listener's certificates and the shared ones; each name is compared once. */
   #finder(listener: ListenerConfig): (domain: string) => TlsCertificate | undefined {
     const known = this.#finders.get(listener.name)
     if (known !== undefined) return known
-    const certificates = [...(this.#byListener.get(listener.name) ?? []), ...this.#shared]
+    const certificates = this.#certificates(listener)
     const found = new Map<string, TlsCertificate | undefined>()
     const finder = (domain: string) => {
       if (found.has(domain)) return found.get(domain)

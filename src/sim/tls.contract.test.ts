@@ -55,6 +55,20 @@ for (const kind of netKinds(temporary)) {
         await over()
       }))
 
+    it('shows the same certificate for every name where there is one only, and still knows the name', () =>
+      kind.run(async (bench) => {
+        const context = serverContext(bench, { isSameForAll: true })
+        const known = await succeed(bench, context, clientOptions(bench))
+        assert.equal(known.server.info?.servername, NAME)
+        assert.equal(known.server.info?.channelBinding('tls-server-end-point')?.length, 32)
+        await known.over()
+        const options = clientOptions(bench, { verify: false, servername: 'other.example' })
+        const other = await succeed(bench, context, options)
+        assert.equal(other.server.info?.servername, 'other.example')
+        assert.equal(other.client.info?.peerCertificate?.error, 'ERR_TLS_CERT_ALTNAME_INVALID')
+        await other.over()
+      }))
+
     it('gives both sides the same channel bindings, and another connection others', () =>
       kind.run(async (bench) => {
         const context = serverContext(bench)

@@ -50,6 +50,8 @@ export interface TlsServerContext {
   readonly peerCa?: string
   /** The lowest version of TLS that is spoken; left out: 1.2. */
   readonly minVersion?: '1.2' | '1.3'
+  /** True: the answer is one and the same for every name, so a handshake need not wait for it. */
+  readonly isSameForAll?: boolean
   certificateFor(servername: string): TlsCertificate | undefined
 }
 
