@@ -52,13 +52,14 @@ function speeds(rows: readonly Row[]): string {
   return table(['stanzas, mean size', 'parser', 'µs a stanza', 'MB/s', 'to our scan'], lines)
 }
 
-/** Each repetition is compared with the good mix of the same one. */
+/** Each repetition against the median of the good mix: one disturbed measurement of that must not touch all the others. */
 function ratios(rows: readonly Row[], workload: string, variant: string): number[] {
-  const mine = rows.filter((row) => row.part === 'hostile' && row.variant === variant)
-  const good = new Map(mine.filter((row) => row.workload === GOOD).map((row) => [row.repetition, row.nsAByte]))
-  return mine
-    .filter((row) => row.workload === workload)
-    .map((row) => row.nsAByte / (good.get(row.repetition) ?? Number.NaN) / chargedPerByte(workload))
+  const costs = (kind: string): number[] =>
+    rows
+      .filter((row) => row.part === 'hostile' && row.variant === variant && row.workload === kind)
+      .map((row) => row.nsAByte)
+  const good = figureOf(costs(GOOD))?.median ?? Number.NaN
+  return costs(workload).map((cost) => cost / good / chargedPerByte(workload))
 }
 
 function hostileTable(rows: readonly Row[]): string {
