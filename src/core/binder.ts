@@ -2,6 +2,7 @@
  * Who may bind a resource: the policies on a taken full JID and on the number of sessions of a user (RFC 6120 section
  * 7.7.2.2; features.md SM-03, SM-04).
  */
+import { MAX_PART } from '../jid/ascii.ts'
 import type { Jid } from '../jid/jid.ts'
 import { prepResource } from '../jid/precis.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
@@ -86,7 +87,7 @@ export class Binder {
     if (old !== undefined) {
       this.#conflicts.value++
       if (policy.conflict === 'refuse') return errorConflict
-      if (policy.conflict === 'rename') resource = `${resource}-${this.#madeResource()}`
+      if (policy.conflict === 'rename') resource = renamed(resource, this.#madeResource())
     }
     const isReplacing = old !== undefined && policy.conflict === 'replace'
     const refusal = this.#makeRoom(account, info, policy, isReplacing ? 1 : 0)
@@ -110,6 +111,16 @@ export class Binder {
   #madeResource(): string {
     return this.#needs.random.id().slice(0, madeResourceLength)
   }
+}
+
+/** The name and a mark of our own: cut where both would be more than a resource may have (RFC 7622 section 3.4). */
+function renamed(resource: string, mark: string): string {
+  for (let end = Math.min(resource.length, MAX_PART - mark.length - 1); end > 0; end--) {
+    // A cut may part a surrogate pair, or characters that are allowed only side by side: then one less.
+    const name = `${resource.slice(0, end)}-${mark}`
+    if (prepResource(name) === name) return name
+  }
+  return mark
 }
 
 function endReplaced(session: Session, code: 'RTK_SESSION_REPLACED' | 'RTK_SESSIONS_MAX', text: string): void {

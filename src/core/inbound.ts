@@ -6,7 +6,6 @@
 import type { JidCache } from '../jid/cache.ts'
 import type { Jid } from '../jid/jid.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
-import { errorReply } from '../stanza/reply.ts'
 import { iqType, isSubscription, presencePriority, presenceType, type StanzaKind } from '../stanza/stanza.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
@@ -71,13 +70,13 @@ export class Inbound {
       if (last !== undefined && last.octets === rawTo) to = last
       else {
         const parsed = this.#needs.jids.parse(rawTo)
-        if (parsed === undefined) return this.#refuse(session, el, kind, errorJid)
+        if (parsed === undefined) return this.#refuse(session, el, kind, session.jid.bare, errorJid)
         to = parsed
         session.lastTo = parsed
       }
     }
     const fault = shapeFault(kind, el)
-    if (fault !== undefined) return this.#refuse(session, el, kind, fault)
+    if (fault !== undefined) return this.#refuse(session, el, kind, to, fault)
     return this.#pass(session, new Packet(kind, el, senderOf(session, kind, el), to, session, rawTo === undefined))
   }
 
@@ -142,14 +141,12 @@ export class Inbound {
     await wait
   }
 
-  /** An error for a stanza that never became a packet. It comes from where the client sent it, as far as that is known. */
-  #refuse(session: Session, el: Element, kind: StanzaKind, error: StanzaError): undefined {
-    const reply = errorReply(el, error)
-    const packet = new Packet(kind, el, session.jid, session.jid.bare, session)
-    this.#needs.router.refused(packet, error)
-    if (reply === undefined) return
-    // RFC 6120 section 8.3.3.8: the address cannot be repeated when it is malformed; the account answers.
-    this.#needs.router.submit(new Packet(kind, reply, session.jid.bare, session.jid, this.#needs.router.serverOrigin))
+  /**
+   * Answers a stanza that never became a packet. The error comes from where the client sent it (RFC 6120 section 8.3.1,
+   * rule 2), from the account where that address is malformed and cannot be repeated (section 8.3.3.8).
+   */
+  #refuse(session: Session, el: Element, kind: StanzaKind, to: Jid, error: StanzaError): undefined {
+    this.#needs.router.bounce(new Packet(kind, el, session.jid, to, session), error)
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { jid } from '../jid/jid.ts'
+import { jid, parseJid } from '../jid/jid.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { x } from '../xml/build.ts'
@@ -56,6 +56,22 @@ describe('binding', () => {
     assert.ok(young.result instanceof Session)
     assert.match(young.result.jid.resource, /^orchard-./)
     assert.equal(core.sessions.count(), 2)
+  })
+
+  it('SM-04 rename: a name that is as long as any makes no JID that is too long', () => {
+    for (const resource of [
+      'x'.repeat(1023),
+      '\u{1f600}'.repeat(255),
+      `x${'\u{1f600}'.repeat(255)}`,
+      'é'.repeat(511),
+    ]) {
+      const { bind } = binder({ conflict: 'rename' })
+      assert.equal((bind(resource).result as Session).jid.resource, resource)
+      const { result } = bind(resource)
+      assert.ok(result instanceof Session)
+      assert.equal(parseJid(result.jid.toString())?.resource, result.jid.resource, 'whom everybody can write to')
+      assert.ok(result.jid.resource.length > 480, 'cut no more than needed')
+    }
   })
 
   it('SM-03: the session beyond the limit is refused, or the oldest goes', () => {
@@ -193,6 +209,26 @@ describe('a session', () => {
     for (const [stanza, condition] of rows) {
       romeo.send(stanza)
       assert.equal(romeo.take()[0]?.child('error')?.elements[0]?.name, condition, stanza)
+    }
+  })
+
+  it('RFC 6120 section 8.3.1: an error for a bad shape comes from where the stanza was sent, with an id', () => {
+    const { client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const rows: readonly (readonly [string, string, string | undefined])[] = [
+      [`<iq to='juliet@capulet.com/balcony' id='1' type='get'/>`, 'juliet@capulet.com/balcony', '1'],
+      [`<iq to='montague.net' id='1' type='ask'><x xmlns='urn:x'/></iq>`, 'montague.net', '1'],
+      [`<iq to='nope.example' type='get'><x xmlns='urn:x'/></iq>`, 'nope.example', ''],
+      [`<iq type='get'><x xmlns='urn:x'/></iq>`, 'romeo@montague.net', ''],
+      [`<presence to='x@nope.example' id='1'><priority>abc</priority></presence>`, 'x@nope.example', '1'],
+      [`<presence to='x@nope.example' type='here'/>`, 'x@nope.example', undefined],
+      [`<message to='a@@b' id='1'/>`, 'romeo@montague.net', '1'],
+    ]
+    for (const [stanza, from, id] of rows) {
+      romeo.send(stanza)
+      const answer = romeo.take()[0]
+      assert.deepEqual([answer?.attr('type'), answer?.attr('from'), answer?.attr('id')], ['error', from, id], stanza)
+      assert.equal(answer?.attr('to'), 'romeo@montague.net/orchard')
     }
   })
 

@@ -2,6 +2,7 @@
  * The PROXY protocol, versions 1 and 2 (HAProxy Technologies, 2020-03-05), receiver's side: a balancer says in front of
  * the stream who the client is. A header may come in pieces, but not with more bytes than the protocol allows.
  */
+import { parseAddress } from '../core/network.ts'
 import type { Endpoint } from '../world/net.types.ts'
 
 export type ProxyReading =
@@ -46,9 +47,14 @@ function readLine(bytes: Uint8Array): ProxyReading {
   const port = portOf(sourcePort)
   const isComplete = rest.length === 0 && destination !== undefined && portOf(destinationPort) !== undefined
   if (source === undefined || port === undefined || !isComplete) return fault('the PROXY line is not complete')
-  const isAddress = family === 'TCP4' ? /^(?:\d{1,3}\.){3}\d{1,3}$/ : /^[0-9A-Fa-f:.]{2,45}$/
-  if (!isAddress.test(source)) return fault('the PROXY line has no address')
+  if (!isOf(family, source) || !isOf(family, destination)) return fault('the PROXY line has no address of its family')
   return { kind: 'header', source: { host: source, port }, length }
+}
+
+/** IPv6 as groups of hexadecimal digits only in the letter, but balancers write mapped addresses with a dotted end. */
+function isOf(family: 'TCP4' | 'TCP6', address: string): boolean {
+  const isRight = family === 'TCP4' ? !address.includes(':') : /^[0-9A-Fa-f:.]+$/.test(address) && address.includes(':')
+  return isRight && parseAddress(address) !== undefined
 }
 
 function portOf(text: string | undefined): number | undefined {

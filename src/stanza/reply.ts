@@ -24,10 +24,11 @@ export function errorElement(error: StanzaError): Element {
 
 /**
  * The error stanza that answers `stanza`, or undefined where RFC 6120 section 8.3.1 forbids one: an error is never
- * answered with an error, nor is an iq result.
+ * answered with an error, nor is an iq result. The error of an iq always has an id, empty where the iq had none (rule 3).
  */
 export function errorReply(stanza: Element, error: StanzaError): Element | undefined {
   const type = stanza.attr('type')
   if (type === 'error' || (stanza.name === 'iq' && type === 'result')) return undefined
-  return x(stanza.name, NS_CLIENT, { id: stanza.attr('id'), type: 'error' }, errorElement(error))
+  const id = stanza.attr('id') ?? (stanza.name === 'iq' ? '' : undefined)
+  return x(stanza.name, NS_CLIENT, { id, type: 'error' }, errorElement(error))
 }
