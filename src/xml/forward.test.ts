@@ -186,3 +186,23 @@ function parsed(text: string): Element | undefined {
     return undefined
   }
 }
+
+test('a payload that uses prefixes of its stanza’s own tag goes out as it came, one that leans on the stream does not', () => {
+  const header = `<stream:stream xmlns='jabber:client' ${STREAMS} xmlns:h='urn:h'>`
+  const forwarded = (stanza: string): string => {
+    const [element] = received(header, NS_CLIENT, [stanza])
+    assert.ok(element, stanza)
+    return writeStanza(element, encode('romeo@montague.example'), undefined)
+  }
+  const own = "<p:x/><y p:z='1'/></message>"
+  assert.equal(
+    forwarded(`<message xmlns:p='urn:p' id='1'>${own}`),
+    `<message from='romeo@montague.example' xmlns:p='urn:p' id='1'>${own}`,
+  )
+  assert.equal(
+    forwarded(`<message from='x' p:k='v' xmlns:p='urn:p'>${own}`),
+    `<message from='romeo@montague.example' p:k='v' xmlns:p='urn:p'>${own}`,
+  )
+  assert.ok(!forwarded('<message><h:x/></message>').includes('h:x'))
+  assert.ok(!forwarded("<message xmlns:p='jabber:client'><p:body/></message>").includes('p:body'))
+})

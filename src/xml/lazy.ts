@@ -31,6 +31,8 @@ export const RAW_CHILDREN = 2
 export const RAW_TAG = 4
 /** A first-level element of a stream: what it inherits from the stream header is lost with the stream, so copies say it. */
 export const FIRST_LEVEL = 8
+/** Whole as it is, it means the same on any stream of stanzas: its own tag declares all prefixes that it and its payload use. */
+export const RAW_WHOLE = 16
 const RAW = RAW_PAYLOAD | RAW_CHILDREN | RAW_TAG
 
 /** Offsets of a start tag and of the values in it that stanzas are routed by; -1 for what is not there. */

@@ -198,7 +198,10 @@ function declarePrefix(
   if (prefixEnd - prefixStart === 5 && isXmlns(b, from)) return 'RTK_XML_BAD_NS_DECLARATION'
   if (w.bindings === limits.prefixes) return 'RTK_XML_PREFIXES'
   // A prefix for the content namespace would name the wrong one on another kind of stream.
-  if (ruled === CONTENT && w.depth > 0) w.redundant = true
+  if (ruled === CONTENT) {
+    w.leans = true
+    if (w.depth > 0) w.redundant = true
+  }
   const n = w.bindings * BINDING_STRIDE
   if (n === w.bound.length) w.bound = grown(w.bound)
   const { bound } = w
@@ -311,7 +314,10 @@ function bindingOf(
   }
   if (length === 3 && b[from] === 0x78 && b[from + 1] === 0x6d && b[from + 2] === 0x6c) return XML
   const number = headerNumber(b, from, from + length, signature, scope)
-  if (number !== UNBOUND && depth > 0) w.inherits = true
+  if (number !== UNBOUND) {
+    w.leans = true
+    if (depth > 0) w.inherits = true
+  }
   return number
 }
 

@@ -6,7 +6,7 @@ import { SPACE } from './chars.ts'
 import { type XmlCode, xmlFault } from './errors.ts'
 import { checkDeclaration, readHeader } from './header.ts'
 import { nameOf, nsOf } from './intern.ts'
-import { FIRST_LEVEL, LazyElement, RAW_CHILDREN, RAW_PAYLOAD, RAW_TAG } from './lazy.ts'
+import { FIRST_LEVEL, LazyElement, RAW_CHILDREN, RAW_PAYLOAD, RAW_TAG, RAW_WHOLE } from './lazy.ts'
 import { defaultLimits, type ScannerLimits } from './limits.ts'
 import { NS_CLIENT, NS_FRAMING } from './ns.ts'
 import { fromBytes, type Octets } from './octets.ts'
@@ -298,6 +298,7 @@ export class Scanner implements StreamScanner {
     if (!work.inherits && !work.redundant && work.ownColon < 0) flags |= RAW_PAYLOAD
     if (!work.prefixed && !work.inherits && !work.redundant) flags |= RAW_CHILDREN
     if ((work.ownTag & HAS_PREFIX) === 0 && written === ns) flags |= RAW_TAG
+    if (!work.leans && !work.redundant && work.ownColon < 0 && written === ns) flags |= RAW_WHOLE
     const name = stanzaName(raw, work.ownColon < 0 ? 1 : work.ownColon + 1, work.nameEnd)
     const element = new LazyElement(raw, name, ns, scope, flags, work, work.listKids())
     giveBack(work)

@@ -4,7 +4,7 @@
  */
 import type { Element } from './element.types.ts'
 import { unescapeAttr } from './escape.ts'
-import { LazyElement, RAW_PAYLOAD, RAW_TAG } from './lazy.ts'
+import { LazyElement, RAW_WHOLE } from './lazy.ts'
 import { NS_CLIENT } from './ns.ts'
 import { ascii, encode, type Octets, own } from './octets.ts'
 import { join, writeElement, writeTag } from './write.ts'
@@ -34,10 +34,10 @@ export function endTag(element: Element, contextNs: string, prefixes?: ReadonlyM
   return encode(prefix === undefined ? `</${element.name}>` : `</${prefix}:${element.name}>`)
 }
 
-/** True for what can be restamped by cutting: unprefixed, self-contained and in the content namespace. */
+/** True for what can be restamped by cutting: in the content namespace, and with nothing that comes from the stream around it. */
 function isRestampable(element: Element): element is LazyElement {
   if (!(element instanceof LazyElement)) return false
-  return (element.flags & (RAW_PAYLOAD | RAW_TAG)) === (RAW_PAYLOAD | RAW_TAG) && element.ns === NS_CLIENT
+  return (element.flags & RAW_WHOLE) !== 0 && element.ns === NS_CLIENT
 }
 
 /** Where an attribute begins, its one blank before it included; `valueAt` is behind its quote. */

@@ -82,6 +82,8 @@ export class Work implements Offsets {
   foreign = -1
   /** The payload uses a prefix that is declared outside of it. */
   inherits = false
+  /** A prefix comes from the stream header, or means the content namespace: the stanza says something else on another stream. */
+  leans = false
   /** The payload uses prefixes at all. */
   prefixed = false
   /** The payload declares the content namespace again, in a place where it is in force already. */
@@ -142,6 +144,7 @@ export class Work implements Offsets {
     this.bindings = 0
     this.foreign = inContent ? -1 : 0
     this.inherits = false
+    this.leans = false
     this.prefixed = false
     this.redundant = false
     this.kidCount = 0
