@@ -1,6 +1,7 @@
 /** What a shaper charges: bytes, and each stanza as `leastStanzaBytes` at least. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ValueRule } from '../core/access.ts'
 import { Counter } from '../core/metrics.ts'
 import { leastStanzaBytes } from '../core/shaper.ts'
 import { Simulation } from '../sim/simulation.ts'
@@ -41,7 +42,7 @@ async function secondsFor(stanza: string, count: number): Promise<number> {
   const simulation = new Simulation(1)
   const reader = new Reader()
   const holds = new Counter()
-  const rule = { valueFor: () => ({ name: 'slow', rate: RATE, burst: 0 }) }
+  const rule = new ValueRule('slow', [], { name: 'slow', rate: RATE, burst: 0 })
   const handler = shaped(reader, rule, '192.0.2.1', simulation.world().clock, holds)
   const say = (text: string): void => handler.data(Buffer.from(text), 0, Buffer.byteLength(text))
   say(HEADER)
