@@ -77,12 +77,14 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
   }
 
   async exists(host: Host, local: string): Promise<boolean> {
-    return (await this.#needs.store.get({ host: host.domain, name: local })) !== undefined
+    const row = await this.#needs.store.get({ host: host.domain, name: local })
+    // Of one that is being removed modules delete what they keep: nothing more may come for it.
+    return row !== undefined && row.state !== 'leaving'
   }
 
   async create(host: Host, local: string, password: string, origin: string): Promise<boolean> {
     // The store decides in the end. A list that is given once more need not be stretched once more.
-    if (await this.exists(host, local)) return false
+    if ((await this.#needs.store.get({ host: host.domain, name: local })) !== undefined) return false
     const credentials = await this.#credentials(password, this.#patient)
     const result = await this.#needs.store.create(
       { host: host.domain, name: local, state: 'active', origin, created: this.#needs.clock.wallMs() },

@@ -83,6 +83,7 @@ export class AccountService implements AccountDirectory {
   async setState(jid: Jid, state: AccountState): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setState(host, local, state))) throw missing(jid)
+    this.#known.invalidate(keyOf(host, local))
     if (state !== 'active') this.#end(host, local, 'RTK_ACCOUNT_STATE', 'the account may not be used')
   }
 
@@ -93,6 +94,7 @@ export class AccountService implements AccountDirectory {
   async remove(jid: Jid): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setState(host, local, 'leaving'))) throw missing(jid)
+    this.#known.invalidate(keyOf(host, local))
     this.#end(host, local, 'RTK_ACCOUNT_REMOVED', 'the account was removed')
     const failed = (await this.#hooks(host)?.waitingNotice('account:delete', { host, local })) ?? 0
     if (failed > 0) {
@@ -111,6 +113,8 @@ export class AccountService implements AccountDirectory {
   }
 
   #end(host: Host, local: string, code: 'RTK_ACCOUNT_REMOVED' | 'RTK_ACCOUNT_STATE', text: string): void {
+    // Streams that have signed in and not bound yet are told when they bind.
+    this.#running.accountEndings.note(host, local)
     for (const session of this.#running.sessions.ofAccount(host.domain, local)) {
       session.close({ reason: 'kicked', detail: code }, new StreamError(code, 'not-authorized', text))
     }

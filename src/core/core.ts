@@ -9,6 +9,7 @@ import type { StanzaKind } from '../stanza/stanza.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import { StanzaTemplate } from '../xml/serialise.ts'
+import { AccountEndings } from './account-endings.ts'
 import type { AccountDirectory } from './accounts.ts'
 import { FanOut } from './fan-out.ts'
 import { FaultLog } from './fault-log.ts'
@@ -49,6 +50,7 @@ export class Core implements SessionOwner {
   readonly fanOut: FanOut
   readonly requests: Requests
   readonly accounts: AccountDirectory
+  readonly accountEndings = new AccountEndings()
   limits: CoreLimits
   readonly #inbound: Inbound
   readonly #timed: Timed

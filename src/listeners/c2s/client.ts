@@ -22,6 +22,11 @@ const tooManyFailures = new StreamError(
   'policy-violation',
   'too many failed attempts to sign in',
 )
+const accountEnded = new StreamError(
+  'RTK_ACCOUNT_ENDED',
+  'not-authorized',
+  'the account was removed or forbidden after the sign-in',
+)
 const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text: 'the host is not served any more' })
 
 export class C2sClient implements C2sDriver {
@@ -30,6 +35,8 @@ export class C2sClient implements C2sDriver {
   readonly #connection: Connection
   #machine: C2sServer | undefined
   #session: Session | undefined
+  /** Accounts that had ended when the account was last looked up. */
+  #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
 
   constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection, gone: (client: C2sClient) => void) {
@@ -98,6 +105,7 @@ export class C2sClient implements C2sDriver {
       return
     }
     const decoys = this.#needs.decoys(host)
+    this.#endingsSeen = this.#needs.core.accountEndings.count
     this.#needs
       .backend(host)
       .signIn(host, request.username, request.mechanism)
@@ -120,6 +128,7 @@ export class C2sClient implements C2sDriver {
       this.#answer(ticket, { kind: 'held-off' })
       return
     }
+    this.#endingsSeen = this.#needs.core.accountEndings.count
     this.#needs
       .backend(host)
       .verify(host, username, password)
@@ -190,6 +199,10 @@ export class C2sClient implements C2sDriver {
     if (machine === undefined) return
     if (host === undefined) {
       machine.bound(ticket, errorHostGone)
+      return
+    }
+    if (this.#needs.core.accountEndings.since(this.#endingsSeen, host, account.local)) {
+      machine.close(accountEnded)
       return
     }
     const { listener, client, transport } = this.#accepted
