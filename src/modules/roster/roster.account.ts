@@ -4,7 +4,7 @@ import type { Subscription } from '../../core/services/roster.ts'
 import { parseJid } from '../../jid/jid.ts'
 import type { Store } from '../../store/define.ts'
 import { decode, encode, type Octets } from '../../xml/octets.ts'
-import type { RosterBook } from './roster.book.ts'
+import { type RosterBook, removalsKept } from './roster.book.ts'
 import { endSubscriptions } from './roster.queries.ts'
 import type { rosterStore } from './roster.store.ts'
 
@@ -48,7 +48,7 @@ export function accountData(
     const own = ctx.accountJid(host, local)
     const { own: items } = await book.roster(host, local)
     for (const item of items.values()) await endSubscriptions(ctx, own, item)
-    await store.deleteAccount({ host: host.domain, local })
+    await store.deleteAccount({ host: host.domain, local, keep: removalsKept })
     book.forget(host, local)
   })
 }

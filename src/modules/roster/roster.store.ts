@@ -18,6 +18,9 @@ import {
 
 const account = { host: text, local: text }
 
+/** Of an account's first change: above those of all accounts of its name before. */
+const firstVersion = 'coalesce((select version from roster_floor where host = :host), 0) + 1'
+
 export const rosterStore = defineStore({
   name: 'roster',
   migrations: [
@@ -38,6 +41,11 @@ export const rosterStore = defineStore({
            host text not null, local text not null, version bigint not null,
            primary key (host, local)) without rowid`,
       ],
+    },
+    {
+      version: 2,
+      name: 'versions of accounts that were deleted',
+      up: ['create table roster_floor (host text not null, version bigint not null, primary key (host)) without rowid'],
     },
   ],
   operations: {
@@ -96,7 +104,7 @@ export const rosterStore = defineStore({
         visible: integer,
       },
       [
-        `insert into roster_version (host, local, version) values (:host, :local, 1)
+        `insert into roster_version (host, local, version) values (:host, :local, ${firstVersion})
          on conflict (host, local) do update set version = roster_version.version + :visible`,
         {
           sql: `insert into roster_item (host, local, contact, name, subscription, pending_out, pending_in, listed,
@@ -130,7 +138,7 @@ export const rosterStore = defineStore({
           sql: `delete from roster_item where host = :host and local = :local and contact = :contact and edition = :edition`,
           expect: 'some',
         },
-        `insert into roster_version (host, local, version) values (:host, :local, 1)
+        `insert into roster_version (host, local, version) values (:host, :local, ${firstVersion})
          on conflict (host, local) do update set version = roster_version.version + :visible`,
         `insert into roster_removed (host, local, contact, version)
          select :host, :local, :contact, version from roster_version
@@ -142,8 +150,15 @@ export const rosterStore = defineStore({
       ],
       { returns: { version: integer } },
     ),
-    /** All rows of an account. */
-    deleteAccount: write(account, [
+    /**
+     * All rows of an account. The host remembers its version, so that whoever has the name next begins more than `keep`
+     * versions above: what a client knows of the old roster is then too old to be told changes to.
+     */
+    deleteAccount: write({ ...account, keep: integer }, [
+      `insert into roster_floor (host, version)
+       select host, version + :keep from roster_version where host = :host and local = :local
+       on conflict (host) do update set version =
+         case when excluded.version > roster_floor.version then excluded.version else roster_floor.version end`,
       'delete from roster_item where host = :host and local = :local',
       'delete from roster_removed where host = :host and local = :local',
       'delete from roster_version where host = :host and local = :local',
@@ -152,13 +167,13 @@ export const rosterStore = defineStore({
     importItems: write(
       account,
       [
+        `insert into roster_version (host, local, version) values (:host, :local, ${firstVersion})
+         on conflict (host, local) do update set version = roster_version.version + 1`,
         each(`insert into roster_item (host, local, contact, name, subscription, pending_out, pending_in, listed,
                 approved, groups, request, version, edition)
-              values (:host, :local, :contact, :name, :subscription, :pending_out, :pending_in, :listed, :approved,
-                :groups, :request, 1, 1)
+              select :host, :local, :contact, :name, :subscription, :pending_out, :pending_in, :listed, :approved,
+                :groups, :request, version, 1 from roster_version where host = :host and local = :local
               on conflict (host, local, contact) do nothing`),
-        `insert into roster_version (host, local, version) values (:host, :local, 1)
-         on conflict (host, local) do update set version = roster_version.version + 1`,
       ],
       {
         items: {

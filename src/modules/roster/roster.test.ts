@@ -355,6 +355,45 @@ describe('versions (section 2.6)', () => {
     assert.equal(itemsOf(await get(one, ver)).length, 2, 'removals are remembered for 500 versions')
   })
 
+  it('a version of an account that was deleted is unknown to whoever has the name next', async () => {
+    const { house, one, ver } = await withItems(3)
+    const hooks = house.core.hostType('default').hooks
+    const host = house.host('montague.net')
+    const remove = () => house.wait(hooks.waitingNotice('account:delete', { host, local: 'romeo' }))
+    const known = [`${ver.split('.')[0]}.0`, ver]
+    one.drop()
+    for (let life = 0; life < 3; life++) {
+      assert.equal(await remove(), 0)
+      const next = house.actor(`romeo@montague.net/life${life}`)
+      assert.deepEqual(itemsOf(await get(next, ver)), [])
+      for (let n = 0; n < 4; n++) {
+        await next.ask('set', set(`<item jid='new${life}${n}@b.example'/>`))
+        const version = verOf(await get(next))
+        assert.ok(!known.includes(version), version)
+        for (const old of known) {
+          const answer = await get(next, old)
+          assert.equal(itemsOf(answer).length, n + 1, `version ${old} in life ${life}`)
+        }
+      }
+      for (let n = 0; n < 4; n++) await next.ask('set', set(`<item jid='more${life}${n}@b.example'/>`))
+      known.push(verOf(await get(next)))
+      next.drop()
+    }
+  })
+
+  it('what is imported into a roster that clients know is told to them as changes', async () => {
+    const { house, one, ver } = await withItems(2)
+    const hooks = house.core.hostType('default').hooks
+    const rows = [{ contact: 'copy@b.example', subscription: 'none' }]
+    const data = [{ store: 'roster', rows }]
+    await house.wait(hooks.waitingNotice('account:import', { host: house.host('montague.net'), local: 'romeo', data }))
+    one.send(`<iq type='get' id='g'><query xmlns='${NS}' ver='${ver}'/></iq>`)
+    assert.deepEqual(
+      pushesIn(await one.drain()).map((push) => push.jid),
+      ['copy@b.example'],
+    )
+  })
+
   it('a mere request changes no version that a client would notice', async () => {
     const { house, one, ver } = await withItems(1)
     house.elsewhere().send(`<presence type='subscribe' from='s@x.example' to='romeo@montague.net'/>`)
