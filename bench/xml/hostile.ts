@@ -36,6 +36,7 @@ export const hostile: Readonly<Record<string, string>> = {
   'short attributes': inside(filled(() => `<a${shortAttributes}/>`)),
   'two-letter attributes': inside(filled(() => `<a${pairAttributes}/>`)),
   declarations: inside(filled(() => "<a xmlns:b='c'/>").slice(0, 40_000)),
+  'declarations in force': inside(filled(() => "<a xmlns:b='c'></a>")),
   'default declarations': inside(filled(() => "<a xmlns='b'/>").slice(0, 39_998)),
   'content declarations': inside(filled(() => "<a xmlns='jabber:client'/>")),
   'declarations with references': inside(filled(() => "<a xmlns:b='&#99;'/>")),

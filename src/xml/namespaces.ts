@@ -175,6 +175,7 @@ function declareDefault(w: Work, b: Uint8Array, base: number, k: number, content
   return undefined
 }
 
+/** Checks `xmlns:…='…'` and puts it in force; `isUnused` when nothing can stand where it is. */
 function declarePrefix(
   w: Work,
   b: Uint8Array,
@@ -182,6 +183,7 @@ function declarePrefix(
   k: number,
   content: string,
   limits: ScannerLimits,
+  isUnused: boolean,
 ): XmlCode | undefined {
   const prefixStart = w.at[k + 5]! + 1
   const prefixEnd = w.at[k + 2]!
@@ -202,6 +204,7 @@ function declarePrefix(
     w.leans = true
     if (w.depth > 0) w.redundant = true
   }
+  if (isUnused) return undefined
   const n = w.bindings * BINDING_STRIDE
   if (n === w.bound.length) w.bound = grown(w.bound)
   const { bound } = w
@@ -371,7 +374,8 @@ function readDeclarations(
   const last = w.attrs * ATTR_STRIDE
   for (let k = 0; k < last; k += ATTR_STRIDE) {
     if (at[k + 6] !== DECLARES) continue
-    const code = at[k + 5]! < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, content, limits)
+    const code =
+      at[k + 5]! < 0 ? declareDefault(w, b, base, k, content) : declarePrefix(w, b, base, k, content, limits, false)
     if (code !== undefined) return code
   }
   return undefined
@@ -412,6 +416,7 @@ export function tagFault(
   tag: number,
   attrs: number,
   depth: number,
+  isEmpty: boolean,
   scope: Scope,
   content: string,
   limits: ScannerLimits,
@@ -424,7 +429,7 @@ export function tagFault(
   w.depth = depth
   w.tag = tag
   if (attrs === 1 && w.nameColon < 0 && w.at[6] === DECLARES && w.at[5]! >= 0)
-    return declarePrefix(w, b, base, 0, content, limits)
+    return declarePrefix(w, b, base, 0, content, limits, isEmpty)
   return resolveTag(w, b, base, scope, content, limits)
 }
 

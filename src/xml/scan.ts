@@ -22,7 +22,6 @@ import { isText, isXmlns, keepKid, keepOwnTag } from './own-tag.ts'
 import type { Scope } from './tag.ts'
 import { declares, misplaced, stateBehindLess, unnameable, unnamed, unreadable } from './why.ts'
 import { ATTR_STRIDE, DECLARES, grown, HAS_PREFIX, HAS_REFERENCE, HAS_XMLNS, UNBOUND, type Work } from './work.ts'
-
 /**
  * Scans on from `from` (behind the "<" when `w` has just begun), returns how far it came; `base` is where the "<" is. Then `w.state`
  * is DONE, CLOSING, DECLARATION or FAULT, or the bytes ran out.
@@ -370,7 +369,8 @@ export function scan(
           break run
         }
         if (attrs > 1 || (attrs === 1 && (tag & (HAS_PREFIX | HAS_XMLNS)) !== 0)) {
-          if ((code = tagFault(w, b, base, tag, attrs, depth, scope, content, limits)) !== undefined) break run
+          code = tagFault(w, b, base, tag, attrs, depth, state === 11 /* EMPTY */, scope, content, limits)
+          if (code !== undefined) break run
         } else if ((tag & HAS_PREFIX) !== 0 && !isNameBound(w, b, base, open[2 * depth]!, depth, scope)) {
           code = 'RTK_XML_UNBOUND_PREFIX'
           break run
