@@ -11,6 +11,7 @@ import type { Log } from '../world/log.types.ts'
 import type { Endpoint, Listening, Net, Place, Transport, TransportHandler } from '../world/net.types.ts'
 import type { Admission, Refusal } from './admission.ts'
 import { readProxyHeader } from './proxy-header.ts'
+import { RefusalLog } from './refusal-log.ts'
 
 /** A connection that was let in, or is to be refused in the protocol's own words. */
 export interface Accepted {
@@ -47,6 +48,7 @@ export class Acceptor {
   readonly #throttled: Counter
   readonly #untrusted: Counter
   readonly #headerFaults: Counter
+  readonly #refusals: RefusalLog
   /** One connection is one "byte" of the accept rate. */
   #rate: Shaper | undefined
   #listening: Listening | undefined
@@ -60,6 +62,7 @@ export class Acceptor {
     this.#needs = needs
     this.#place = config.place
     this.#failed = failed
+    this.#refusals = new RefusalLog(needs.clock, needs.log)
     this.#accepted = needs.metrics.counter('ratatosk_connections_accepted_total', 'Connections accepted')
     this.#throttled = needs.metrics.counter(
       'ratatosk_accept_throttled_total',
@@ -125,8 +128,7 @@ export class Acceptor {
     if (isTrusted) return this.#awaitHeader(transport)
     this.#untrusted.value++
     this.#needs.metrics.refusals.count('RTK_PROXY_UNTRUSTED')
-    this.#needs.log.warn('a connection without a balancer was refused', {
-      code: 'RTK_PROXY_UNTRUSTED',
+    this.#refusals.write('warn', 'a connection without a balancer was refused', 'RTK_PROXY_UNTRUSTED', {
       listener: this.config.name,
       address: transport.remote.host,
     })
@@ -157,10 +159,9 @@ export class Acceptor {
   }
 
   #tellRefusal(code: Refusal, client: Endpoint): void {
-    const { log, metrics } = this.#needs
-    metrics.refusals.count(code)
-    if (log.enabled('debug'))
-      log.debug('a connection was refused', { code, listener: this.config.name, address: client.host })
+    this.#needs.metrics.refusals.count(code)
+    const fields = { listener: this.config.name, address: client.host }
+    this.#refusals.write('info', 'a connection was refused', code, fields)
   }
 
   #admit(transport: Transport, client: Endpoint, early: Uint8Array | undefined): TransportHandler {

@@ -114,6 +114,24 @@ describe('limits before sign-in', () => {
     })
   })
 
+  it('a refusal that direct TLS cannot tell is in the log, one line a minute and reason', async () => {
+    const listener = { name: 'direct', tls: 'direct', port: 5223, access: 'none' }
+    await SymbolicServer.run(sections({}, listener), async (server) => {
+      const refused = async () => {
+        const wire = await server.wire('mallory', 5223)
+        await wire.isClosed()
+      }
+      for (let n = 0; n < 20; n++) await refused()
+      assert.deepEqual(server.told('RTK_LISTENER_ACCESS', 'info'), [{ listener: 'direct', address: 'mallory' }])
+      await server.simulation.advance(60_000)
+      await refused()
+      assert.deepEqual(server.told('RTK_LISTENER_ACCESS', 'info').slice(1), [
+        { listener: 'direct', address: 'mallory', leftOut: 19 },
+      ])
+      assert.equal(server.counter('ratatosk_connections_refused_access_total'), 21)
+    })
+  })
+
   it('an address that failed too often is refused until the window is over; others are not', async () => {
     const limits = { sign_in_failures: 5, sign_in_failure_window: '1 minute' }
     await SymbolicServer.run(sections(limits), async (server) => {

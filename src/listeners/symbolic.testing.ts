@@ -5,6 +5,7 @@ import { jid } from '../jid/index.ts'
 import { authorityPem, type Simulation, type SimWorld, simulate, symbolicCertificate } from '../sim/index.ts'
 import { openStores } from '../store/index.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
+import type { LogLevel } from '../world/log.types.ts'
 import type { Place } from '../world/net.types.ts'
 
 export class SymbolicServer {
@@ -79,6 +80,12 @@ export class SymbolicServer {
   /** A figure of the server. */
   counter(name: string): number {
     return this.server.metrics.value(name)
+  }
+
+  /** What entries of the log with this code and level tell beside it. */
+  told(code: string, level: LogLevel): readonly Record<string, unknown>[] {
+    const entries = this.#world.log.at(level).filter((entry) => entry.fields['code'] === code)
+    return entries.map(({ fields: { code: _code, ...fields } }) => fields)
   }
 
   /** How many entries of the log have this code. */
