@@ -1,4 +1,5 @@
 /** One process of a simulation, with its clock, dice, sockets, disk, hashes and log. */
+import { Handshakes } from '../world/handshakes.ts'
 import type { World } from '../world/world.types.ts'
 import { SimClock, SimTurn } from './clock.ts'
 import { type DiskContents, SimDisk } from './disk.ts'
@@ -39,9 +40,11 @@ export class SimWorld implements World {
     this.#network = network
     this.clock = new SimClock(scheduler, this.#life, parts.skewMs)
     this.random = new SimRandom(parts.seed)
+    const turn = new SimTurn(scheduler, this.#life)
     this.net = new SimNet({
       clock: this.clock,
-      turn: new SimTurn(scheduler, this.#life),
+      turn,
+      handshakes: new Handshakes(turn),
       network,
       life: this.#life,
       host,

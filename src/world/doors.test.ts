@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { RealClock } from './clock.ts'
 import type { DoorSurroundings } from './door.ts'
+import { Handshakes } from './handshakes.ts'
 import { createWorld } from './index.ts'
 import { RealNet } from './net.ts'
 import type { TransportHandler } from './net.types.ts'
@@ -14,7 +15,13 @@ import { Turn } from './turn.ts'
 
 function surroundings(): DoorSurroundings {
   const turn = new Turn()
-  return { turn, clock: new RealClock(turn), tls: new RealTls(), buffer: Buffer.alloc(65_536) }
+  return {
+    turn,
+    handshakes: new Handshakes(turn),
+    clock: new RealClock(turn),
+    tls: new RealTls(),
+    buffer: Buffer.alloc(65_536),
+  }
 }
 
 /** The fast door with one thing about it broken. */

@@ -7,6 +7,7 @@ import { createServer, connect as openSocket, type Server, type Socket } from 'n
 import type { Clock } from './clock.types.ts'
 import { type Accepted, type Door, type DoorSurroundings, READ_BUFFER_BYTES } from './door.ts'
 import { WorldError } from './error.ts'
+import { Handshakes } from './handshakes.ts'
 import type { Log } from './log.types.ts'
 import type { Listening, ListenOptions, Net, Place, Transport, TransportHandler } from './net.types.ts'
 import { netError, placeText, UNIX_PATH_LIMIT } from './net-error.ts'
@@ -45,7 +46,8 @@ export class RealNet implements Net {
   #lastWarning = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, turn: Turn, log: Log, choice: SocketChoice = 'auto') {
-    this.#around = { clock, turn, tls: this.tls, buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) }
+    const handshakes = new Handshakes(turn)
+    this.#around = { clock, turn, handshakes, tls: this.tls, buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) }
     this.#log = log
     this.#choice = choice
   }

@@ -4,6 +4,7 @@
  */
 import { type Octets, own } from '../xml/octets.ts'
 import type { Clock, Timer } from './clock.types.ts'
+import type { Handshakes } from './handshakes.ts'
 import type {
   CloseCause,
   Endpoint,
@@ -12,6 +13,7 @@ import type {
   TlsServerContext,
   Transport,
   TransportHandler,
+  Unsent,
 } from './net.types.ts'
 import { tlsCause } from './net-error.ts'
 import type { Flushable, TurnEnd } from './turn.ts'
@@ -25,10 +27,14 @@ export const DEFAULT_LINGER_MS = 5_000
  */
 export const TLS_WRITE_UNNOTICED_BYTES = 65_536
 
+/** What waited behind a slow peer goes to the kernel in pieces of this size, so that little of it is past recall. */
+export const SEND_BYTES = 65_536
+
 /** What a transport needs of its world. One object serves all transports of a world. */
 export interface TransportSurroundings {
   readonly clock: Clock
   readonly turn: TurnEnd
+  readonly handshakes: Handshakes
 }
 
 const OPEN = 0
@@ -41,6 +47,7 @@ const SHUT = 3
 /** Given up: nothing is read or written any more, `closed` follows. */
 const GONE = 4
 
+const NOTHING_UNSENT: Unsent = { bytes: '' as Octets, taken: 0 }
 const LOCAL: CloseCause = { kind: 'local' }
 const PEER: CloseCause = { kind: 'peer' }
 
@@ -57,6 +64,9 @@ export abstract class BaseTransport implements Transport, Flushable {
   #dirty = false
   /** A write was handed to the system and is not complete. */
   #busy = false
+  /** The write that is not complete: whole calls of `write`. */
+  #flying = ''
+  #unsent: Unsent = NOTHING_UNSENT
   /** The kernel left bytes behind, so that `drained` is owed. */
   #owesDrained = false
   #peerEnded = false
@@ -82,6 +92,10 @@ export abstract class BaseTransport implements Transport, Flushable {
   protected abstract send(bytes: string): boolean
   /** Bytes of the write under way that the kernel has not taken; 0 when it has them and only the report is missing. */
   protected abstract sending(): number
+  /** As `sending`, but never too few: what is not known to have been taken counts as not taken. */
+  protected untaken(): number {
+    return this.sending()
+  }
   protected abstract reading(on: boolean): void
   /** Shuts our direction; `shutDone` follows. */
   protected abstract shut(): void
@@ -103,6 +117,21 @@ export abstract class BaseTransport implements Transport, Flushable {
     if (this.#state !== OPEN || bytes.length === 0) return
     this.#rope += bytes
     this.#flushLater()
+  }
+
+  askDrained(): void {
+    this.#owesDrained = true
+    this.#flushLater()
+  }
+
+  withdraw(): Octets {
+    const bytes = this.#takeBacklog(Number.POSITIVE_INFINITY) + this.#rope
+    this.#rope = ''
+    return bytes as Octets
+  }
+
+  get unsent(): Unsent {
+    return this.#unsent
   }
 
   flush(): void {
@@ -178,6 +207,7 @@ export abstract class BaseTransport implements Transport, Flushable {
   protected sent(): void {
     if (!this.#busy || this.#state === GONE) return
     this.#busy = false
+    this.#flying = ''
     if (this.shaking) this.#beginTls()
     else this.#settle()
   }
@@ -235,7 +265,10 @@ export abstract class BaseTransport implements Transport, Flushable {
   #send(bytes: string): void {
     this.#busy = true
     if (this.send(bytes)) this.#busy = false
-    else if (this.sending() > 0) this.#owesDrained = true
+    else {
+      this.#flying = bytes
+      if (this.sending() > 0) this.#owesDrained = true
+    }
   }
 
   #keep(rope: string): void {
@@ -248,8 +281,8 @@ export abstract class BaseTransport implements Transport, Flushable {
   /** Sends what waited, and when nothing waits any more, does what was to follow. */
   #settle(): void {
     if (this.#busy || this.shaking || this.#state >= SHUTTING) return
-    if (this.#backlog !== undefined) {
-      this.#send(this.#takeBacklog())
+    while (this.#backlog !== undefined) {
+      this.#send(this.#takeBacklog(SEND_BYTES))
       if (this.#busy || this.#state >= SHUTTING) return
     }
     if (this.#rope.length > 0) return
@@ -264,12 +297,20 @@ export abstract class BaseTransport implements Transport, Flushable {
     }
   }
 
-  #takeBacklog(): string {
+  /** Whole calls of `write`, as many as `most` bytes hold, but one tick's at least. */
+  #takeBacklog(most: number): string {
     const backlog = this.#backlog
     if (backlog === undefined) return ''
-    this.#backlog = undefined
-    this.#backlogBytes = 0
-    return backlog.length === 1 ? (backlog[0] as string) : backlog.join('')
+    let count = 1
+    let size = (backlog[0] as string).length
+    while (count < backlog.length && size + (backlog[count] as string).length <= most) {
+      size += (backlog[count] as string).length
+      count++
+    }
+    this.#backlogBytes -= size
+    if (count === backlog.length) this.#backlog = undefined
+    const taken = count === backlog.length ? backlog : backlog.splice(0, count)
+    return taken.length === 1 ? (taken[0] as string) : taken.join('')
   }
 
   #startTls(begin: () => void): void {
@@ -278,7 +319,7 @@ export abstract class BaseTransport implements Transport, Flushable {
     // Nothing may be read as clear text from here on, and what is written from here on waits for the handshake.
     this.reading(false)
     this.shaking = true
-    this.#clear = this.#takeBacklog() + this.#rope
+    this.#clear = this.#takeBacklog(Number.POSITIVE_INFINITY) + this.#rope
     this.#rope = ''
     this.#begin = begin
     if (!this.#busy) this.#beginTls()
@@ -294,7 +335,9 @@ export abstract class BaseTransport implements Transport, Flushable {
     const begin = this.#begin
     if (begin === undefined || this.#state !== OPEN) return
     this.#begin = undefined
-    begin()
+    this.around.handshakes.begin(() => {
+      if (this.#state === OPEN) begin()
+    })
   }
 
   #drop(cause: CloseCause, abrupt: boolean): void {
@@ -306,6 +349,14 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   #forget(): void {
+    const flying = this.#flying
+    const behind = this.withdraw()
+    if (flying.length > 0 || behind.length > 0)
+      this.#unsent = {
+        bytes: (flying + behind) as Octets,
+        taken: flying.length > 0 ? Math.max(0, flying.length - this.untaken()) : 0,
+      }
+    this.#flying = ''
     this.#rope = ''
     this.#clear = ''
     this.#backlog = undefined
