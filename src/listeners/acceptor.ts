@@ -122,6 +122,8 @@ export class Acceptor {
   #accept(transport: Transport): TransportHandler {
     this.#accepted.value++
     this.#throttle()
+    // RFC 6120 section 4.6.1: a peer whose network has gone says nothing, and is noticed only by asking.
+    if (this.config.tcp_keepalive < Number.POSITIVE_INFINITY) transport.keepAlive(this.config.tcp_keepalive)
     if (!this.config.proxy_protocol) return this.#admit(transport, transport.remote, undefined)
     const from = parseAddress(transport.remote.host)
     const isTrusted = from === undefined || this.config.proxies.some((network) => inNetwork(from, network))

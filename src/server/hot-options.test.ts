@@ -80,6 +80,33 @@ const realProofs: Readonly<Record<string, Proof>> = {
     await server.close()
     assert.deepEqual(asked, [100, 200])
   },
+  async 'listeners[].tcp_keepalive'() {
+    const world = createWorld()
+    const asked: number[] = []
+    const listen = world.net.listen.bind(world.net)
+    world.net.listen = (place, options, accept) =>
+      listen(place, options, (transport) => {
+        transport.keepAlive = (idleMs) => asked.push(idleMs)
+        return accept(transport)
+      })
+    const listening = (more: object) => ({
+      ...inMemory,
+      listeners: [{ protocol: 'http', address, port: 0, ...more }],
+    })
+    const server = await createServer({ world, config: listening({}) })
+    const asks = async () => {
+      const place = server.listening[0]?.place
+      assert.ok(place?.kind === 'tcp')
+      await (await fetch(`http://${address}:${place.port}/ready`, { headers: { connection: 'close' } })).text()
+    }
+    await asks()
+    await server.reload(listening({ tcp_keepalive: '5 minutes' }))
+    await asks()
+    await server.reload(listening({ tcp_keepalive: 'never' }))
+    await asks()
+    await server.close()
+    assert.deepEqual(asked, [120_000, 300_000])
+  },
   async 'tls.min_version'() {
     const config = { ...inMemory, listeners: [{ protocol: 'http', tls: 'direct', address, port: 0 }] }
     const server = await createServer({ config })

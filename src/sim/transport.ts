@@ -56,6 +56,9 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
     this.number = number
   }
 
+  /** Simulated hosts do not vanish without a reset. */
+  keepAlive(): void {}
+
   join(out: SimLink, incoming: SimLink, connection: Connection): void {
     this.#out = out
     this.#in = incoming

@@ -177,6 +177,8 @@ export class MemoryTransport implements Transport {
     this.#peer.#arrive({ bytes })
   }
 
+  keepAlive(): void {}
+
   pause(): void {
     this.isPaused = true
   }

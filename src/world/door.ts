@@ -15,6 +15,11 @@ export interface DoorSurroundings extends TransportSurroundings {
 
 export const READ_BUFFER_BYTES = 65_536
 
+/** Between two questions to a silent peer. A tunnel of a minute or two costs a client that is idle nothing. */
+export const KEEP_ALIVE_INTERVAL_MS = 15_000
+/** Questions without an answer until the peer is gone. */
+export const KEEP_ALIVE_PROBES = 8
+
 declare const accepted: unique symbol
 /** A connection that nobody reads yet; only its door knows what it is. */
 export type Accepted = { readonly [accepted]: true }

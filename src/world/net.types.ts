@@ -108,6 +108,11 @@ export interface Transport {
   handler: TransportHandler
   /** Joins what is written in a tick; it leaves in one write at the tick's end. Ignored after `close`. */
   write(bytes: Octets): void
+  /**
+   * From now on a peer that is silent for `idleMs` is asked by the kernel whether it is there; one that does not answer
+   * for `KEEP_ALIVE_PROBES` times `KEEP_ALIVE_INTERVAL_MS` is gone: `closed`. Whole seconds. TCP only.
+   */
+  keepAlive(idleMs: number): void
   /** Stops reading, so that back-pressure reaches the peer. */
   pause(): void
   resume(): void

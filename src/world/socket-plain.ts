@@ -4,7 +4,14 @@
  */
 import type { Server, Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
-import { type Accepted, type Door, type DoorSurroundings, plainHost } from './door.ts'
+import {
+  type Accepted,
+  type Door,
+  type DoorSurroundings,
+  KEEP_ALIVE_INTERVAL_MS,
+  KEEP_ALIVE_PROBES,
+  plainHost,
+} from './door.ts'
 import type { CloseCause, Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
 import { errorCause, tlsCause } from './net-error.ts'
 import { BaseTransport, TLS_WRITE_UNNOTICED_BYTES } from './transport.ts'
@@ -92,6 +99,12 @@ class PlainTransport extends BaseTransport {
 
   get local(): Endpoint {
     return this.#local
+  }
+
+  keepAlive(idleMs: number): void {
+    // Whole seconds only: a part of one would be 0, which leaves the system's two hours.
+    const whole = Math.ceil(idleMs / 1000) * 1000
+    this.#socket.setKeepAlive(true, whole, KEEP_ALIVE_INTERVAL_MS, KEEP_ALIVE_PROBES)
   }
 
   protected send(bytes: string): boolean {

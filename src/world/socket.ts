@@ -7,7 +7,14 @@
 import type { Server, Socket } from 'node:net'
 import { TLSSocket, type TLSSocketOptions } from 'node:tls'
 import { getSystemErrorMap } from 'node:util'
-import { type Accepted, type Door, type DoorSurroundings, plainHost } from './door.ts'
+import {
+  type Accepted,
+  type Door,
+  type DoorSurroundings,
+  KEEP_ALIVE_INTERVAL_MS,
+  KEEP_ALIVE_PROBES,
+  plainHost,
+} from './door.ts'
 import type { Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
 import { errorCause, tlsCause } from './net-error.ts'
 import { BaseTransport, TLS_WRITE_UNNOTICED_BYTES } from './transport.ts'
@@ -33,6 +40,8 @@ interface Handle {
   /** TCP only. */
   reset?(done: () => void): number
   setNoDelay?(on: boolean): number
+  /** Seconds. */
+  setKeepAlive?(on: boolean, idle: number, interval: number, probes: number): number
   getpeername?(out: Address): number
   getsockname?(out: Address): number
 }
@@ -204,6 +213,11 @@ export class FastTransport extends BaseTransport {
     if (this.gone || this.#handle.getsockname === undefined || this.#handle.getsockname(out) !== 0)
       return { host: '', port: 0 }
     return { host: plainHost(out.address), port: out.port ?? 0 }
+  }
+
+  keepAlive(idleMs: number): void {
+    if (this.gone) return
+    this.#handle.setKeepAlive?.(true, Math.ceil(idleMs / 1000), KEEP_ALIVE_INTERVAL_MS / 1000, KEEP_ALIVE_PROBES)
   }
 
   /** Called by the handle: `count` bytes are in the shared buffer, or a negative status. */

@@ -88,6 +88,7 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   abstract get local(): Endpoint
+  abstract keepAlive(idleMs: number): void
   /** Hands bytes to the system: true when it took them all at once, else `sent` follows. */
   protected abstract send(bytes: string): boolean
   /** Bytes of the write under way that the kernel has not taken; 0 when it has them and only the report is missing. */

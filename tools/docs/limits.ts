@@ -119,6 +119,7 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].port': 'a place',
   'listeners[].backlog': "the kernel's: what it drops a client's kernel tries again, and no program is told",
   'listeners[].shaper': 'a choice of shapers',
+  'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
   'auth.scram_iterations': 'work for new passwords',
 }

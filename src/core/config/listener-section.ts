@@ -36,6 +36,8 @@ export interface ListenerConfig {
   readonly limits: ConnectionLimits
   /** Connections a second; more wait in the kernel's queue. */
   readonly accept_rate: number
+  /** Milliseconds of silence after which the kernel asks whether the peer is there; Infinity: never. */
+  readonly tcp_keepalive: number
   /** What the protocol declares beyond this. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -157,6 +159,14 @@ function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, Lis
       min: '1/s',
       unlimited: true,
       description: 'Connections accepted a second; more wait in the kernel.',
+    }),
+    tcp_keepalive: opt.duration({
+      default: '2 minutes',
+      min: '10 seconds',
+      max: '2 hours',
+      unlimited: true,
+      description:
+        'Silence after which the kernel asks a client whether it is there; one that answers none of 8 questions in 2 minutes is gone.',
     }),
   }
 }
