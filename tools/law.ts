@@ -8,7 +8,7 @@ import { effects } from './law/effects.ts'
 import type { Fault } from './law/fault.ts'
 import { moduleState } from './law/state.ts'
 import { Tree } from './law/tree.ts'
-import { root, say } from './lib/repository.ts'
+import { text as readText, root, say } from './lib/repository.ts'
 
 /** Longest first, so that `rooms/core` is found before `rooms`. Files of `src/` itself are the doors. */
 const TIERS: readonly (readonly [folder: string, tier: number])[] = [
@@ -200,8 +200,42 @@ function lengthFaults(tree: Tree, file: string): Fault[] {
   return lines > MAX_LINES ? [{ file, line: lines, rule: 'length', text: `${lines} lines, at most ${MAX_LINES}` }] : []
 }
 
+export interface Exception {
+  readonly file: string
+  readonly rule: string
+  readonly why: string
+}
+
+export interface Judgement {
+  /** Breaches that no exception covers. */
+  readonly open: readonly Fault[]
+  readonly allowed: readonly { readonly fault: Fault; readonly why: string }[]
+  /** Exceptions that cover nothing any more. */
+  readonly stale: readonly Exception[]
+}
+
+/** Parts the faults by the exceptions of `law.allow.json`. */
+export function weigh(faults: readonly Fault[], exceptions: readonly Exception[]): Judgement {
+  const covers = (entry: Exception, fault: Fault) => entry.file === fault.file && entry.rule === fault.rule
+  const open: Fault[] = []
+  const allowed: { fault: Fault; why: string }[] = []
+  for (const fault of faults) {
+    const entry = exceptions.find((one) => covers(one, fault))
+    if (entry === undefined) open.push(fault)
+    else allowed.push({ fault, why: entry.why })
+  }
+  return { open, allowed, stale: exceptions.filter((entry) => !faults.some((fault) => covers(entry, fault))) }
+}
+
+export function readExceptions(): readonly Exception[] {
+  return JSON.parse(readText('tools/law.allow.json')) as readonly Exception[]
+}
+
 if (import.meta.main) {
-  const faults = judge(new Tree(root))
-  for (const { file, line, rule, text } of faults) say(`${file}:${line} ${rule}: ${text}`)
-  process.exitCode = faults.length > 0 ? 1 : 0
+  const { open, allowed, stale } = weigh(judge(new Tree(root)), readExceptions())
+  for (const { file, line, rule, text } of open) say(`${file}:${line} ${rule}: ${text}`)
+  for (const { file, rule } of stale)
+    say(`tools/law.allow.json: nothing in ${file} breaks '${rule}' any more: take it out`)
+  for (const { fault, why } of allowed) say(`${fault.file}:${fault.line} ${fault.rule}: allowed, ${why}`)
+  process.exitCode = open.length + stale.length > 0 ? 1 : 0
 }
