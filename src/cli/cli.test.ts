@@ -309,6 +309,13 @@ test('help lists every command, with a server or without; each has an example th
     }
   }
   assert.equal((await cli('help account add')).out, (await cli('account add --help')).out)
+  for (const [said, same] of [
+    ['config help', 'config --help'],
+    ['account help add', 'account add --help'],
+  ] as const) {
+    const { exit, out } = await cli(said)
+    assert.deepEqual({ exit, out }, { exit: 0, out: (await cli(same)).out }, said)
+  }
   for (const line of ['help acount', 'acount --help', 'help account ad', 'account ad -h']) {
     const { exit, err } = await cli(line)
     assert.equal(exit, 2, line)

@@ -169,11 +169,15 @@ function helpLast(argv: readonly string[]): readonly string[] {
   return first !== 'help' || second === undefined ? argv : [...argv.toSpliced(argv.indexOf('help'), 1), '--help']
 }
 
-/** Without `--help` where there is no such command, so that this is told, and what may be meant. */
+/** Help of a group said as a word; and without `--help` where there is no such command, so that this is told. */
 function withoutVainHelp(program: Command, argv: readonly string[]): readonly string[] {
   let at = program
   for (const word of wordsOf(argv)) {
     const next = at.commands.find((command) => command.name() === word)
+    if (next === undefined && at !== program && at.commands.length > 0 && word === 'help') {
+      // `account help add` is `account add --help`, as `help account add` is.
+      return withoutVainHelp(program, [...argv.toSpliced(argv.lastIndexOf('help'), 1), '--help'])
+    }
     if (next === undefined && at.commands.length > 0 && word !== 'help')
       return argv.filter((one) => !/^(?:-h|--help)$/.test(one))
     if (next === undefined) break
