@@ -22,7 +22,7 @@ export default [
     )
   }),
 
-  play('messages keep their order', { cast }, async ({ romeo, juliet }) => {
+  play('SES-09: messages keep their order', { cast }, async ({ romeo, juliet }) => {
     await romeo.connects()
     await juliet.connects()
     const body = (n: number) => `${n} ${'x'.repeat(n * 37)}`
@@ -101,7 +101,7 @@ export default [
   }),
 
   // RFC 6120 sections 8.1.2.1: the server says who sends; a client may not say otherwise.
-  play('a sender cannot pretend to be another', { cast }, async ({ romeo, juliet }) => {
+  play('SES-08: a sender cannot pretend to be another', { cast }, async ({ romeo, juliet }) => {
     await romeo.connects()
     await juliet.connects()
     romeo.sends(xml`<message from='${romeo.bare}' to='${juliet.full}'><body>bare is allowed</body></message>`)

@@ -164,7 +164,7 @@ describe('a plugin from outside', () => {
     assert.deepEqual([nurse.unread, tybalt.unread], [[], []])
   })
 
-  it('has a domain of its own in each host type', async () => {
+  it('RTR-02: has a domain of its own in each host type', async () => {
     for (const [client, domain] of [
       [juliet, 'acorns.ash.example'],
       [nurse, 'acorns.oak.example'],

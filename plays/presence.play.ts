@@ -60,7 +60,7 @@ export default [
   }),
 
   // Section 4.6.
-  play('directed presence, and its end exactly once', { cast }, async ({ romeo, juliet }) => {
+  play('SES-03: directed presence, and its end exactly once', { cast }, async ({ romeo, juliet }) => {
     await romeo.comesOnline()
     await juliet.comesOnline()
     romeo.sends(xml`<presence to='${juliet.full}'><status>only for thee</status></presence>`)

@@ -55,7 +55,7 @@ export default [
     await romeo.receives(xml`<message from='${juliet.full}'><body>there thou art</body></message>`)
   }),
 
-  play('STARTTLS stands alone and comes before everything (section 5.3.1)', { cast }, async (_, stage) => {
+  play('LST-01: STARTTLS stands alone and comes before everything (section 5.3.1)', { cast }, async (_, stage) => {
     const wire = await stage.wire()
     wire.says(header('localhost'))
     const features = await wire.hears(/<\/stream:features>/)
@@ -73,7 +73,7 @@ export default [
     await wire.isClosed()
   }),
 
-  play('PLAIN is refused before TLS (section 6.5.4)', { cast }, async (_, stage) => {
+  play('LST-01, AUTH-01: PLAIN is refused before TLS (section 6.5.4)', { cast }, async (_, stage) => {
     const wire = await stage.wire()
     wire.says(header('localhost'))
     await wire.hears(/<\/stream:features>/)
@@ -99,7 +99,7 @@ export default [
     wire.closes()
   }),
 
-  play('guesses at a password come to an end (section 6.4.5)', { cast }, async (_, stage) => {
+  play('AUTH-10: guesses at a password come to an end (section 6.4.5)', { cast }, async (_, stage) => {
     const wire = await stage.wire('direct')
     await wire.secures({ servername: 'localhost', alpn: [], ca: stage.ca, verify: true })
     wire.says(header('localhost'))
@@ -113,7 +113,7 @@ export default [
     await wire.isClosed()
   }),
 
-  play('a wrong password and an unknown name are refused alike', { cast }, async ({ romeo }) => {
+  play('AUTH-10: a wrong password and an unknown name are refused alike', { cast }, async ({ romeo }) => {
     await romeo.isRefused('not-authorized', { password: 'the password of juliet' })
     await romeo.isRefused('not-authorized', { as: 'paris@localhost' })
     await romeo.isRefused('host-unknown', { as: 'romeo@verona.example', tls: 'none' })
@@ -129,23 +129,31 @@ export default [
     assert.match(romeo.resource, /^.{8,}$/)
   }),
 
-  play('SCRAM is bound to the channel; without a binding it goes too', { cast }, async ({ romeo, juliet }, stage) => {
-    await romeo.connects({ tls: 'direct' })
-    assert.equal(mechanismOf(stage, romeo.full), 'SCRAM-SHA-512-PLUS')
-    await juliet.connects({ sasl: { bindsChannel: false } })
-    assert.equal(mechanismOf(stage, juliet.full), 'SCRAM-SHA-512')
-  }),
+  play(
+    'AUTH-05: SCRAM is bound to the channel; without a binding it goes too',
+    { cast },
+    async ({ romeo, juliet }, stage) => {
+      await romeo.connects({ tls: 'direct' })
+      assert.equal(mechanismOf(stage, romeo.full), 'SCRAM-SHA-512-PLUS')
+      await juliet.connects({ sasl: { bindsChannel: false } })
+      assert.equal(mechanismOf(stage, juliet.full), 'SCRAM-SHA-512')
+    },
+  ),
 
   // RFC 9266: the data are those of this very connection, as the TLS library exports them.
-  play('SCRAM-PLUS with tls-exporter on TLS 1.3', { cast, only: 'sockets' }, async ({ romeo, juliet }, stage) => {
-    for (const [actor, tls] of [
-      [romeo, 'direct'],
-      [juliet, 'starttls'],
-    ] as const) {
-      await actor.connects({ tls })
-      assert.equal(actor.client.transport.tls?.protocol, 'TLSv1.3')
-      assert.equal(actor.client.transport.tls?.channelBinding('tls-exporter')?.length, 32)
-      assert.equal(mechanismOf(stage, actor.full), 'SCRAM-SHA-512-PLUS')
-    }
-  }),
+  play(
+    'AUTH-05: SCRAM-PLUS with tls-exporter on TLS 1.3',
+    { cast, only: 'sockets' },
+    async ({ romeo, juliet }, stage) => {
+      for (const [actor, tls] of [
+        [romeo, 'direct'],
+        [juliet, 'starttls'],
+      ] as const) {
+        await actor.connects({ tls })
+        assert.equal(actor.client.transport.tls?.protocol, 'TLSv1.3')
+        assert.equal(actor.client.transport.tls?.channelBinding('tls-exporter')?.length, 32)
+        assert.equal(mechanismOf(stage, actor.full), 'SCRAM-SHA-512-PLUS')
+      }
+    },
+  ),
 ]

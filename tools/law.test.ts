@@ -27,7 +27,7 @@ function faultsOf(sources: Record<string, string>): string[] {
   }
 }
 
-test('the tree keeps the law', () => {
+test('RCV-05: the tree keeps the law', () => {
   const exceptions = readExceptions()
   const { open, stale } = weigh(judge(new Tree(root)), exceptions)
   assert.deepEqual(
@@ -133,7 +133,7 @@ test('modules never import each other, nor the list of them', () => {
   assert.deepEqual(faults, ['src/modules/ping/ping.ts:1 module', 'src/modules/ping/ping.ts:3 module'])
 })
 
-test('the receiver reaches no session, router or module by any path', () => {
+test('RCV-05: the receiver reaches no session, router or module by any path', () => {
   const faults = faultsOf({
     'src/stream/machine.ts': "import '../stanza/reply.ts'",
     'src/stanza/reply.ts': "import '../core/router.ts'",

@@ -169,7 +169,7 @@ describe('abuse', { timeout: 150_000 }, () => {
       },
     }))
 
-  it('a slow reader', () =>
+  it('RCV-09: a slow reader', () =>
     row({
       attack: 'slow reader',
       limit: 'limits.session_queue_bytes',
@@ -215,7 +215,7 @@ describe('abuse', { timeout: 150_000 }, () => {
       },
     }))
 
-  it('a stanza without an end', () =>
+  it('RCV-02: a stanza without an end', () =>
     row({
       attack: 'endless stanza',
       limit: 'limits.stanza_bytes',

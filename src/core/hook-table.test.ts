@@ -14,7 +14,7 @@ function namesOf(hooks: HookTable): readonly string[] {
   return hooks.describe()[0]?.modules ?? []
 }
 
-describe('order of handlers', () => {
+describe('RTR-07: order of handlers', () => {
   it('is by phase, then by before and after, then by registration', () => {
     const hooks = table()
     const nothing = () => undefined
@@ -99,7 +99,7 @@ describe('filters', () => {
     assert.equal(core.metrics.value('ratatosk_handler_faults_total'), 101)
   })
 
-  it('that wait keep the order of their source, and hold up nobody else', async () => {
+  it('RTR-06: that wait keep the order of their source, and hold up nobody else', async () => {
     const { core, client } = bench()
     const romeo = client('romeo@montague.net/orchard')
     const nurse = client('nurse@montague.net/house')
@@ -155,7 +155,7 @@ describe('filters', () => {
     assert.equal(romeo.link.holds, 0)
   })
 
-  it('a verdict is carried out: error, drop, done, replace', () => {
+  it('RTR-07: a verdict is carried out: error, drop, done, replace', () => {
     const { core, client } = bench()
     const romeo = client('romeo@montague.net/orchard')
     const juliet = client('juliet@capulet.com/balcony')

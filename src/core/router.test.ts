@@ -115,7 +115,7 @@ describe('router', () => {
     assert.equal(s2s.got.length, 1)
   })
 
-  it('never answers an error with an error', () => {
+  it('RTR-07: never answers an error with an error', () => {
     const { client } = bench()
     const romeo = client('romeo@montague.net/orchard')
     romeo.send(`<message type='error' to='a@elsewhere.example'/>`)

@@ -9,7 +9,7 @@ function timeFor(shaper: Shaper, total: number, chunk: number): number {
   return now
 }
 
-test('1 MiB at 3,000 B/s with a burst of 20,000 B takes the computed time', () => {
+test('LST-11: 1 MiB at 3,000 B/s with a burst of 20,000 B takes the computed time', () => {
   const computed = ((1_048_576 - 20_000) / 3_000) * 1_000
   for (const chunk of [1, 250, 1_460, 65_536, 1_048_576]) {
     const took = timeFor(new Shaper(3_000, 20_000, 0), 1_048_576, chunk)

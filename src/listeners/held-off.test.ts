@@ -36,7 +36,7 @@ async function attempt(server: SymbolicServer, from: string, auth: string): Prom
   return String(answer)
 }
 
-test('guesses from many addresses hold an account off, one that does not exist just the same', () =>
+test('AUTH-10: guesses from many addresses hold an account off, one that does not exist just the same', () =>
   SymbolicServer.run(config, async (server) => {
     for (const name of ['romeo', 'nobody']) {
       for (let n = 0; n < 4; n++)

@@ -10,7 +10,7 @@ import { SymbolicServer } from './symbolic.testing.ts'
 
 const c2s = (more: Readonly<Record<string, unknown>>) => ({ protocol: 'c2s', address: '0.0.0.0', ...more })
 
-it('1,000 connects at 50 a second are accepted at 50 a second; none is reset, and another listener is not delayed', async () => {
+it('LST-10: 1,000 connects at 50 a second are accepted at 50 a second; none is reset, and another listener is not delayed', async () => {
   const config = {
     limits: { connections_per_address: 2000, sign_in_timeout: '1 hour' },
     listeners: [
@@ -57,7 +57,7 @@ it('1,000 connects at 50 a second are accepted at 50 a second; none is reset, an
   })
 })
 
-it('1 MiB at 3,000 bytes a second with a burst of 20,000 takes the computed time, and waits at the sender', async () => {
+it('LST-11: 1 MiB at 3,000 bytes a second with a burst of 20,000 takes the computed time, and waits at the sender', async () => {
   const [rate, burst, size] = [3_000, 20_000, 1_048_576]
   const config = {
     shapers: { slow: { rate: `${rate} B/s`, burst: `${burst} B` } },

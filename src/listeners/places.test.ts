@@ -30,7 +30,7 @@ const nameOf = ({ protocol, tls }: Kind, where: Where, isProxied: boolean) =>
 
 const idle: TransportHandler = { data() {}, drained() {}, secured() {}, ended() {}, closed() {} }
 
-describe('a listener', () => {
+describe('LST-08, SM-02: a listener', () => {
   const folder = freshFolder()
   const world = createWorld()
   let served: Served

@@ -70,7 +70,7 @@ async function serve(listeners: readonly object[], plugins: readonly unknown[], 
 
 const at = (name: string, protocol: string, more: object = {}) => ({ name, protocol, address, port: 0, ...more })
 
-it('an echo server is a plugin of some twenty lines, with TLS, limits and balancers like the rest', async () => {
+it('LST-13: an echo server is a plugin of some twenty lines, with TLS, limits and balancers like the rest', async () => {
   const listeners = [
     at('plain', 'echo', { greeting: 'hello', limits: { connections_per_address: 1 } }),
     at('proxied', 'echo', { proxy_protocol: true }),
@@ -101,7 +101,7 @@ it('an echo server is a plugin of some twenty lines, with TLS, limits and balanc
   assert.equal(served.server.metrics.value('ratatosk_connections'), 0)
 })
 
-it('one that throws loses the connection it threw at, and nobody else', async () => {
+it('LST-13: one that throws loses the connection it threw at, and nobody else', async () => {
   await using served = await serve([at('plain', 'clumsy'), at('proxied', 'clumsy', { proxy_protocol: true })], [clumsy])
   const calm = await served.open('plain')
   const told = await served.open('plain')

@@ -36,7 +36,7 @@ const echo: Protocol = {
   },
 }
 
-it('a protocol of somebody else has listeners with balancers and limits like the rest', async () => {
+it('LST-13: a protocol of somebody else has listeners with balancers and limits like the rest', async () => {
   const world = createWorld()
   const { disk, net, clock, log } = world
   const at = (name: string, more: Readonly<Record<string, unknown>>) => {

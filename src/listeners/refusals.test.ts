@@ -22,7 +22,7 @@ async function secured(server: SymbolicServer, wire: Wire): Promise<void> {
   await wire.hears(/<\/stream:features>/)
 }
 
-describe('limits before sign-in', () => {
+describe('LST-12: limits before sign-in', () => {
   it('the 257th connection of an address is refused; others are not, and one that leaves makes room', async () => {
     await SymbolicServer.run(sections({}), async (server) => {
       const wires: Wire[] = []
@@ -175,7 +175,7 @@ describe('who may connect', () => {
     })
   })
 
-  it('nobody but the balancers may bring a PROXY header, and they have to', async () => {
+  it('LST-08: nobody but the balancers may bring a PROXY header, and they have to', async () => {
     const listener = { proxy_protocol: true, proxies: ['192.0.2.1'] }
     await SymbolicServer.run(sections({}, listener), async (server) => {
       const line = 'PROXY TCP4 203.0.113.9 192.0.2.1 40000 5222\r\n'

@@ -41,7 +41,7 @@ async function attempt(wire: Wire, name: string, now: () => number): Promise<Tol
   return { salt, iterations: count, failure: told, times: [challenged - began, now() - answered] }
 }
 
-describe('a name that does not exist', () => {
+describe('AUTH-10: a name that does not exist', () => {
   it(`${names} of them: the mechanisms, the iterations and the failure of names that do, and a salt as long and as stable`, () =>
     SymbolicServer.run(
       {

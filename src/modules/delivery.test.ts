@@ -241,7 +241,7 @@ const messages: readonly MessageRow[] = [
   },
 ]
 
-describe('section 8.5: messages', () => {
+describe('SM-05: section 8.5: messages', () => {
   for (const row of messages) {
     for (const type of ['normal', 'chat', 'groupchat', 'headline', 'error'] as const) {
       it(`${row.condition}: ${type} to ${row.to} gives ${row[type]}`, async () => {
@@ -276,7 +276,7 @@ describe('section 8.5: messages', () => {
   })
 })
 
-describe('section 8.5: presence', () => {
+describe('SM-05: section 8.5: presence', () => {
   const rows: readonly (readonly [string, Resources, boolean, string, string])[] = [
     ['no account, bare', {}, false, romeo, ''],
     ['no account, full', {}, false, `${romeo}/x`, ''],
@@ -319,7 +319,7 @@ describe('section 8.5: presence', () => {
   })
 })
 
-describe('section 8.5: iq', () => {
+describe('SM-05: section 8.5: iq', () => {
   const payload = `<x xmlns='urn:x'/>`
 
   for (const [name, resources, exists, to] of [
@@ -408,6 +408,7 @@ describe('SM-07: the recipient dies between lookup and delivery', () => {
     const { juliet, actors, kept } = await scene({ a: 0 })
     dying(actors['a'] as Actor)
     juliet.send(`<message to='${romeo}' type='chat' id='m1'><body>hi</body></message>`)
+    actors['a']?.link.goes()
     assert.deepEqual(await juliet.drain(), [])
     assert.equal((await kept()).length, 1)
   })
@@ -416,6 +417,7 @@ describe('SM-07: the recipient dies between lookup and delivery', () => {
     const { juliet, actors, kept } = await scene({ high: 5, low: 0 })
     dying(actors['high'] as Actor)
     juliet.send(`<message to='${romeo}' type='chat' id='m1'><body>hi</body></message>`)
+    actors['high']?.link.goes()
     const came = (await actors['low']?.drain())?.filter((el) => el.name === 'message')
     assert.equal(came?.length, 1)
     assert.equal(came?.[0]?.hasChild('delay', 'urn:xmpp:delay'), false, 'not by way of the store')
@@ -427,6 +429,7 @@ describe('SM-07: the recipient dies between lookup and delivery', () => {
       const { juliet, actors, kept } = await scene({ a: 0 })
       dying(actors['a'] as Actor)
       juliet.send(`<message to='${romeo}/a' type='${type}' id='m1'><body>hi</body></message>`)
+      actors['a']?.link.goes()
       assert.deepEqual(await juliet.drain(), [])
       assert.equal((await kept()).length, 1)
     }

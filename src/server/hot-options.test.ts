@@ -205,7 +205,7 @@ describe('what the marks of options say', () => {
   })
 })
 
-describe('an option that is hot, after a reload', () => {
+describe('LST-14: an option that is hot, after a reload', () => {
   for (const path of [...paths('hot'), 'access']) {
     it(path, async () => (proofOf(path) ?? assert.fail('no proof'))())
   }

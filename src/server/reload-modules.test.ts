@@ -167,7 +167,7 @@ it('a host whose domain a module has is refused, whether the module was there or
   }
 })
 
-it('sessions live through every module of ours going and coming, and have its feature again', () =>
+it('LST-14: sessions live through every module of ours going and coming, and have its feature again', () =>
   SymbolicServer.run({ listeners: [listener] }, async (symbolic) => {
     const ground = groundOf(symbolic, 'none')
     await ground.account('juliet')

@@ -66,7 +66,7 @@ async function signIn(world: World, server: Server, listener = 'plain'): Promise
   return { client, talk }
 }
 
-it('100 sessions talk on through 50 reloads of other listeners, limits, rules and modules, and lose nothing', async () => {
+it('LST-14: 100 sessions talk on through 50 reloads of other listeners, limits, rules and modules, and lose nothing', async () => {
   const world = createWorld()
   const folder = mkdtempSync(join(tmpdir(), 'rtk-reload-'))
   const server = await createServer({ config: { ...base, listeners: [plain] } })
@@ -308,7 +308,7 @@ async function configOf(world: World, listeners: readonly unknown[]): Promise<Co
   return config
 }
 
-it('a listener whose socket fails is opened again alone, later each time', () =>
+it('LST-14: a listener whose socket fails is opened again alone, later each time', () =>
   simulate(7, async (simulation) => {
     const world = simulation.world('server')
     const tries = new Map<string, number[]>()

@@ -47,7 +47,7 @@ test('LST-01: header, starttls required, proceed, TLS, restart, mechanisms', () 
   assert.match(third, /<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional\/><\/session>/)
 })
 
-test('XEP-0440: only bindings that the connection has, and none without -PLUS', () => {
+test('AUTH-05: XEP-0440: only bindings that the connection has, and none without -PLUS', () => {
   const partial = rawPair(account, { tls: fakeTls({ bindings: { 'tls-server-end-point': 'hash' } }) })
   const answer = partial.client.ask(header)
   assert.match(

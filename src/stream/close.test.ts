@@ -72,7 +72,7 @@ function check(pair: Pair, what: string, received: string): void {
 }
 
 for (const [stage, reach] of Object.entries(stages)) {
-  test(`all ends from ${stage}`, () => {
+  test(`RCV-08: all ends from ${stage}`, () => {
     const names = Object.keys(events)
     for (const first of names) {
       for (const second of names) {
@@ -94,7 +94,7 @@ for (const [stage, reach] of Object.entries(stages)) {
   })
 }
 
-test('ends in a TLS handshake', () => {
+test('RCV-08: ends in a TLS handshake', () => {
   for (const first of Object.keys(events)) {
     const pair = rawPair(account)
     pair.client.ask(header)
@@ -104,7 +104,7 @@ test('ends in a TLS handshake', () => {
   }
 })
 
-test('the server closes in good order: it waits for the closing tag of the client', () => {
+test('RCV-08: the server closes in good order: it waits for the closing tag of the client', () => {
   const pair = rawPair(account, { tls: fakeTls() })
   stages['established']?.(pair)
   pair.machine.close()
@@ -116,7 +116,7 @@ test('the server closes in good order: it waits for the closing tag of the clien
   assert.equal(pair.driver.sink.stanzas.length, 0)
 })
 
-test('a client that never answers our closing tag is cut after closing_timeout', () => {
+test('RCV-08: a client that never answers our closing tag is cut after closing_timeout', () => {
   const pair = rawPair(account, { tls: fakeTls() })
   stages['established']?.(pair)
   pair.machine.close()

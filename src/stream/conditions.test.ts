@@ -415,7 +415,7 @@ const ourHeader =
 
 for (const row of rows) {
   if ('never' in row) continue
-  test(`${row.condition}: ${row.title}`, () => {
+  test(`RCV-03, RCV-04: ${row.condition}: ${row.title}`, () => {
     const pair = secured()
     row.prepare?.(pair)
     if (row.from === 'bound') signIn(pair.client)

@@ -328,7 +328,7 @@ const paths: Record<State, readonly string[]> = {
   gone: ['startSecured', 'header', 'disconnected'],
 }
 
-test('random inputs never lead to a transition that the model does not know', () => {
+test('SES-02: random inputs never lead to a transition that the model does not know', () => {
   const visited = new Set<string>()
   const step = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...onward) },
@@ -346,7 +346,7 @@ test('random inputs never lead to a transition that the model does not know', ()
   assert.deepEqual([...states].sort(), Object.keys(stateOf).sort(), 'a state was never visited')
 })
 
-test('every input in every state', () => {
+test('SES-02: every input in every state', () => {
   const visited = new Set<string>()
   for (const path of Object.values(paths)) {
     const [start, ...rest] = path

@@ -64,7 +64,7 @@ const saslRows: readonly SaslRow[] = [
   },
   {
     condition: 'invalid-authzid',
-    title: 'to act for another',
+    title: 'to act for another (AUTH-01)',
     code: 'RTK_SASL_AUTHZID',
     cause: ({ client }) => client.ask(auth('PLAIN', plain('juliet', 'r0m30', 'romeo@localhost'))),
   },

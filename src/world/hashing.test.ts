@@ -27,7 +27,7 @@ describe('real hashing', () => {
     )
   })
 
-  it('stretches (RFC 6070), a few at a time, all in the end', async () => {
+  it('SES-06: stretches (RFC 6070), a few at a time, all in the end', async () => {
     const vectors = [
       hashing.pbkdf2('sha1', 'password', ascii('salt'), 1),
       hashing.pbkdf2('sha1', 'password', ascii('salt'), 2),

@@ -32,7 +32,7 @@ test('every code point has its UTF-8 length, and wants the bytes that are missin
   }
 })
 
-test('every sequence of three bytes is judged as a strict decoder judges it', () => {
+test('RCV-04: every sequence of three bytes is judged as a strict decoder judges it', () => {
   const strict = new TextDecoder('utf-8', { fatal: true })
   const bytes = Buffer.alloc(4)
   const isValid = (length: number): boolean => {

@@ -70,7 +70,7 @@ if (isLong)
   })
 
 if (isLong)
-  test('memory stays flat over 200 MB of all kinds', () => {
+  test('RCV-02: memory stays flat over 200 MB of all kinds', () => {
     const sink = {
       streamOpen: () => undefined,
       stanza: () => undefined,

@@ -159,7 +159,7 @@ function merged(nodes: Tree[3]): Tree[3] {
   return out
 }
 
-test('parse and serialise are each other’s reverse on the canonical form', () => {
+test('RCV-06: parse and serialise are each other’s reverse on the canonical form', () => {
   let documents = 0
   fc.assert(
     fc.property(fc.nat(), (seed) => {

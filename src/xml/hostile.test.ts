@@ -211,7 +211,7 @@ function bytesOf(sends: Case['sends']): Buffer {
   return Buffer.concat(sends.map((part) => Buffer.from(part as string)))
 }
 
-test('each broken or restricted document gets its condition and code, whole and byte by byte', () => {
+test('RCV-03, RCV-04: each broken or restricted document gets its condition and code, whole and byte by byte', () => {
   for (const { what, sends, condition, code, bare } of cases) {
     const bytes = Buffer.concat([Buffer.from(bare ? '' : STREAM), bytesOf(sends)])
     const whole = eventsOf(bytes, [])
@@ -227,7 +227,7 @@ test('each broken or restricted document gets its condition and code, whole and 
 const isLong = process.env['RATATOSK_LONG'] === '1'
 
 if (isLong)
-  test('each costs less than a millisecond of CPU', () => {
+  test('RCV-03: each costs less than a millisecond of CPU', () => {
     for (const { what, sends, bare } of cases) {
       const bytes = Buffer.concat([Buffer.from(bare ? '' : STREAM), bytesOf(sends)])
       let least = Number.POSITIVE_INFINITY
@@ -241,7 +241,7 @@ if (isLong)
     }
   })
 
-test('nothing is said after a fault, until the reset', () => {
+test('RCV-03: nothing is said after a fault, until the reset', () => {
   const { events, scanner } = recording('stream')
   scanner.write(Buffer.from(`${STREAM}<a></b><presence/>`))
   assert.equal(scanner.write(Buffer.from('<presence/></stream:stream>')), 27)
@@ -298,7 +298,7 @@ const limitCases: readonly LimitCase[] = [
   },
 ]
 
-test('each limit holds to the byte, whole and byte by byte', () => {
+test('RCV-02: each limit holds to the byte, whole and byte by byte', () => {
   for (const { limits, code, within, beyond } of limitCases) {
     const all = { ...defaultLimits, ...limits }
     for (const [text, expected] of [

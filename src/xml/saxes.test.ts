@@ -126,7 +126,7 @@ function isLateDeclaration(text: string): boolean {
   return /^[ \t\r\n]+<\?xml/.test(text)
 }
 
-test(`agreement with saxes on ${DOCUMENTS} generated documents, half of them mutated`, () => {
+test(`RCV-04: agreement with saxes on ${DOCUMENTS} generated documents, half of them mutated`, () => {
   let accepted = 0
   for (let seed = 0; seed < DOCUMENTS; seed++) {
     const whole = Buffer.from(randomDocument(seed))

@@ -83,7 +83,7 @@ test('limits may change between two writes and hold for what is under way', () =
   assert.deepEqual(kinds(events), ['open', 'stanza', 'RTK_XML_STANZA_BYTES'])
 })
 
-test('a header beyond its limit is cut, also one that never ends', () => {
+test('RCV-02: a header beyond its limit is cut, also one that never ends', () => {
   const limits = { ...defaultLimits, headerBytes: 300 }
   const big = Buffer.from(`<stream:stream to='${'x'.repeat(5000)}`)
   for (const size of [1, 7, 5000]) {
@@ -96,7 +96,7 @@ test('a header beyond its limit is cut, also one that never ends', () => {
   ])
 })
 
-test('an endless stanza is cut at the limit, not a byte later, and nothing of it is kept', () => {
+test('RCV-02: an endless stanza is cut at the limit, not a byte later, and nothing of it is kept', () => {
   const { events, scanner } = recording('stream')
   scanner.write(Buffer.from(`${STREAM}<message><body>`))
   const flood = Buffer.alloc(4096, 0x78)

@@ -35,7 +35,7 @@ function bytesFor(framing: Framing, seed: number): Buffer {
 }
 
 for (const framing of ['stream', 'wrapper', 'frame', 'document'] as const) {
-  test(`any split, ${framing}`, () => {
+  test(`RCV-01: any split, ${framing}`, () => {
     fc.assert(
       fc.property(fc.nat(), fc.array(fc.nat({ max: 2000 }), { maxLength: 12 }), fc.boolean(), (seed, cuts, tight) => {
         const bytes = bytesFor(framing, seed)
@@ -50,7 +50,7 @@ for (const framing of ['stream', 'wrapper', 'frame', 'document'] as const) {
   })
 }
 
-test('a stop after any stanza loses and repeats nothing', () => {
+test('RCV-01: a stop after any stanza loses and repeats nothing', () => {
   fc.assert(
     fc.property(fc.nat(), fc.array(fc.nat({ max: 2000 }), { maxLength: 6 }), (seed, cuts) => {
       const bytes = streamed(seed)

@@ -149,7 +149,7 @@ test('accounts are listed by host, page by page', async () => {
   assert.equal(await error('account list', { host: 'c.example' }), 'RTK_HOST_UNKNOWN')
 })
 
-test('sessions are listed with what SM-02 asks for, and kicked', async () => {
+test('SM-02: sessions are listed with all that the table has of them, and kicked', async () => {
   const { call, error, client, core } = stage()
   const phone = client('odin@localhost/phone')
   const desk = client('odin@localhost/desk')

@@ -43,7 +43,7 @@ describe('a client listener with TLS', () => {
   const open = (tls: 'starttls' | 'direct') => Wire.open(world, served.place(tls), 5_000)
 
   for (const host of hosts) {
-    it(`shows the certificate of ${host} to who asks for it, on the one direct port`, async () => {
+    it(`LST-02: shows the certificate of ${host} to who asks for it, on the one direct port`, async () => {
       const wire = await open('direct')
       await wire.secures({ servername: host, alpn: ['xmpp-client'], ca, verify: true })
       const { tls } = wire.transport
@@ -55,7 +55,7 @@ describe('a client listener with TLS', () => {
       wire.closes()
     })
 
-    it(`shows the certificate of ${host} after STARTTLS`, async () => {
+    it(`LST-01: shows the certificate of ${host} after STARTTLS`, async () => {
       const wire = await open('starttls')
       wire.says(`${header(host)}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
       await wire.hears(/<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required\/><\/starttls><\/stream:features>/)
@@ -67,7 +67,7 @@ describe('a client listener with TLS', () => {
     })
   }
 
-  it('takes a client without ALPN, and closes one that asks for another protocol', async () => {
+  it('LST-02: takes a client without ALPN, and closes one that asks for another protocol', async () => {
     const plain = await open('direct')
     await plain.secures({ servername: hosts[0], alpn: [], ca, verify: true })
     assert.equal(plain.transport.tls?.alpn, '')
@@ -84,7 +84,7 @@ describe('a client listener with TLS', () => {
     await wire.isClosed()
   })
 
-  it('refuses every stanza and every mechanism before TLS', async () => {
+  it('LST-01, AUTH-01: refuses every stanza and every mechanism before TLS', async () => {
     for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS']) {
       const wire = await open('starttls')
       wire.says(header(hosts[0]))

@@ -227,7 +227,7 @@ describe('who leaves while the store is slow', () => {
 })
 
 describe('directed presence (section 4.6)', () => {
-  it('is taken back when the session ends, available or not, from everybody once', async () => {
+  it('SES-03: is taken back when the session ends, available or not, from everybody once', async () => {
     const house = await House.build()
     const elsewhere = house.elsewhere()
     await lets(house, me, 'juliet@capulet.com')

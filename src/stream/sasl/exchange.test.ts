@@ -70,7 +70,7 @@ const VECTORS: readonly Vector[] = [
   },
 ]
 
-test('published exchanges, byte for byte, in both roles', async () => {
+test('AUTH-05: published exchanges, byte for byte, in both roles', async () => {
   for (const { mechanism, clientNonce, serverNonce, salt, proof, signature } of VECTORS) {
     const client = new ScramClient({ hashing, mechanism, binding: 'n', username: 'user', nonce: clientNonce })
     const server = new ScramServer({
@@ -167,7 +167,7 @@ function pair(mechanism: string, password: string, username = 'J\u00fcrgen', aut
   return { client, server }
 }
 
-test('our client against our server, each mechanism: right and wrong password, unknown name, own and foreign authzid', async () => {
+test('AUTH-01, AUTH-05: our client against our server, each mechanism: right and wrong password, unknown name, own and foreign authzid', async () => {
   const right = 'p\u00e4ssword, = 1'
   for (const mechanism of MECHANISMS) {
     for (const hasInitial of [true, false]) {
@@ -241,7 +241,7 @@ test('a password that cannot be one has no credential', async () => {
   }
 })
 
-test('the choice of a client: strongest first, channel bindings by XEP-0440', () => {
+test('AUTH-05: the choice of a client: strongest first, channel bindings by XEP-0440', () => {
   const none: ChannelBindings = new Map()
   const scram = ['SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN']
   const plus = [...scram, 'SCRAM-SHA-1-PLUS']

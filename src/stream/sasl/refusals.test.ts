@@ -56,7 +56,7 @@ function prove(first: string, challenge: string, withoutProof: string): string {
   return `${withoutProof},p=${toBase64(clientKey.map((byte, i) => byte ^ (signature[i] ?? 0)))}`
 }
 
-test('the first message of SCRAM', () => {
+test('AUTH-05: the first message of SCRAM, downgrades too', () => {
   const rows: readonly [string, boolean, string][] = [
     ['n,,n=user,r=abc', false, 'lookup'],
     ['n,a=user@example.org,n=user,r=abc', false, 'lookup'],
@@ -175,7 +175,7 @@ test('proofs that are none, and accounts that may not come in', () => {
   assert.equal(after({ kind: 'verified', result: 'right' }, right), 'malformed-request RTK_SASL_OUT_OF_ORDER')
 })
 
-test('PLAIN', () => {
+test('AUTH-01: PLAIN', () => {
   const rows: readonly [string, string][] = [
     ['\0user\0secret', 'verify'],
     ['user@example.org\0User\0secret', 'verify'],
@@ -216,7 +216,7 @@ test('PLAIN', () => {
   assert.equal(codeOf(server.resume({ kind: 'unavailable' })), 'temporary-auth-failure RTK_SASL_UNAVAILABLE')
 })
 
-test('a client does not take everything for a server', () => {
+test('AUTH-05: a client does not take everything for a server', () => {
   const after = (...challenges: string[]) => {
     const client = new ScramClient({
       hashing,

@@ -28,7 +28,7 @@ function attempt(name: string, found: ScramCredential | undefined) {
   return { nonce, salt, iterations, ended }
 }
 
-test('1,000 unknown names: the same iterations, a stable salt of the same length, the same failure', () => {
+test('AUTH-10: 1,000 unknown names: the same iterations, a stable salt of the same length, the same failure', () => {
   const known = attempt('known', account)
   const salts = new Set<string>()
   for (let i = 0; i < 1000; i++) {
@@ -64,7 +64,7 @@ test('a decoy knows no password', async () => {
   assert.equal(await verifyPassword(hashing, 'Secret', account, true), false)
 })
 
-test('medians of the time differ by less than their spread', () => {
+test('AUTH-10: medians of the time differ by less than their spread', () => {
   const times: { known: number[]; unknown: number[] } = { known: [], unknown: [] }
   for (let i = 0; i < 3000; i++) {
     for (const kind of ['known', 'unknown'] as const) {
