@@ -6,7 +6,7 @@
  */
 import type { TurnEnd } from './turn.ts'
 
-export const HANDSHAKES_A_TURN = 16
+export const HANDSHAKES_A_TURN = 8
 
 export class Handshakes {
   readonly #turn: Pick<TurnEnd, 'soon'>
