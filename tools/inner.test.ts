@@ -35,6 +35,36 @@ if (isLong) {
   })
 }
 
+/** The median of what was published of a row, by its case. */
+const published = (row: string, figure: string): Map<string, number> => {
+  const rows = latest(readFigures()).filter((one) => one.row === row && one.figure === figure)
+  return new Map(
+    rows.map((one) => {
+      const same = rows.filter((other) => other.case === one.case)
+      return [one.case, figureOf(same.map((other) => other.value))?.median ?? Number.NaN] as const
+    }),
+  )
+}
+
+test('RTR-06: a message of one of 1,000 senders is published to cost less than twice that of a sole one', () => {
+  const costs = published('senders', 'cost of a message')
+  const [alone = Number.NaN, crowd = Number.NaN] = [costs.get('1 sender'), costs.get('1,000 senders')]
+  assert.ok(crowd < 2 * alone, `${crowd} µs, alone ${alone} µs`)
+})
+
+test('SM-09: what the session table costs to write and to read is published, at two sizes', () => {
+  for (const figure of [
+    'write: entered into the table',
+    'write: taken out',
+    'read: session of a full JID',
+    'read: is the account online',
+  ]) {
+    const costs = published('table', figure)
+    assert.deepEqual([...costs.keys()].sort(), ['10,000 sessions', '100,000 sessions'], figure)
+    for (const cost of costs.values()) assert.ok(cost > 0 && cost < 10, `${figure}: ${cost} µs`)
+  }
+})
+
 test('figures are read back as they were appended, and the report takes those of the latest commit', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ratatosk-inner-'))
   const path = join(folder, 'inner.tsv')

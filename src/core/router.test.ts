@@ -4,6 +4,10 @@ import { jid } from '../jid/jid.ts'
 import { StanzaError } from '../stanza/error.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { x } from '../xml/build.ts'
+import type { Element } from '../xml/element.types.ts'
+import type { Octets } from '../xml/octets.ts'
+import { parseOctets } from '../xml/parse.ts'
+import { serialise } from '../xml/serialise.ts'
 import { bench } from './core.testing.ts'
 import { hopsMax, Packet, type Settlement } from './packet.ts'
 import { RouteConflict, type RouteOwner } from './router.ts'
@@ -23,7 +27,7 @@ function collector(name: string): RouteOwner & { readonly got: Packet[] } {
 const message = x('message', NS_CLIENT, { id: 'm1' }, x('body', NS_CLIENT, 'hi'))
 
 describe('router', () => {
-  it('RTR-01: adds, replaces and removes routes at run time; the longest match wins', () => {
+  it('RTR-01: adds and removes routes at run time; the longest match wins', () => {
     const { core } = bench()
     const wide = collector('wide')
     const exact = collector('exact')
@@ -37,6 +41,24 @@ describe('router', () => {
     assert.equal(wide.got.length, 2)
     removeWide()
     assert.equal(core.router.ownerOf(jid('a@montague.net'), jid('r@rooms.example.net')), undefined)
+  })
+
+  it('RTR-01: a domain is replaced by giving it up and taking it; of two that take subdomains the nearer one has them', () => {
+    const { core } = bench()
+    const [first, second, far, near] = ['first', 'second', 'far', 'near'].map(collector)
+    assert.ok(first && second && far && near)
+    const say = (to: string) => core.send(message, jid('a@montague.net'), jid(to))
+    const giveUp = core.router.add('rooms.example', first)
+    say('rooms.example')
+    giveUp()
+    core.router.add('rooms.example', second)
+    giveUp()
+    say('rooms.example')
+    assert.deepEqual([first.got.length, second.got.length], [1, 1], 'a removal that comes again takes nothing away')
+    core.router.add('example.net', far, { subdomains: true })
+    core.router.add('near.example.net', near, { subdomains: true })
+    for (const to of ['a.near.example.net', 'b.example.net', 'near.example.net']) say(to)
+    assert.deepEqual([far.got.length, near.got.length], [1, 2])
   })
 
   it('RTR-01: domains that are equal under IDNA are one', () => {
@@ -103,6 +125,35 @@ describe('router', () => {
     assert.equal(log.lines.filter((line) => line.fields['code'] === 'RTK_HANDLER_FAILED').length, 1)
   })
 
+  it('RTR-02, RTR-03: a service in the process and one beyond a connection own a subdomain alike; the sender cannot tell', async () => {
+    const answers: (string | undefined)[][] = []
+    for (const kind of ['here', 'beyond']) {
+      const { core, client } = bench()
+      const romeo = client('romeo@montague.net/orchard')
+      const answer = (el: Element, packet: Packet) =>
+        core.send(el.withAttrs({ id: `${el.attr('id')} too` }), packet.to, packet.from)
+      const wire: Octets[] = []
+      const owner: RouteOwner = {
+        name: 'rooms',
+        receive(packet) {
+          if (kind === 'here') {
+            answer(packet.el, packet)
+            return undefined
+          }
+          wire.push(serialise(packet.el, ''))
+          // What is beyond answers when its bytes have come back, in a later turn.
+          return Promise.resolve().then(() => answer(parseOctets(wire.shift() as Octets), packet))
+        },
+      }
+      core.router.add('rooms.montague.net', owner)
+      for (const id of ['1', '2']) romeo.send(`<message to='r@rooms.montague.net' id='${id}'><body>x</body></message>`)
+      await new Promise((resolve) => setImmediate(resolve))
+      answers.push(romeo.take().map((el) => `${el.attr('from')} ${el.attr('id')} ${el.childText('body')}`))
+    }
+    assert.deepEqual(answers[0], ['r@rooms.montague.net 1 too x', 'r@rooms.montague.net 2 too x'])
+    assert.deepEqual(answers[1], answers[0])
+  })
+
   it('without a route: remote-server-not-found; the fallback takes it when there is one', () => {
     const { core, client } = bench()
     const romeo = client('romeo@montague.net/orchard')
@@ -139,8 +190,14 @@ describe('router', () => {
     hooks.on('stanza:route', 'stop', (packet) =>
       packet.el.attr('id') === '3' ? { kind: 'drop', reason: 'RTK_TEST' } : undefined,
     )
+    const behind: (string | undefined)[] = []
+    hooks.on('stanza:route', 'behind', (packet) => {
+      behind.push(packet.el.attr('id'))
+      return undefined
+    })
     for (const id of ['1', '2', '3']) romeo.send(`<message to='juliet@capulet.com/balcony' id='${id}'/>`)
     assert.deepEqual(seen, ['1', '2', '3'])
+    assert.deepEqual(behind, ['1', 'two'], 'who stands behind a change sees it, and nothing that was stopped')
     assert.deepEqual(
       juliet.take().map((el) => el.attr('id')),
       ['1', 'two'],
