@@ -29,7 +29,10 @@ const link: SessionLink = {
   },
   hold() {},
   release() {},
+  askDrained() {},
   close() {},
+  cut() {},
+  drop() {},
 }
 
 /** A stream whose stanzas go to the session, as its connection would hand them over. */

@@ -13,7 +13,16 @@ import { createWorld } from '../../src/world/index.ts'
 import type { World } from '../../src/world/world.types.ts'
 import { print } from './figure.ts'
 
-const link: SessionLink = { queuedBytes: 0, write() {}, hold() {}, release() {}, close() {} }
+const link: SessionLink = {
+  queuedBytes: 0,
+  write() {},
+  hold() {},
+  release() {},
+  askDrained() {},
+  close() {},
+  cut() {},
+  drop() {},
+}
 const info: LinkInfo = {
   address: '127.0.0.1',
   port: 1,

@@ -95,9 +95,16 @@ export class FakeLink implements SessionLink {
   queuedBytes = 0
   holds = 0
   closed: StreamError | 'closed' | undefined = undefined
+  /** Told, a turn later, that what was written has left; undefined while nothing leaves. */
+  drained: (() => void) | undefined = undefined
+  /** Told, a turn after it was cut, with what was held back since; undefined while the connection stands. */
+  gone: ((heldBack: Octets) => void) | undefined = undefined
+  isDropped = false
+  #heldBack: Octets[] | undefined
 
   write(bytes: Octets): void {
-    this.written.push(bytes)
+    if (this.#heldBack !== undefined && this.gone !== undefined) this.#heldBack.push(bytes)
+    else this.written.push(bytes)
   }
   hold(): void {
     this.holds++
@@ -107,6 +114,20 @@ export class FakeLink implements SessionLink {
   }
   close(error?: StreamError): void {
     this.closed = error ?? 'closed'
+  }
+  askDrained(): void {
+    this.drained?.()
+  }
+  cut(error: StreamError): void {
+    this.closed = error
+    this.#heldBack = []
+  }
+  /** The connection of a link that was cut goes. */
+  goes(): void {
+    if (this.#heldBack !== undefined) this.gone?.(this.#heldBack.join('') as Octets)
+  }
+  drop(): void {
+    this.isDropped = true
   }
   /** What came since the last call. */
   take(): Element[] {

@@ -3,7 +3,7 @@
  * and sessions; everything with a XEP number is a module.
  */
 import { JidCache } from '../jid/cache.ts'
-import { type Jid, makeJid } from '../jid/jid.ts'
+import { type Jid, makeJid, parseJid } from '../jid/jid.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import type { World } from '../world/world.types.ts'
@@ -25,11 +25,12 @@ import { ProtocolTable } from './protocol.ts'
 import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 import { Session, type SessionEnd, type SessionOwner } from './session.ts'
-import type { LinkInfo, SessionLink } from './session-link.ts'
+import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import { SessionTable } from './session-table.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
 import { Timed } from './timed.ts'
+import { eachUnsent } from './unsent.ts'
 
 /** Whom a broadcast is for (features.md SM-06). */
 export type BroadcastScope =
@@ -68,6 +69,11 @@ export class Core implements SessionOwner {
   readonly #slow = this.metrics.counter(
     'ratatosk_sessions_queue_full_total',
     'Sessions cut because they read too slowly',
+  )
+
+  readonly #unsent = this.metrics.counter(
+    'ratatosk_stanzas_unsent_total',
+    'Stanzas that were accepted for a client whose connection ended before they left',
   )
 
   constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
@@ -210,6 +216,22 @@ export class Core implements SessionOwner {
     const { log } = this.world
     if (log.enabled('debug'))
       log.debug('a session ended', { jid: session.label, reason: end.reason, detail: end.detail })
+    if (isOwner) this.router.leave(undefined)
+  }
+
+  unsent(session: Session, unsent: LinkRest): void {
+    const local = this.#hosts.get(session.host.domain)
+    if (local === undefined) return
+    const isOwner = this.router.enter()
+    eachUnsent(unsent, (el, written) => {
+      if (session.isKept(written)) return
+      const from = parseJid(el.attr('from') ?? '')
+      const to = parseJid(el.attr('to') ?? '')
+      if (from === undefined || to === undefined) return
+      this.#unsent.value++
+      const packet = new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin)
+      this.router.guard(local, packet, () => local.unsent(packet, session, unsent.since))
+    })
     if (isOwner) this.router.leave(undefined)
   }
 

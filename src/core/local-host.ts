@@ -75,6 +75,35 @@ export class LocalHost implements RouteOwner {
     })
   }
 
+  /**
+   * A stanza that was handed to a session whose connection ended before it left (RFC 6121 section 8.5.3.2; XEP-0160). A
+   * message to the bare JID that went to another resource too was delivered there. `since`: when it was sent at the
+   * earliest, in milliseconds since 1970.
+   */
+  unsent(packet: Packet, session: Session, since: number): Promise<void> | undefined {
+    const type = packet.el.attr('type')
+    if (packet.kind === 'message') {
+      const isElsewhere = packet.to.resource === '' && this.#hasCopy(session, since)
+      return isElsewhere
+        ? this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
+        : this.#messageToAccount(packet, messageType(packet.el))
+    }
+    if (packet.kind === 'iq' && (type === 'get' || type === 'set')) this.#needs.router.bounce(packet, errorUnavailable)
+    else this.#drop(packet, 'RTK_UNSENT')
+    return undefined
+  }
+
+  /** Whether another resource had what came for the bare JID: one of the same priority that was there before. */
+  #hasCopy(session: Session, since: number): boolean {
+    const { domain, local } = session.jid
+    return this.#needs.sessions
+      .ofAccount(domain, local)
+      .some(
+        (other) =>
+          other !== session && other.isAvailable && other.priority === session.priority && other.createdMs <= since,
+      )
+  }
+
   // The host itself: RFC 6120 section 10.5.1 and 10.5.2.
   #toHost(packet: Packet): Promise<void> | undefined {
     if (packet.kind === 'iq') {

@@ -199,6 +199,16 @@ export class Router {
     }
   }
 
+  /** Handles a packet past its route, with the same care for what fails. */
+  guard(owner: RouteOwner, packet: Packet, handle: () => Promise<void> | undefined): void {
+    try {
+      const wait = handle()
+      if (wait !== undefined) void this.#guard(owner, packet, wait)
+    } catch (error) {
+      this.#failed(owner, packet, error)
+    }
+  }
+
   async #guard(owner: RouteOwner, packet: Packet, wait: Promise<void>): Promise<void> {
     try {
       await wait

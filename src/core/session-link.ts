@@ -1,5 +1,6 @@
 /** What a session needs of its transport. A session is not its socket: it attaches to and detaches from links. */
 import type { StreamError } from '../stanza/error.ts'
+import type { Unsent } from '../world/net.types.ts'
 import type { Octets } from '../xml/octets.ts'
 
 export interface SessionLink {
@@ -10,8 +11,20 @@ export interface SessionLink {
   /** Stops and resumes the reading of this client: back-pressure. Calls nest. */
   hold(): void
   release(): void
+  /** Asks for `Session.drained` once everything written so far was taken by the kernel. */
+  askDrained(): void
   /** Ends the stream, with a stream error when one is given. */
   close(error?: StreamError): void
+  /** As `close`; but what is not yet on its way, and what is written from now on, is kept for `Session.linkGone`. */
+  cut(error: StreamError): void
+  /** Drops the connection at once. */
+  drop(): void
+}
+
+/** What was written to a link that is gone and may not have left. */
+export interface LinkRest extends Unsent {
+  /** What was held back from the link since it was cut: newer than the rest. */
+  readonly heldBack: Octets
 }
 
 /** What the session table shows of a connection (features.md SM-02). */

@@ -17,9 +17,10 @@ import { StreamError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { writeStanza } from '../xml/serialise.ts'
+import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import type { Origin, Packet, Settlement } from './packet.ts'
-import type { LinkInfo, SessionLink } from './session-link.ts'
+import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import { SlotValues } from './slots.ts'
 
 export interface SessionLimits {
@@ -36,6 +37,8 @@ export interface SessionOwner {
   process(session: Session, el: Element): Promise<void> | undefined
   /** Told once when a session has ended. */
   ended(session: Session, cause: SessionEnd): void
+  /** What was accepted for the session and has not left its link: it is undeliverable. */
+  unsent(session: Session, unsent: LinkRest): void
   /** A limit was hit: counted and logged there. */
   overflow(session: Session, queuedBytes: number): void
   /** The client's reading is held, because `session_pending_stanzas` wait: counted there. */
@@ -54,6 +57,9 @@ export type SessionState =
   /** Another object is this session now; who still holds this one reaches that one through it. */
   | { readonly kind: 'moved'; readonly to: Session }
   | { readonly kind: 'closed'; readonly end: SessionEnd }
+
+/** A larger element may stand in the queue beside `queueBytesMax`: no client sends one, and no reader is that quick. */
+const largeBytes = 262_144
 
 const detached: SessionState = { kind: 'detached' }
 
@@ -87,6 +93,11 @@ export class Session implements Origin {
   #pending: Element[] | undefined
   #waiting = false
   #held = false
+  /** It is to end as soon as its link does: the client reads too slowly. */
+  #isCut = false
+  /** Bytes of the largest element written since all had left, if it is above `largeBytes`. */
+  #large = 0
+  #batch: Batch | undefined
 
   constructor(
     owner: SessionOwner,
@@ -202,17 +213,82 @@ export class Session implements Origin {
     const state = this.state
     if (state.kind !== 'active') return state.kind === 'moved' && this.#successor(state.to).deliverBytes(bytes)
     const queued = state.link.queuedBytes
-    if (queued > this.#owner.limits.queueBytesMax) {
-      this.#owner.overflow(this, queued)
-      this.close(
-        { reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' },
-        new StreamError('RTK_SESSION_QUEUE_FULL', 'policy-violation', 'too slow in reading'),
-      )
-      return false
-    }
+    if (queued > this.#owner.limits.queueBytesMax) this.#overflow(state.link, queued)
     this.delivered++
     state.link.write(bytes)
+    if (bytes.length > largeBytes) this.#wroteLarge(state.link, bytes.length)
     return true
+  }
+
+  /** One element is not counted: a reader who is quick would be cut for what he was sent, not for how he reads. */
+  #wroteLarge(link: SessionLink, bytes: number): void {
+    if (bytes > this.#large) this.#large = bytes
+    link.askDrained()
+  }
+
+  /**
+   * Cuts the client, who may hear of it while he reads what the kernel has. Until his link is gone the session takes what
+   * comes, so that all of it becomes undeliverable together and in order; as much again ends it at once.
+   */
+  #overflow(link: SessionLink, queued: number): void {
+    const most = this.#owner.limits.queueBytesMax
+    if (queued <= most + this.#large) return
+    if (!this.#isCut) {
+      this.#isCut = true
+      this.#owner.overflow(this, queued)
+      link.cut(new StreamError('RTK_SESSION_QUEUE_FULL', 'policy-violation', 'too slow in reading'))
+    } else if (queued > 2 * most + this.#large) link.drop()
+  }
+
+  /** True while a client who read too slowly may still hear that he is cut. */
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** From the link: what was written before `askDrained` has left. */
+  drained(): void {
+    const state = this.state
+    if (state.kind === 'moved') {
+      this.#successor(state.to).drained()
+      return
+    }
+    // More may have come meanwhile.
+    if (state.kind === 'active' && state.link.queuedBytes > 0) {
+      if (this.#batch !== undefined || this.#large > 0) state.link.askDrained()
+    } else this.#large = 0
+    this.#batch?.drained()
+  }
+
+  /** Writes a batch that the store keeps until it has left; one at a time. */
+  handOver(batch: Batch): void {
+    this.#batch = batch
+    for (const bytes of batch.stanzas) {
+      if (this.state.kind !== 'active' || this.#isCut) break
+      // It may end within the call.
+      batch.written++
+      this.deliverBytes(bytes)
+    }
+    if (batch.isDone) return
+    const { state } = this
+    if (state.kind === 'active') state.link.askDrained()
+    else if (state.kind === 'detached') batch.ended()
+  }
+
+  /** The connection of a link is gone, and with it what had not left. The last that is heard of the link. */
+  linkGone(unsent: LinkRest, link?: SessionLink): void {
+    const state = this.state
+    if (state.kind === 'moved') {
+      this.#successor(state.to).linkGone(unsent, link)
+      return
+    }
+    if (this.#isCut) this.linkEnded({ reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' }, link)
+    if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent)
+    this.#batch?.ended()
+  }
+
+  /** True when this stanza, which has not left, is kept by the store anyway. */
+  isKept(bytes: Octets): boolean {
+    return this.#batch?.failed(bytes) === true
   }
 
   /** Ends the session and its stream. Harmless when it has ended. */

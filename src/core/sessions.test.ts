@@ -5,6 +5,7 @@ import { jid, parseJid } from '../jid/jid.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { x } from '../xml/build.ts'
+import type { Octets } from '../xml/octets.ts'
 import { Binder, type BindPolicy } from './binder.ts'
 import { bench, FakeLink, fakeInfo } from './core.testing.ts'
 import { Session } from './session.ts'
@@ -242,12 +243,33 @@ describe('a session', () => {
       kept.push(packet.el.attr('id'))
       return { kind: 'done', how: 'kept' }
     })
+    const say = (id: number) =>
+      romeo.send(`<message to='juliet@capulet.com' type='chat' id='${id}'><body>x</body></message>`)
+    juliet.take()
+    say(0)
     juliet.link.queuedBytes = 1001
-    romeo.send(`<message to='juliet@capulet.com' type='chat' id='1'><body>x</body></message>`)
+    for (const id of [1, 2]) say(id)
     assert.ok(juliet.link.closed instanceof StreamError)
     assert.equal(juliet.link.closed.condition, 'policy-violation')
-    assert.deepEqual(kept, ['1'])
+    assert.equal(juliet.link.isDropped, false)
+    juliet.link.queuedBytes = 2001
+    romeo.send(`<presence to='juliet@capulet.com/balcony'/>`)
+    romeo.send(`<message to='juliet@capulet.com/balcony' type='groupchat' id='4'><body>x</body></message>`)
+    assert.equal(juliet.link.isDropped, true)
+    assert.deepEqual(kept, [])
+    // The kernel had the first, and part of the second.
+    const taken = (juliet.link.written[0]?.length ?? 0) + 10
+    const unsent = { bytes: juliet.link.written.join('') as Octets, taken, since: 0, heldBack: '' as Octets }
+    juliet.session.linkGone(unsent, juliet.link)
+    assert.deepEqual(kept, ['1', '2'])
+    assert.equal(juliet.session.hasEnded, true)
+    const answers = romeo.take().filter((el) => el.attr('type') === 'error')
+    assert.deepEqual(
+      answers.map((el) => `${el.attr('id')} ${el.child('error')?.elements[0]?.name}`),
+      ['4 service-unavailable'],
+    )
     assert.equal(core.metrics.value('ratatosk_sessions_queue_full_total'), 1)
+    assert.equal(core.metrics.value('ratatosk_stanzas_unsent_total'), 4)
   })
 
   it('SM-06: broadcasts to an account, a host, the server', () => {

@@ -24,6 +24,7 @@ import type { Stores } from '../store/store.types.ts'
 import { microtasksDone } from '../world/microtasks.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element } from '../xml/element.types.ts'
+import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
 import disco from './disco/disco.ts'
@@ -182,6 +183,8 @@ export class House {
     this.core.sessions.find(full)?.close({ reason: 'replaced', detail: '' })
     const link = new FakeLink()
     const session = this.core.bind(link, full, this.host(full.domain), fakeInfo)
+    link.gone = (heldBack) => session.linkGone({ bytes: '' as Octets, taken: 0, since: 0, heldBack })
+    link.drained = () => this.clock.soon((one: Session) => one.drained(), session)
     const kept: Element[] = []
     const send = (text: string) => session.receive(parseElement(inClientNs(text)))
     const drain = async () => {
@@ -209,7 +212,10 @@ export class House {
         kept.push(...came.filter((el) => el !== answer))
         return answer
       },
-      drop: () => session.linkEnded({ reason: 'lost', detail: '' }),
+      drop: () => {
+        session.linkEnded({ reason: 'lost', detail: '' })
+        session.linkGone({ bytes: '' as Octets, taken: 0, since: 0, heldBack: '' as Octets })
+      },
     }
   }
 

@@ -37,10 +37,13 @@ export const serverProofs = {
     ground.still()
     romeo.says(words.repeat(50))
     await ground.passes(1_000)
+    juliet.transport.resume()
+    const heard = await juliet.hears(anyStreamError)
+    // She does not close her side; the connection is dropped.
+    await ground.passes(3_000)
     // What did not arrive is not lost.
     if (ground.counter('ratatosk_offline_kept_total') === 0) throw new Error('nothing was kept')
-    juliet.transport.resume()
-    return juliet.hears(anyStreamError)
+    return heard
   }),
   'limits.session_pending_stanzas': simulated({ limits: { session_pending_stanzas: 2 } }, async (ground) => {
     const wire = await ground.bound()
@@ -89,6 +92,15 @@ export const serverProofs = {
     await ground.passes(100)
     ground.still()
     wire.says(message('juliet@localhost', 'one too many'))
+    return wire.hears(anyStanzaError)
+  }),
+  'modules.offline.bytes_max': simulated({ modules: { offline: { bytes_max: '1 KiB' } } }, async (ground) => {
+    await ground.account('juliet')
+    const wire = await ground.bound()
+    wire.says(message('juliet@localhost', 'x'.repeat(600)))
+    await ground.passes(100)
+    ground.still()
+    wire.says(message('juliet@localhost', 'x'.repeat(600)))
     return wire.hears(anyStanzaError)
   }),
   'modules.presence.directed_max': simulated({ modules: { presence: { directed_max: 1 } } }, async (ground) => {

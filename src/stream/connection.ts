@@ -11,7 +11,7 @@
 import { StreamError } from '../stanza/error.ts'
 import { stanzaKind } from '../stanza/stanza.ts'
 import type { Clock, Timer } from '../world/clock.types.ts'
-import type { CloseCause, TlsInfo, Transport, TransportHandler } from '../world/net.types.ts'
+import type { CloseCause, TlsInfo, Transport, TransportHandler, Unsent } from '../world/net.types.ts'
 import {
   type Element,
   type Octets,
@@ -56,7 +56,7 @@ type Intake =
 
 /**
  * Made for a transport, then given its machine: `connection.run(machine, secured)`. Serves a session as its `SessionLink`
- * (core/session-link.ts): `write`, `queuedBytes`, `hold`, `release`, `close`.
+ * (core/session-link.ts).
  */
 export class Connection implements TransportHandler, ScannerSink, StreamEffects {
   readonly transport: Transport
@@ -77,8 +77,10 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #isClosed = false
   #bytesLeft = Number.POSITIVE_INFINITY
   #timers: Partial<Record<DeadlineName, Timer>> | undefined
-  /** What a session writes before its client was told that it is bound. */
+  /** What a session writes before its client was told that it is bound, or after it was cut. */
   #early: Octets[] | undefined
+  /** Bytes that were held back since the session was cut. */
+  #heldBytes = 0
   /** Bytes that came in the clear behind `<starttls/>` or `<proceed/>` and were thrown away: an attack, or a broken peer. */
   discardedBytes = 0
   /** First-level elements so far: what a shaper charges beside bytes. */
@@ -122,12 +124,43 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   // What a session's link is.
 
   write(bytes: Octets): void {
-    if (this.#early !== undefined) this.#early.push(bytes)
-    else this.transport.write(bytes)
+    if (this.#early === undefined) this.transport.write(bytes)
+    else {
+      this.#early.push(bytes)
+      this.#heldBytes += bytes.length
+    }
   }
 
   get queuedBytes(): number {
-    return this.transport.queuedBytes
+    return this.transport.queuedBytes + this.#heldBytes
+  }
+
+  askDrained(): void {
+    this.transport.askDrained()
+  }
+
+  /**
+   * Ends the stream of a client that reads too slowly: the error comes behind what is on its way to the kernel, and the
+   * rest is taken back. That, and what is written from now on, is found in `takeUnsent` when the connection is gone.
+   */
+  cut(error: StreamError): void {
+    const bytes = this.transport.withdraw()
+    this.#machine?.close(error)
+    this.#early = this.#early === undefined ? [bytes] : [bytes, ...this.#early]
+    this.#heldBytes += bytes.length
+  }
+
+  drop(): void {
+    this.transport.destroy()
+  }
+
+  /** Once the connection is gone: what was written to it and may not have left, and how much of that has. */
+  takeUnsent(): Unsent & { readonly heldBack: Octets } {
+    const { bytes, taken, since } = this.transport.unsent
+    const heldBack = (this.#early?.join('') ?? '') as Octets
+    this.#early = undefined
+    this.#heldBytes = 0
+    return { bytes, taken, since, heldBack }
   }
 
   hold(): void {
@@ -206,6 +239,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   flushWrites(): void {
     const early = this.#early
     this.#early = undefined
+    this.#heldBytes = 0
     if (early !== undefined) for (const bytes of early) this.transport.write(bytes)
   }
 
@@ -266,7 +300,9 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     if (this.#peerEnded && !this.#isBlocked) this.#machine?.peerEnded()
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#sink?.drained?.()
+  }
 
   secured(tls: TlsInfo): void {
     if (this.#intake === 'handshake') this.#intake = 'open'
@@ -283,9 +319,9 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     this.#isClosed = true
     this.#intake = 'finished'
     this.#kept = undefined
-    this.#early = undefined
     this.#cancelDeadlines()
     this.#machine?.disconnected(cause)
+    this.#early = undefined
   }
 
   // Turns and back-pressure.

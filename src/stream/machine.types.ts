@@ -10,6 +10,8 @@ import type { Element, ScannerLimits, StreamHeader, XmlFault } from '../xml/inde
 export interface StanzaSink {
   /** A `<message/>`, `<presence/>` or `<iq/>` of the content namespace; nothing else comes here. */
   receive(el: Element): void
+  /** Everything that was written before `askDrained` has left. */
+  drained?(): void
 }
 
 /** Attributes of a stream header of ours (RFC 6120 section 4.7). */

@@ -179,6 +179,16 @@ export class MemoryTransport implements Transport {
 
   keepAlive(): void {}
 
+  askDrained(): void {
+    this.#clock.soon(() => this.handler.drained(), undefined)
+  }
+
+  withdraw(): Octets {
+    return '' as Octets
+  }
+
+  readonly unsent = { bytes: '' as Octets, taken: 0, since: 0 }
+
   pause(): void {
     this.isPaused = true
   }

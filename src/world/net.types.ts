@@ -98,6 +98,15 @@ export interface TransportHandler {
   closed(cause: CloseCause): void
 }
 
+/** What was written to a connection that is gone, from the first write that the kernel did not take whole. */
+export interface Unsent {
+  readonly bytes: Octets
+  /** How many of them the kernel has taken at least. */
+  readonly taken: number
+  /** When the first of them was written, in milliseconds since 1970; or earlier. */
+  readonly since: number
+}
+
 export interface Transport {
   readonly local: Endpoint
   readonly remote: Endpoint
@@ -108,6 +117,12 @@ export interface Transport {
   handler: TransportHandler
   /** Joins what is written in a tick; it leaves in one write at the tick's end. Ignored after `close`. */
   write(bytes: Octets): void
+  /** Asks for `drained` once everything written so far is taken, even if nothing is left behind. */
+  askDrained(): void
+  /** Takes back what was written and is not on its way to the kernel: whole calls of `write`, oldest first. */
+  withdraw(): Octets
+  /** Meaningful from `closed` on. */
+  readonly unsent: Unsent
   /**
    * From now on a peer that is silent for `idleMs` is asked by the kernel whether it is there; one that does not answer
    * for `KEEP_ALIVE_PROBES` times `KEEP_ALIVE_INTERVAL_MS` is gone: `closed`. Whole seconds. TCP only.

@@ -118,6 +118,11 @@ class PlainTransport extends BaseTransport {
     return this.#stream === this.#socket || left > TLS_WRITE_UNNOTICED_BYTES ? left : 0
   }
 
+  /** Node tells of a write as a whole. */
+  protected override untaken(): number {
+    return this.#stream.writableLength
+  }
+
   protected reading(on: boolean): void {
     if (on) this.#stream.resume()
     else this.#stream.pause()

@@ -80,6 +80,9 @@ function streamBinding(): StreamBinding | undefined {
   }
 }
 
+/** The most that a TLS record carries (RFC 8446 section 5.1). */
+const TLS_RECORD_BYTES = 16_384
+
 function errorName(status: number): string {
   return getSystemErrorMap().get(status)?.[0] ?? `error ${status}`
 }
@@ -193,6 +196,7 @@ export class FastTransport extends BaseTransport {
   #stream: Handle
   #secure: HandleTlsSocket | undefined = undefined
   #writing = 0
+  #hasFailed = false
   /** TLS may hand over records that it held already when reading was stopped. */
   #held = ''
   #heldEnd = false
@@ -270,9 +274,22 @@ export class FastTransport extends BaseTransport {
     return left > 0 || this.#writing > TLS_WRITE_UNNOTICED_BYTES ? this.#writing : 0
   }
 
+  /** A record is of use to the peer only when it is whole, so one that the kernel has in part was not taken. */
+  protected override untaken(): number {
+    if (this.#hasFailed) return this.#writing
+    const left = this.#handle.writeQueueSize
+    if (this.#secure === undefined) return left
+    // Of a large one, part may still be within the TLS layer, which tells nobody.
+    if (this.#writing > TLS_WRITE_UNNOTICED_BYTES) return this.#writing
+    return Math.min(this.#writing, Math.ceil(left / TLS_RECORD_BYTES) * TLS_RECORD_BYTES)
+  }
+
   wrote(status: number): void {
-    if (status < 0) this.failed(errorCause(errorName(status)))
-    else this.sent()
+    if (status < 0) {
+      // How much of it had left is not told.
+      this.#hasFailed = true
+      this.failed(errorCause(errorName(status)))
+    } else this.sent()
   }
 
   protected reading(on: boolean): void {

@@ -47,7 +47,7 @@ const SHUT = 3
 /** Given up: nothing is read or written any more, `closed` follows. */
 const GONE = 4
 
-const NOTHING_UNSENT: Unsent = { bytes: '' as Octets, taken: 0 }
+const NOTHING_UNSENT: Unsent = { bytes: '' as Octets, taken: 0, since: 0 }
 const LOCAL: CloseCause = { kind: 'local' }
 const PEER: CloseCause = { kind: 'peer' }
 
@@ -73,6 +73,8 @@ export abstract class BaseTransport implements Transport, Flushable {
   /** What was written while a write was under way: one flat string a tick. */
   #backlog: string[] | undefined = undefined
   #backlogBytes = 0
+  /** When the peer fell behind, in milliseconds since 1970; 0 while he is not. */
+  #since = 0
   /** What was written before TLS was started and must leave in the clear first. */
   #clear = ''
   #begin: (() => void) | undefined = undefined
@@ -273,7 +275,10 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   #keep(rope: string): void {
-    this.#backlog ??= []
+    if (this.#backlog === undefined) {
+      this.#backlog = []
+      if (this.#since === 0) this.#since = this.around.clock.wallMs()
+    }
     this.#backlog.push(own(rope as Octets))
     this.#backlogBytes += rope.length
     this.#owesDrained = true
@@ -289,6 +294,7 @@ export abstract class BaseTransport implements Transport, Flushable {
     if (this.#rope.length > 0) return
     if (this.#owesDrained) {
       this.#owesDrained = false
+      this.#since = 0
       if (this.#state === OPEN) this.handler.drained()
     }
     // In its call the handler may have written, closed or started TLS; all of that settles in its own turn.
@@ -356,6 +362,7 @@ export abstract class BaseTransport implements Transport, Flushable {
       this.#unsent = {
         bytes: (flying + behind) as Octets,
         taken: flying.length > 0 ? Math.max(0, flying.length - this.untaken()) : 0,
+        since: this.#since === 0 ? this.around.clock.wallMs() : this.#since,
       }
     this.#flying = ''
     this.#rope = ''

@@ -77,7 +77,7 @@ export const limits: Readonly<Record<string, Limit>> = {
   },
   'limits.session_queue_bytes': policy(
     'ratatosk_sessions_queue_full_total',
-    'what he is sent from then on is undeliverable: offline store, or error to the sender',
+    'what has not left for him, and what he is sent from then on, is undeliverable: offline store, or error to the sender',
   ),
   'limits.session_pending_stanzas': nothing(waits, 'ratatosk_session_holds_total'),
   'limits.hook_timeout': stanza('internal-server-error', 'ratatosk_hook_timeouts_total'),
@@ -98,6 +98,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
+  'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),

@@ -236,7 +236,8 @@ export class C2sClient implements C2sDriver {
   ended(end: StreamEnd): void {
     if (end.kind === 'error') this.#tellError(end.error)
     const session = this.#session
-    if (session === undefined) return
+    // One that is cut ends with its connection: what it was sent until then becomes undeliverable in order.
+    if (session === undefined || session.isCut) return
     const detail = end.kind === 'error' || end.kind === 'peer-error' ? end.error.code : end.kind
     const reason = end.kind === 'lost' ? 'lost' : end.kind === 'error' ? 'error' : 'closed'
     session.linkEnded({ reason, detail }, this.#connection)
@@ -257,7 +258,9 @@ export class C2sClient implements C2sDriver {
       this.#needs.core.metrics.counter('ratatosk_plaintext_discarded_total', discardedHelp).value++
     }
     this.#machine = undefined
+    const session = this.#session
     this.#session = undefined
+    session?.linkGone(this.#connection.takeUnsent(), this.#connection)
     this.#accepted.left()
     this.#gone(this)
   }

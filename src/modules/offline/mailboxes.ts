@@ -2,6 +2,8 @@
  * Messages on their way into the store and out of it. One hand-over of an account at a time, in order, before anything
  * newer; and nothing stays behind while somebody is there to take it.
  */
+
+import { Batch } from '../../core/hand-over.ts'
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
@@ -16,13 +18,21 @@ import type { Element } from '../../xml/element.types.ts'
 import { XmlError } from '../../xml/errors.ts'
 import type { Octets } from '../../xml/octets.ts'
 import { parseOctets } from '../../xml/parse.ts'
+import { writeStanza } from '../../xml/serialise.ts'
 import type { offlineStore } from './offline.store.ts'
 
-/** Messages read from the store at once while they are handed over. */
-export const pageSize = 100
+/** Messages read from the store at once. */
+export const pageSize = 50
+
+/**
+ * Bytes that are handed over before the first of them must have left: a slow reader's queue holds these and one message,
+ * and only these may come to him a second time after a crash.
+ */
+export const batchBytes = 32_768
 
 // XEP-0160 §2 rule 3
 const errorFull = new StanzaError('RTK_OFFLINE_MESSAGES_MAX', 'service-unavailable', { text: 'the mailbox is full' })
+const errorBytes = new StanzaError('RTK_OFFLINE_BYTES_MAX', 'service-unavailable', { text: 'the mailbox is full' })
 // RFC 6121 section 8.5.2.2.1; a later try may succeed.
 const errorStore = new StanzaError('RTK_OFFLINE_STORE', 'service-unavailable', { type: 'wait' })
 
@@ -51,27 +61,33 @@ interface Mailbox {
 export interface MailboxCounters {
   readonly kept: Counter
   readonly full: Counter
+  readonly fullBytes: Counter
   readonly handed: Counter
   readonly failed: Counter
+}
+
+export interface MailboxLimits {
+  readonly messages_max: number
+  readonly bytes_max: number
 }
 
 export class Mailboxes {
   readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>
   readonly #store: Store<typeof offlineStore>
   readonly #counters: MailboxCounters
-  readonly #messagesMax: () => number
+  readonly #limits: MailboxLimits
   readonly #boxes = new Map<string, Mailbox>()
 
   constructor(
     ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>,
     store: Store<typeof offlineStore>,
     counters: MailboxCounters,
-    messagesMax: () => number,
+    limits: MailboxLimits,
   ) {
     this.#ctx = ctx
     this.#store = store
     this.#counters = counters
-    this.#messagesMax = messagesMax
+    this.#limits = limits
   }
 
   /** Accounts with something under way. */
@@ -93,11 +109,12 @@ export class Mailboxes {
         local,
         received: this.#ctx.clock.wallMs(),
         stanza,
-        max: this.#messagesMax(),
+        max: this.#limits.messages_max,
+        bytesMax: this.#limits.bytes_max,
       })
       if (result.outcome !== 'kept') {
-        this.#counters.full.value++
-        return refuse(errorFull)
+        box.live.delete(stanza)
+        return await this.#refuseFull(box)
       }
       this.#counters.kept.value++
       return verdictKept
@@ -112,6 +129,13 @@ export class Mailboxes {
       this.#handOverToSomebody(box)
       this.#tidy(box)
     }
+  }
+
+  async #refuseFull({ host, local }: Mailbox): Promise<Verdict> {
+    const found = await this.#store.count({ host: host.domain, local })
+    const isByBytes = (found?.count ?? 0) < this.#limits.messages_max
+    this.#counters[isByBytes ? 'fullBytes' : 'full'].value++
+    return refuse(isByBytes ? errorBytes : errorFull)
   }
 
   /** Hands the session what waits for its account. Rejects with `WorldError`; then the rest waits on. */
@@ -141,15 +165,8 @@ export class Mailboxes {
     while (isReady(session)) {
       const { added } = box
       const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
-      if (!isReady(session)) return
-      let last = 0
-      for (const row of rows) {
-        if (!isReady(session) || !this.#hand(session, row, box)) break
-        last = row.seq
-      }
-      if (last > 0) await this.#store.removeUpTo({ ...account, seq: last })
-      if (rows.length > 0) continue
-      if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
+      if (rows.length > 0) await this.#handPage(session, rows, box)
+      else if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
       else if (box.added === added) {
         // At this very moment nothing is before the next message; a moment later something could be.
         session.takesMessages = true
@@ -158,25 +175,53 @@ export class Mailboxes {
     }
   }
 
-  /** False when the session did not take it. */
-  #hand(session: Session, row: Kept, box: Mailbox): boolean {
+  /** Hands over a page, one batch behind the other; what has left is removed, and nothing else. */
+  async #handPage(session: Session, rows: readonly Kept[], box: Mailbox): Promise<void> {
+    let at = 0
+    while (at < rows.length && isReady(session)) {
+      const seqs: number[] = []
+      const stanzas: Octets[] = []
+      /** Rows that can be read by nobody, and go with the one before them. */
+      let last = 0
+      let bytes = 0
+      for (; at < rows.length && bytes < batchBytes; at++) {
+        const row = rows[at] as Kept
+        const stanza = this.#stanzaOf(session, row, box)
+        if (stanza === undefined) {
+          if (stanzas.length === 0) last = row.seq
+          continue
+        }
+        seqs.push(row.seq)
+        stanzas.push(stanza)
+        bytes += stanza.length
+      }
+      const batch = new Batch(stanzas)
+      session.handOver(batch)
+      const count = await batch.done
+      this.#counters.handed.value += count
+      last = seqs[count - 1] ?? last
+      for (let i = 0; i < count; i++) box.live.delete(rows.find((row) => row.seq === seqs[i])?.stanza as Octets)
+      if (last > 0) await this.#store.removeUpTo({ host: box.host.domain, local: box.local, seq: last })
+      if (count < stanzas.length) return
+    }
+  }
+
+  /** As it is handed over; undefined when it cannot be. */
+  #stanzaOf(session: Session, row: Kept, box: Mailbox): Octets | undefined {
     const el = readMessage(row.stanza)
-    if (el === undefined) {
+    const from = parseJid(el?.attr('from') ?? '')
+    const to = parseJid(el?.attr('to') ?? '')
+    if (el === undefined || from === undefined || to === undefined) {
       this.#ctx.log.error('a kept message cannot be read and is left out', {
         code: 'RTK_OFFLINE_UNREADABLE',
         account: session.jid.bare.toString(),
         seq: row.seq,
       })
-      return true
+      return undefined
     }
-    const from = parseJid(el.attr('from') ?? '')
-    const to = parseJid(el.attr('to') ?? '')
-    if (from === undefined || to === undefined) return true
-    const isLive = box.live.delete(row.stanza)
+    const isLive = box.live.has(row.stanza)
     const noted = isLive ? el : withDelay(el, session.host.jid, new Date(row.received), 'Offline Storage')
-    if (!session.deliverFrom(noted, from, to)) return false
-    this.#counters.handed.value++
-    return true
+    return writeStanza(noted, from.octets, to.octets)
   }
 
   /** To a resource that takes messages: what waits although it does was kept while nobody seemed to be there. */

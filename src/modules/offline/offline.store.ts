@@ -17,12 +17,13 @@ export const offlineStore = defineStore({
     },
   ],
   operations: {
-    /** Adds at the end; `full` when the account has `max` messages already. */
-    add: guarded({ ...account, received: integer, stanza: octets, max: integer }, [
+    /** Adds at the end; `full` when the account has `max` messages already, or would have more than `bytesMax` bytes. */
+    add: guarded({ ...account, received: integer, stanza: octets, max: integer, bytesMax: integer }, [
       {
         sql: `insert into offline_message (host, local, seq, received, stanza)
               select :host, :local, coalesce(max(seq), 0) + 1, :received, :stanza from offline_message
-              where host = :host and local = :local having count(*) < :max`,
+              where host = :host and local = :local
+              having count(*) < :max and coalesce(sum(length(stanza)), 0) + length(:stanza) <= :bytesMax`,
         expect: 'some',
         otherwise: 'full',
       },

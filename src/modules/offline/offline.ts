@@ -28,6 +28,11 @@ export default defineModule({
       description: 'Messages that wait for one account; one more is refused with service-unavailable.',
       reload: 'hot',
     }),
+    bytes_max: opt.bytes({
+      default: '16 MiB',
+      description: 'Bytes of messages that wait for one account; one more message is refused with service-unavailable.',
+      reload: 'hot',
+    }),
   },
   async setup(ctx) {
     const { options } = ctx
@@ -35,10 +40,11 @@ export default defineModule({
     const counters = {
       kept: ctx.counter('kept', 'Messages put into the offline store'),
       full: ctx.counter('messages_max', 'Messages refused because the mailbox was full'),
+      fullBytes: ctx.counter('bytes_max', 'Messages refused because the mailbox held too many bytes'),
       handed: ctx.counter('handed', 'Offline messages handed to a client'),
       failed: ctx.counter('store_failures', 'Messages refused because the store failed'),
     }
-    const mailboxes = new Mailboxes(ctx, store, counters, () => options.messages_max)
+    const mailboxes = new Mailboxes(ctx, store, counters, options)
     ctx.gauge('mailboxes_active', 'Accounts with messages on their way', () => mailboxes.size)
 
     ctx.features.add('msgoffline')

@@ -1,0 +1,227 @@
+/**
+ * A client that reads slowly, or not at all (DESIGN.md sections 4 and 9): what waited for him comes at his pace, and of
+ * what he does not read nothing is lost and nothing comes twice.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Wire } from '../../plays/language/wire.ts'
+import { SymbolicServer } from '../listeners/symbolic.testing.ts'
+import { fromBytes } from '../xml/index.ts'
+import { type Ground, groundOf, listener, message } from './limits.testing.ts'
+
+type Sections = Readonly<Record<string, unknown>>
+
+/** With accounts romeo, juliet and nurse; links take what they get at once. */
+function play(sections: Sections, act: (ground: Ground) => Promise<void>): Promise<void> {
+  return SymbolicServer.run({ listeners: [listener], ...sections }, async (symbolic) => {
+    const ground = groundOf(symbolic, 'ratatosk_sessions_queue_full_total')
+    await ground.account('juliet')
+    await ground.account('nurse')
+    await act(ground)
+  })
+}
+
+/** From now on all links are slow. */
+function slow(ground: Ground, bytesPerSecond: number, windowBytes = 16_384): void {
+  const { network } = ground.symbolic.simulation
+  network.everywhere = { ...network.everywhere, bytesPerSecond, windowBytes, chop: false }
+}
+
+/** Collects what a wire hears from here on. */
+class Ear {
+  readonly wire: Wire
+  #parts: string[] = []
+
+  constructor(wire: Wire) {
+    this.wire = wire
+    const { handler } = wire.transport
+    wire.transport.handler = {
+      data: (bytes, start, end) => void this.#parts.push(fromBytes(bytes.subarray(start, end))),
+      drained: () => handler.drained(),
+      secured: (info) => handler.secured(info),
+      ended: () => handler.ended(),
+      closed: (cause) => handler.closed(cause),
+    }
+  }
+
+  get text(): string {
+    this.#parts = [this.#parts.join('')]
+    return this.#parts[0] as string
+  }
+
+  /** The ids of the whole messages, in order. */
+  get ids(): number[] {
+    const whole = /<message(?=[^>]* id='(\d+)')(?![^>]* type='error')[^>]*>(?:(?!<message).)*?<\/message>/g
+    return [...this.text.matchAll(whole)].map((match) => Number(match[1]))
+  }
+
+  /** The ids of messages that came back as errors. */
+  get refused(): number[] {
+    return [...this.text.matchAll(/<message(?=[^>]* id='(\d+)')(?=[^>]* type='error')/g)].map((match) =>
+      Number(match[1]),
+    )
+  }
+}
+
+async function says(ground: Ground, wire: Wire, count: number, bytes: number, to = 'juliet@localhost'): Promise<void> {
+  const body = 'x'.repeat(bytes)
+  for (let i = 0; i < count; i++) {
+    wire.says(message(to, body, String(i)))
+    if (i % 20 === 19) await ground.passes(50)
+  }
+  await ground.passes(2_000)
+}
+
+async function arrives(ground: Ground, resource: string): Promise<Ear> {
+  const ear = new Ear(await ground.bound('juliet', resource))
+  ear.wire.says('<presence/>')
+  return ear
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+/** Until nothing new has come for a while. */
+async function rests(ground: Ground, ear: Ear): Promise<void> {
+  for (let before = -1; before !== ear.text.length; ) {
+    before = ear.text.length
+    await ground.passes(10_000)
+  }
+}
+
+describe('what waited, for a slow reader', () => {
+  for (const [count, bytes] of [
+    [900, 10_000],
+    [100, 200_000],
+  ] as const) {
+    it(`${count} messages of ${bytes} bytes arrive, once and in order, and he is not cut`, () =>
+      play({ modules: { offline: { bytes_max: '64 MiB' } } }, async (ground) => {
+        await says(ground, await ground.bound(), count, bytes)
+        slow(ground, 400_000)
+        const ear = await arrives(ground, 'a')
+        await rests(ground, ear)
+        assert.deepEqual(ear.ids, upTo(count))
+        ground.still()
+      }))
+  }
+
+  it('one who goes in the middle finds the rest when he is back; what is said meanwhile comes behind it', () =>
+    play({}, async (ground) => {
+      const romeo = await ground.bound()
+      await says(ground, romeo, 300, 10_000)
+      slow(ground, 400_000)
+      const seen: number[] = []
+      for (const resource of ['a', 'b']) {
+        const ear = await arrives(ground, resource)
+        await ground.passes(2_000)
+        ear.wire.transport.pause()
+        await ground.passes(2_000)
+        ear.wire.closes()
+        seen.push(...ear.ids)
+        await ground.passes(2_000)
+      }
+      assert.ok(seen.length > 20 && seen.length < 280, `${seen.length} so far`)
+      const last = await arrives(ground, 'c')
+      await ground.passes(1_000)
+      romeo.says(message('juliet@localhost', 'live', '300'))
+      await rests(ground, last)
+      const all = [...seen, ...last.ids]
+      assert.equal(all.at(-1), 300)
+      assert.deepEqual(
+        [...last.ids],
+        [...last.ids].sort((a, b) => a - b),
+      )
+      assert.equal(new Set(all).size, all.length, 'nothing twice')
+      // What the kernels had taken when he went is beyond the server (XEP-0198 will tell).
+      const lost = upTo(301).filter((id) => !all.includes(id))
+      assert.ok(lost.length <= 2 * Math.ceil((2 * 16_384) / 10_000), `lost ${lost}`)
+    }))
+})
+
+describe('what comes live, for one who does not read', () => {
+  it('is delivered, kept or refused, each once and in order; he hears that he is cut', () =>
+    play({}, async (ground) => {
+      const romeo = new Ear(await ground.bound())
+      const juliet = await arrives(ground, 'a')
+      await ground.passes(1_000)
+      slow(ground, 0)
+      juliet.wire.transport.pause()
+      await says(ground, romeo.wire, 1_200, 10_000)
+      assert.equal(ground.counter('ratatosk_sessions_queue_full_total'), 1)
+      juliet.wire.transport.resume()
+      await ground.passes(10_000)
+      const later = await arrives(ground, 'b')
+      await rests(ground, later)
+      const all = [...juliet.ids, ...later.ids, ...romeo.refused]
+      assert.ok(juliet.ids.length > 0 && later.ids.length > 500, `${juliet.ids.length} ${later.ids.length}`)
+      assert.equal(new Set(all).size, all.length, 'nothing twice')
+      assert.deepEqual(
+        all.sort((a, b) => a - b),
+        upTo(1_200),
+      )
+      assert.deepEqual(
+        later.ids,
+        [...later.ids].sort((a, b) => a - b),
+      )
+    }))
+
+  it('hears the stream error when he reads in time, and all that was on its way before it', () =>
+    play({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
+      const romeo = await ground.bound()
+      const juliet = await arrives(ground, 'a')
+      await ground.passes(1_000)
+      slow(ground, 0, 4_096)
+      juliet.wire.transport.pause()
+      for (let i = 0; i < 50; i++) romeo.says(message('juliet@localhost/a', 'x'.repeat(2_000), String(i)))
+      await ground.passes(500)
+      juliet.wire.transport.resume()
+      await ground.passes(10_000)
+      assert.match(juliet.text, /<stream:error><policy-violation /)
+      const later = await arrives(ground, 'b')
+      await rests(ground, later)
+      assert.deepEqual([...juliet.ids, ...later.ids], upTo(50))
+    }))
+
+  it('a reset connection: what had not left goes to the store, a request is refused', () =>
+    play({}, async (ground) => {
+      const romeo = new Ear(await ground.bound())
+      romeo.wire.says(`<presence to='juliet@localhost/a'/>`)
+      const juliet = await arrives(ground, 'a')
+      juliet.wire.says(`<presence to='romeo@localhost/here'/>`)
+      await ground.passes(1_000)
+      slow(ground, 0, 4_096)
+      juliet.wire.transport.pause()
+      for (let i = 0; i < 100; i++) romeo.wire.says(message('juliet@localhost/a', 'x'.repeat(1_000), String(i)))
+      romeo.wire.says(`<iq type='get' id='ask' to='juliet@localhost/a'><ping xmlns='urn:xmpp:ping'/></iq>`)
+      await ground.passes(1_000)
+      juliet.wire.closes()
+      await ground.passes(1_000)
+      assert.match(romeo.text, /<iq (?=[^>]*id='ask')[^>]*type='error'.*<service-unavailable /)
+      const later = await arrives(ground, 'b')
+      await rests(ground, later)
+      const first = later.ids[0] ?? 100
+      assert.ok(first > 0 && first < 20, `the kernels had ${first}`)
+      assert.deepEqual(later.ids, upTo(100).slice(first))
+    }))
+})
+
+describe('one element that is larger than the queue', () => {
+  it('does not end a reader who is quick', () =>
+    play({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
+      const wire = await ground.bound('juliet', 'a')
+      const groups = Array.from({ length: 100 }, (_, i) => `<group>${'y'.repeat(900)}${i}</group>`).join('')
+      for (let i = 0; i < 6; i++) {
+        wire.says(
+          `<iq type='set' id='s${i}'><query xmlns='jabber:iq:roster'><item jid='n${i}@x'>${groups}</item></query></iq>`,
+        )
+        await wire.hears(new RegExp(`id='s${i}'`))
+      }
+      const ear = new Ear(wire)
+      slow(ground, 1_000_000)
+      wire.says(`<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq><presence/>`)
+      for (const id of ['p1', 'p2', 'p3']) wire.says(`<iq type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`)
+      await rests(ground, ear)
+      assert.ok(ear.text.length > 500_000)
+      assert.match(ear.text, /id='p3'/)
+      ground.still()
+    }))
+})
