@@ -1,5 +1,6 @@
 /**
- * `npm run docs`: writes `docs/guide/configuration.md` from the descriptions of the options. `npm test` compares the two.
+ * `npm run docs`: writes `docs/guide/configuration.md` from the descriptions of the options, and into
+ * `docs/requirements.md` which tests prove what is done. `npm test` compares them.
  * The words between the tables stand in `tools/docs/configuration.ts`.
  */
 import { writeFileSync } from 'node:fs'
@@ -8,7 +9,8 @@ import { describeConfig, type OptionRow } from '../src/core/config/index.ts'
 import { defaultModules } from '../src/server/modules.ts'
 import { type Chapter, chapters, head } from './docs/configuration.ts'
 import { limitsChapter } from './docs/limits.ts'
-import { root, say } from './lib/repository.ts'
+import { proofSources, REQUIREMENTS, requirementsPage } from './docs/requirements.ts'
+import { root, say, text } from './lib/repository.ts'
 
 export const GUIDE = 'docs/guide/configuration.md'
 
@@ -61,5 +63,6 @@ function defaultText(row: OptionRow): string {
 
 if (import.meta.main) {
   writeFileSync(join(root, GUIDE), guide())
-  say(`wrote ${GUIDE}`)
+  writeFileSync(join(root, REQUIREMENTS), requirementsPage(text(REQUIREMENTS), proofSources()))
+  say(`wrote ${GUIDE} and the proofs in ${REQUIREMENTS}`)
 }

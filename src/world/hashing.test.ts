@@ -27,7 +27,7 @@ describe('real hashing', () => {
     )
   })
 
-  it('SES-06: stretches (RFC 6070), a few at a time, all in the end', async () => {
+  it('stretches (RFC 6070), a few at a time, all in the end', async () => {
     const vectors = [
       hashing.pbkdf2('sha1', 'password', ascii('salt'), 1),
       hashing.pbkdf2('sha1', 'password', ascii('salt'), 2),
@@ -48,6 +48,22 @@ describe('real hashing', () => {
       hex(await hashing.pbkdf2('sha1', 'password', ascii('salt'), 1)),
       '0c60c80f961f0e71f3a9b524af6012062fe037a6',
     )
+  })
+
+  it('SES-06: the loop turns while a password is stretched, and a crowd waits without holding it', async () => {
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    // One that stretched at once, and only answered later, would answer before the loop's next turn.
+    setImmediate(turn)
+    await hashing.pbkdf2('sha512', 'password', ascii('salt'), 20_000)
+    const alone = turns
+    await Promise.all(Array.from({ length: 20 }, () => hashing.pbkdf2('sha512', 'password', ascii('salt'), 2_000)))
+    isOver = true
+    assert.ok(alone > 0 && turns > alone + 20 / STRETCHING_AT_ONCE / 2, `${alone} and ${turns} turns`)
   })
 
   it('compares', () => {
