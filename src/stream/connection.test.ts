@@ -167,7 +167,7 @@ test('a read of 64 KiB ends the turn too', () => {
   assert.equal(driver.sink.stanzas.length, 1)
 })
 
-test('white space between stanzas is a keep-alive', () => {
+test('RCV-08: white space between stanzas is a keep-alive', () => {
   const { client, connection, driver } = rawPair(account, secured)
   signIn(client)
   client.ask(' \n ')
