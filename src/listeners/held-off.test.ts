@@ -60,6 +60,32 @@ test('AUTH-10: guesses from many addresses hold an account off, one that does no
     assert.equal(server.counter('ratatosk_sign_ins_total'), 1)
   }))
 
+test('AUTH-10: each failure is an event with what fail2ban needs: the true address, the name, the mechanism, no password', () =>
+  SymbolicServer.run(
+    { listeners: [{ ...config.listeners[0], tls: 'none', proxy_protocol: true, proxies: ['192.0.2.1'] }] },
+    async (server) => {
+      for (const name of ['romeo', 'nobody']) {
+        const wire = await server.wire('192.0.2.1')
+        wire.says(`PROXY TCP4 203.0.113.9 192.0.2.1 40000 5222\r\n${header('localhost')}`)
+        await wire.hears(/<\/stream:features>/)
+        wire.says(scram(name))
+        const challenge = /<challenge [^>]*>([^<]*)/.exec(await wire.hears(/<challenge [^>]*>[^<]*<\/challenge>/))
+        const nonce = /^r=([^,]+)/.exec(atob(challenge?.[1] ?? ''))?.[1]
+        wire.says(`<response xmlns='${NS}'>${btoa(`c=biws,r=${nonce},p=${btoa('\0'.repeat(32))}`)}</response>`)
+        await wire.hears(/<not-authorized\/>/)
+        wire.closes()
+      }
+      const event = (username: string) => ({
+        address: '203.0.113.9',
+        host: 'localhost',
+        username,
+        mechanism: 'SCRAM-SHA-256',
+        condition: 'not-authorized',
+      })
+      assert.deepEqual(server.told('RTK_SASL_CREDENTIALS', 'info'), [event('romeo'), event('nobody')])
+    },
+  ))
+
 test('failures are remembered for so many keys; the one that failed longest ago is forgotten', () => {
   const forgotten = new Metrics().counter('forgotten', '')
   let now = 0

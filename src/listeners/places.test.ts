@@ -82,7 +82,10 @@ describe('LST-08, SM-02: a listener', () => {
     const account = jid('romeo@localhost')
     const client = await runClient(world, transport, { jid: account, password: 'secret', place, tls, ca: served.ca })
     assert.ok(client instanceof XmppClient, String(client))
-    const address = served.server.core.sessions.find(client.jid)?.info.address
+    const info = served.server.core.sessions.find(client.jid)?.info
+    const { address } = info ?? assert.fail('no session')
+    assert.match(info?.auth ?? '', /^SCRAM-SHA-512(-PLUS)?$/)
+    assert.match(info?.tls ?? 'none', tls === 'none' ? /^$/ : /^TLSv1\.[23]$/)
     await client.close()
     return address
   }

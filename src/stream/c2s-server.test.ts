@@ -257,7 +257,7 @@ test('resumption by other means: established without an answer to bind', () => {
   assert.equal(driver.sink.stanzas.length, 1)
 })
 
-test('a stanza keeps the language of the stream (section 4.7.4)', () => {
+test('RCV-04: a stanza keeps the language of the stream (section 4.7.4)', () => {
   const { client, driver } = rawPair(account, secured)
   signIn(client)
   client.ask('<message><body>Hi</body></message>')

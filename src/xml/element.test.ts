@@ -132,7 +132,7 @@ test('texts that meet where a child was stay well-formed and the same', () => {
   }
 })
 
-test('the language of the parent is that of the children', () => {
+test('RCV-04: the language of the parent is that of the children', () => {
   assert.deepEqual(
     parseElement("<a xml:lang='de'><b/><c xml:lang='fr'/></a>").elements.map(({ lang }) => lang),
     ['de', 'fr'],

@@ -121,7 +121,7 @@ test('a full configuration is read', () => {
   assert.deepEqual(proxied6?.place, { kind: 'tcp', host: '2001:db8::1', port: 15222 })
 })
 
-test('SM-03: rules decide by their first matching line and name it', () => {
+test('LST-11, SM-03: rules decide by their first matching line and name it', () => {
   const config = good(full)
   const staff = config.access.get('staff')
   const thor = { jid: jid('thor@asgard.example.org/hammer'), host: 'shop.example.net' }
