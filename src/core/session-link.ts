@@ -17,7 +17,7 @@ export interface SessionLink {
   close(error?: StreamError): void
   /** As `close`; but what is not yet on its way, and what is written from now on, is kept for `Session.linkGone`. */
   cut(error: StreamError): void
-  /** Drops the connection at once. */
+  /** Lets the connection go at once; what the kernel has taken still goes out. */
   drop(): void
 }
 

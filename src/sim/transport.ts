@@ -36,6 +36,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
   #in: SimLink | undefined
   #connection: Connection | undefined
   #unsent = ''
+  #saidEnd = false
   #inbox: Parcel[] = []
   #listening = false
   #scheduled = false
@@ -121,8 +122,15 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
     if (on) this.#readLater()
   }
 
-  protected shut(): void {
+  /** Once: the FIN. */
+  #sayEnd(): void {
+    if (this.#saidEnd) return
+    this.#saidEnd = true
     this.#out?.send({ kind: 'end' })
+  }
+
+  protected shut(): void {
+    this.#sayEnd()
     this.around.turn.soon(shutDown, this)
   }
 
@@ -131,7 +139,10 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
   }
 
   protected release(abrupt: boolean): void {
-    if (abrupt && !this.#broken) this.#out?.send({ kind: 'reset' })
+    if (!this.#broken) {
+      if (abrupt) this.#out?.send({ kind: 'reset' })
+      else this.#sayEnd()
+    }
     this.#inbox = []
     this.#unsent = ''
     this.around.turn.soon(letGo, this)
@@ -268,7 +279,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
   #failTls(code: string, tell: boolean, alert = 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION'): void {
     if (tell) {
       this.#out?.send({ kind: 'tls', message: { step: 'alert', code: alert } })
-      this.#out?.send({ kind: 'end' })
+      this.#sayEnd()
     }
     const cause: CloseCause = { kind: 'tls', code, text: code }
     this.failed(cause, false)

@@ -151,7 +151,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   }
 
   drop(): void {
-    this.transport.destroy()
+    this.transport.abandon()
   }
 
   /** Once the connection is gone: what was written to it and may not have left, and how much of that has. */

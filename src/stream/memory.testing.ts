@@ -216,6 +216,10 @@ export class MemoryTransport implements Transport {
     if (this.#hasFin) this.#clock.soon(() => this.#closed({ kind: 'local' }), undefined)
   }
 
+  abandon(): void {
+    this.destroy()
+  }
+
   destroy(): void {
     this.#peer.#arrive('reset')
     this.#clock.soon(() => this.#closed({ kind: 'local' }), undefined)

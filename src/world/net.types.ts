@@ -139,9 +139,11 @@ export interface Transport {
   /** STARTTLS on the live socket, server role. What was written before leaves in the clear first. */
   startTlsServer(context: TlsServerContext): void
   startTlsClient(options: TlsClientOptions): void
-  /** Sends what is queued, then FIN (close_notify before it under TLS). `closed` follows; at the latest after `lingerMs`. */
+  /** Sends what is queued, then FIN (close_notify before it under TLS). `closed` follows; after `lingerMs` it is abandoned. */
   close(lingerMs?: number): void
-  /** Drops the connection at once. */
+  /** Lets the connection go at once; what the kernel has taken still goes out, with a FIN behind it. */
+  abandon(): void
+  /** Drops the connection at once, with a reset. */
   destroy(): void
 }
 

@@ -187,6 +187,10 @@ export abstract class BaseTransport implements Transport, Flushable {
     this.#flushLater()
   }
 
+  abandon(): void {
+    this.#drop(this.#cause ?? (this.#peerEnded ? PEER : LOCAL), false)
+  }
+
   destroy(): void {
     this.#drop(this.#cause ?? (this.#peerEnded ? PEER : LOCAL), true)
   }
@@ -378,5 +382,5 @@ export abstract class BaseTransport implements Transport, Flushable {
 }
 
 function lingered(transport: BaseTransport): void {
-  transport.destroy()
+  transport.abandon()
 }
