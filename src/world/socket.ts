@@ -83,6 +83,9 @@ function streamBinding(): StreamBinding | undefined {
 /** The most that a TLS record carries (RFC 8446 section 5.1). */
 const TLS_RECORD_BYTES = 16_384
 
+/** Node's TLS layer hands ten buffers of 16 KiB to the connection in one go, of which the first may be small. */
+const TLS_ONE_GO_BYTES = 131_072
+
 function errorName(status: number): string {
   return getSystemErrorMap().get(status)?.[0] ?? `error ${status}`
 }
@@ -279,8 +282,8 @@ export class FastTransport extends BaseTransport {
     if (this.#hasFailed) return this.#writing
     const left = this.#handle.writeQueueSize
     if (this.#secure === undefined) return left
-    // Of a large one, part may still be within the TLS layer, which tells nobody.
-    if (this.#writing > TLS_WRITE_UNNOTICED_BYTES) return this.#writing
+    // Of a larger one, part may still be within the TLS layer, which tells nobody.
+    if (this.#writing > TLS_ONE_GO_BYTES) return this.#writing
     return Math.min(this.#writing, Math.ceil(left / TLS_RECORD_BYTES) * TLS_RECORD_BYTES)
   }
 

@@ -28,7 +28,7 @@ export const DEFAULT_LINGER_MS = 5_000
 export const TLS_WRITE_UNNOTICED_BYTES = 65_536
 
 /** What waited behind a slow peer goes to the kernel in pieces of this size, so that little of it is past recall. */
-export const SEND_BYTES = 65_536
+export const SEND_BYTES = 131_072
 
 /** What a transport needs of its world. One object serves all transports of a world. */
 export interface TransportSurroundings {
@@ -64,8 +64,9 @@ export abstract class BaseTransport implements Transport, Flushable {
   #dirty = false
   /** A write was handed to the system and is not complete. */
   #busy = false
-  /** The write that is not complete: whole calls of `write`. */
+  /** What is on its way to the kernel, in pieces: whole calls of `write`. And where the piece under way ends. */
   #flying = ''
+  #flyingTo = 0
   #unsent: Unsent = NOTHING_UNSENT
   /** The kernel left bytes behind, so that `drained` is owed. */
   #owesDrained = false
@@ -113,7 +114,8 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   get queuedBytes(): number {
-    return this.#rope.length + this.#backlogBytes + this.#clear.length + (this.#busy ? this.sending() : 0)
+    const flying = this.#busy ? this.sending() + this.#flying.length - this.#flyingTo : 0
+    return this.#rope.length + this.#backlogBytes + this.#clear.length + flying
   }
 
   write(bytes: Octets): void {
@@ -214,7 +216,10 @@ export abstract class BaseTransport implements Transport, Flushable {
   protected sent(): void {
     if (!this.#busy || this.#state === GONE) return
     this.#busy = false
-    this.#flying = ''
+    if (this.#flyingTo < this.#flying.length) {
+      this.#sendPieces()
+      if (this.#busy || this.#isGone) return
+    } else this.#flying = ''
     if (this.shaking) this.#beginTls()
     else this.#settle()
   }
@@ -270,12 +275,39 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   #send(bytes: string): void {
+    if (bytes.length > SEND_BYTES) {
+      this.#flying = bytes
+      this.#flyingTo = 0
+      this.#sendPieces()
+      return
+    }
     this.#busy = true
     if (this.send(bytes)) this.#busy = false
     else {
       this.#flying = bytes
+      this.#flyingTo = bytes.length
       if (this.sending() > 0) this.#owesDrained = true
     }
+  }
+
+  /** The rest of what is on its way, up to the first piece that the kernel does not take at once. */
+  #sendPieces(): void {
+    while (this.#flyingTo < this.#flying.length) {
+      const from = this.#flyingTo
+      this.#flyingTo = Math.min(from + SEND_BYTES, this.#flying.length)
+      this.#busy = true
+      if (!this.send(this.#flying.slice(from, this.#flyingTo))) {
+        this.#owesDrained = true
+        return
+      }
+      this.#busy = false
+      if (this.#isGone) return
+    }
+    this.#flying = ''
+  }
+
+  get #isGone(): boolean {
+    return this.#state === GONE
   }
 
   #keep(rope: string): void {
@@ -365,7 +397,7 @@ export abstract class BaseTransport implements Transport, Flushable {
     if (flying.length > 0 || behind.length > 0)
       this.#unsent = {
         bytes: (flying + behind) as Octets,
-        taken: flying.length > 0 ? Math.max(0, flying.length - this.untaken()) : 0,
+        taken: flying.length > 0 ? Math.max(0, this.#flyingTo - this.untaken()) : 0,
         since: this.#since === 0 ? this.around.clock.wallMs() : this.#since,
       }
     this.#flying = ''
