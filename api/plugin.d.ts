@@ -381,6 +381,19 @@ export interface Identity {
     readonly name?: string;
 }
 
+// src/core/hand-over.ts
+export declare class Batch {
+    #private;
+    readonly stanzas: readonly Octets[];
+    written: number;
+    readonly done: Promise<number>;
+    isDone: boolean;
+    constructor(stanzas: readonly Octets[]);
+    drained(): void;
+    failed(bytes: Octets): boolean;
+    ended(): void;
+}
+
 // src/core/hook-table.ts
 export type Phase = 'early' | 'normal' | 'late';
 export interface HookOptions {
@@ -794,6 +807,7 @@ export interface SessionOwner {
     readonly limits: SessionLimits;
     process(session: Session, el: Element): Promise<void> | undefined;
     ended(session: Session, cause: SessionEnd): void;
+    unsent(session: Session, unsent: LinkRest): void;
     overflow(session: Session, queuedBytes: number): void;
     held(): void;
 }
@@ -844,6 +858,11 @@ export declare class Session implements Origin {
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
     deliverBytes(bytes: Octets): boolean;
+    get isCut(): boolean;
+    drained(): void;
+    handOver(batch: Batch): void;
+    linkGone(unsent: LinkRest, link?: SessionLink): void;
+    isKept(bytes: Octets): boolean;
     close(end: SessionEnd, error?: StreamError): void;
     linkEnded(end: SessionEnd, link?: SessionLink): void;
     settled(_packet: Packet, _how: Settlement): void;
@@ -855,7 +874,13 @@ export interface SessionLink {
     readonly queuedBytes: number;
     hold(): void;
     release(): void;
+    askDrained(): void;
     close(error?: StreamError): void;
+    cut(error: StreamError): void;
+    drop(): void;
+}
+export interface LinkRest extends Unsent {
+    readonly heldBack: Octets;
 }
 export interface LinkInfo {
     readonly address: string;
@@ -1121,6 +1146,11 @@ export interface Log {
 export interface Endpoint {
     readonly host: string;
     readonly port: number;
+}
+export interface Unsent {
+    readonly bytes: Octets;
+    readonly taken: number;
+    readonly since: number;
 }
 
 // src/world/random.types.ts

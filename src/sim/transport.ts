@@ -105,6 +105,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
 
   protected send(bytes: string): boolean {
     if (this.#broken) {
+      this.#unsent = bytes
       this.failed(errorCause('EPIPE'))
       return true
     }

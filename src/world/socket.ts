@@ -258,6 +258,8 @@ export class FastTransport extends BaseTransport {
     const status = this.#stream.writeLatin1String(request, bytes)
     if (status !== 0) {
       this.#shared.spare = undefined
+      this.#hasFailed = true
+      this.#writing = bytes.length
       this.failed(errorCause(errorName(status)))
       return true
     }

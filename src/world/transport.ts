@@ -282,8 +282,11 @@ export abstract class BaseTransport implements Transport, Flushable {
       return
     }
     this.#busy = true
-    if (this.send(bytes)) this.#busy = false
-    else {
+    if (this.send(bytes)) {
+      this.#busy = false
+      // The write failed, and nothing of it has left.
+      if (this.#isGone) this.#failedWith(bytes)
+    } else {
       this.#flying = bytes
       this.#flyingTo = bytes.length
       if (this.sending() > 0) this.#owesDrained = true
@@ -304,6 +307,10 @@ export abstract class BaseTransport implements Transport, Flushable {
       if (this.#isGone) return
     }
     this.#flying = ''
+  }
+
+  #failedWith(bytes: string): void {
+    this.#unsent = { bytes: (bytes + this.#unsent.bytes) as Octets, taken: 0, since: this.around.clock.wallMs() }
   }
 
   get #isGone(): boolean {
