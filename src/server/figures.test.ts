@@ -209,6 +209,20 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   ratatosk_stanzas_refused_total: after(nobody, 1),
   // The stanza, and its error.
   ratatosk_stanzas_routed_total: after(nobody, 2),
+  ratatosk_stanzas_unsent_total: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+    const { network } = ground.symbolic.simulation
+    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
+    juliet.transport.pause()
+    romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
+    romeo.says(message('juliet@localhost/here', 'x'.repeat(20_000)))
+    await ground.passes(1_000)
+    rose(0)
+    juliet.closes()
+    await ground.passes(1_000)
+    rose(1)
+  },
   ratatosk_store_reads_total: after(nobody, 1),
   ratatosk_store_writes_total: after(set, 1, /id='set'/),
   ratatosk_store_commits_total: after(set, 1, /id='set'/),
