@@ -1,6 +1,6 @@
 /**
  * Decoys that outlive a restart and a change of `auth.scram_iterations`: the secret for their salts and the iterations
- * that accounts have had are kept, so that neither tells which names exist (features.md AUTH-10).
+ * that accounts have had are kept, so that neither tells which names exist (requirements AUTH-10).
  */
 import type { Store } from '../store/define.ts'
 import { Decoys } from '../stream/sasl/index.ts'

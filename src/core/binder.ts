@@ -1,6 +1,6 @@
 /**
  * Who may bind a resource: the policies on a taken full JID and on the number of sessions of a user (RFC 6120 section
- * 7.7.2.2; features.md SM-03, SM-04).
+ * 7.7.2.2; requirements SM-03, SM-04).
  */
 import { MAX_PART } from '../jid/ascii.ts'
 import type { Jid } from '../jid/jid.ts'

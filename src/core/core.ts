@@ -32,7 +32,7 @@ import { StoreUses } from './store-uses.ts'
 import { Timed } from './timed.ts'
 import { eachUnsent } from './unsent.ts'
 
-/** Whom a broadcast is for (features.md SM-06). */
+/** Whom a broadcast is for (requirements SM-06). */
 export type BroadcastScope =
   | { readonly kind: 'account'; readonly jid: Jid }
   | { readonly kind: 'host'; readonly host: Host }
@@ -75,6 +75,9 @@ export class Core implements SessionOwner {
     'ratatosk_stanzas_unsent_total',
     'Stanzas that were accepted for a client whose connection ended before they left',
   )
+
+  /** Of what was unsent, that for which the store is asked. */
+  readonly #settling = new Set<Promise<void>>()
 
   constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
     this.world = world
@@ -230,9 +233,20 @@ export class Core implements SessionOwner {
       if (from === undefined || to === undefined) return
       this.#unsent.value++
       const packet = new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin)
-      this.router.guard(local, packet, () => local.unsent(packet, session, unsent.since))
+      const wait = this.router.guard(local, packet, () => local.unsent(packet, session, unsent.since))
+      if (wait !== undefined) this.#settles(wait)
     })
     if (isOwner) this.router.leave(undefined)
+  }
+
+  #settles(wait: Promise<void>): void {
+    this.#settling.add(wait)
+    void wait.then(() => this.#settling.delete(wait))
+  }
+
+  /** Resolves when all that clients had not taken is kept or refused: before that no module may go, and no store. */
+  async unsentSettled(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling)
   }
 
   overflow(session: Session, queuedBytes: number): void {

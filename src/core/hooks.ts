@@ -39,7 +39,10 @@ export interface WaitingFold<Value, Event> {
   readonly event: Event
 }
 
-/** How a message to a local account ended; told once for each, after routing. */
+/**
+ * How a message to a local account ended; told after routing, and once more when a session had taken it and its connection ended
+ * before it left.
+ */
 export interface MessageOutcome {
   readonly packet: Packet
   readonly host: Host

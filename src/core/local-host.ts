@@ -83,7 +83,10 @@ export class LocalHost implements RouteOwner {
   unsent(packet: Packet, session: Session, since: number): Promise<void> | undefined {
     const type = packet.el.attr('type')
     if (packet.kind === 'message') {
-      const isElsewhere = packet.to.resource === '' && this.#hasCopy(session, since)
+      // All of the account had it, or it was for one resource alone (RFC 6121 section 8.5.3.2.1); it is never kept.
+      if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
+      // One for a resource that is no more went to the account too, and so to several.
+      const isElsewhere = packet.to.resource !== session.jid.resource && this.#hasCopy(session, since)
       return isElsewhere
         ? this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
         : this.#messageToAccount(packet, messageType(packet.el))
@@ -93,14 +96,19 @@ export class LocalHost implements RouteOwner {
     return undefined
   }
 
-  /** Whether another resource had what came for the bare JID: one of the same priority that was there before. */
+  /** Whether another resource had what came for the bare JID: one of the same priority that took messages before. */
   #hasCopy(session: Session, since: number): boolean {
     const { domain, local } = session.jid
     return this.#needs.sessions
       .ofAccount(domain, local)
       .some(
         (other) =>
-          other !== session && other.isAvailable && other.priority === session.priority && other.createdMs <= since,
+          other !== session &&
+          other.isAvailable &&
+          other.takesMessages &&
+          other.priority === session.priority &&
+          other.createdMs <= since &&
+          other.takesSinceMs <= since,
       )
   }
 

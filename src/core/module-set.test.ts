@@ -96,6 +96,21 @@ describe('a reload', () => {
     assert.deepEqual(set.names, ['bridge'])
   })
 
+  it('keeps a module whose user fails without it', async () => {
+    const { set, load } = await stage()
+    const { spring, river } = providers([])
+    const moody = defineModule({
+      name: 'moody',
+      needs: { river: 'soft' },
+      setup(ctx) {
+        if (ctx.services.river === undefined) throw new Error('no river')
+      },
+    })
+    await load(set, spring, river, moody)
+    await assert.rejects(set.unload('river'), { code: 'RTK_MODULE_SETUP', module: 'moody' })
+    assert.deepEqual(set.names, ['spring', 'river', 'moody'])
+  })
+
   it('sets those up again that did without a service which comes, and knows them as its users from then on', async () => {
     const { set, load } = await stage()
     const told: string[] = []

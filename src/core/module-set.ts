@@ -167,10 +167,14 @@ export class ModuleSet {
     }
   }
 
-  /** Undoes a module. Throws RTK_MODULE_NEEDED while others need its services, and names them. */
+  /**
+   * Undoes a module. Throws RTK_MODULE_NEEDED while others need its services, and names them, and RTK_MODULE_SETUP when one
+   * that could do without it cannot; then all run as before.
+   */
   async unload(name: string): Promise<void> {
     if (!this.#loaded.has(name)) return
-    const [, ...users] = this.#withUsers(name)
+    const before = this.#withUsers(name)
+    const [, ...users] = before
     const needing = users.filter((entry) => isNeeding(entry, this.#providedBy(name)))
     if (needing.length > 0) {
       const names = needing.map(({ definition }) => definition.name).join(', ')
@@ -178,8 +182,14 @@ export class ModuleSet {
     }
     for (const entry of [...users].reverse()) await this.#end(entry.definition.name)
     await this.#end(name)
-    // They can do without, and shall not keep what is gone.
-    for (const entry of users) await this.#setup(entry)
+    try {
+      // They can do without, and shall not keep what is gone.
+      for (const entry of users) await this.#setup(entry)
+    } catch (error) {
+      for (const entry of [...users].reverse()) await this.#end(entry.definition.name)
+      await this.#restore(before)
+      throw error
+    }
   }
 
   async unloadAll(): Promise<void> {

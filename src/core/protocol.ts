@@ -1,4 +1,4 @@
-/** Protocols that modules bring for listeners (features.md LST-13): what is spoken there need not be XMPP. */
+/** Protocols that modules bring for listeners (requirements LST-13): what is spoken there need not be XMPP. */
 import type { Endpoint } from '../world/net.types.ts'
 import type { OptionSchema } from './config/option.ts'
 

@@ -1,5 +1,5 @@
 /**
- * The router (features.md RTR-01 to 08): domain → owner. It runs in the sender's context, without a queue of its own;
+ * The router (requirements RTR-01 to 08): domain → owner. It runs in the sender's context, without a queue of its own;
  * only what handlers send while a stanza is handled waits for the end of that turn (run to completion).
  */
 import type { Jid } from '../jid/jid.ts'
@@ -199,13 +199,14 @@ export class Router {
     }
   }
 
-  /** Handles a packet past its route, with the same care for what fails. */
-  guard(owner: RouteOwner, packet: Packet, handle: () => Promise<void> | undefined): void {
+  /** Handles a packet past its route, with the same care for what fails. A promise, which never rejects, where it takes time. */
+  guard(owner: RouteOwner, packet: Packet, handle: () => Promise<void> | undefined): Promise<void> | undefined {
     try {
       const wait = handle()
-      if (wait !== undefined) void this.#guard(owner, packet, wait)
+      return wait === undefined ? undefined : this.#guard(owner, packet, wait)
     } catch (error) {
       this.#failed(owner, packet, error)
+      return undefined
     }
   }
 

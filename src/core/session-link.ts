@@ -27,7 +27,7 @@ export interface LinkRest extends Unsent {
   readonly heldBack: Octets
 }
 
-/** What the session table shows of a connection (features.md SM-02). */
+/** What the session table shows of a connection (requirements SM-02). */
 export interface LinkInfo {
   /** Client address, the true one behind a PROXY header; '' for a Unix socket. */
   readonly address: string

@@ -83,6 +83,8 @@ export class Session implements Origin {
    * join the queue in the store, so that none overtakes another.
    */
   takesMessages = true
+  /** Since when what came for the bare JID came here, by its present priority, in milliseconds since 1970 at the earliest. */
+  takesSinceMs = 0
   state: SessionState
   /** Stanzas received from and delivered to the client. */
   received = 0
@@ -254,9 +256,11 @@ export class Session implements Origin {
     }
     // More may have come meanwhile.
     if (state.kind === 'active' && state.link.queuedBytes > 0) {
-      if (this.#batch !== undefined || this.#large > 0) state.link.askDrained()
+      if (this.#large > 0) state.link.askDrained()
     } else this.#large = 0
-    this.#batch?.drained()
+    const batch = this.#batch
+    this.#batch = undefined
+    batch?.drained()
   }
 
   /** Writes a batch that the store keeps until it has left; one at a time. */
@@ -268,10 +272,10 @@ export class Session implements Origin {
       batch.written++
       this.deliverBytes(bytes)
     }
-    if (batch.isDone) return
     const { state } = this
-    if (state.kind === 'active') state.link.askDrained()
+    if (!batch.isDone && state.kind === 'active') state.link.askDrained()
     else if (state.kind === 'detached') batch.ended()
+    if (batch.isDone) this.#batch = undefined
   }
 
   /** The connection of a link is gone, and with it what had not left. The last that is heard of the link. */
@@ -284,6 +288,7 @@ export class Session implements Origin {
     if (this.#isCut) this.linkEnded({ reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' }, link)
     if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent)
     this.#batch?.ended()
+    this.#batch = undefined
   }
 
   /** True when this stanza, which has not left, is kept by the store anyway. */

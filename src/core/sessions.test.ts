@@ -8,6 +8,7 @@ import { x } from '../xml/build.ts'
 import type { Octets } from '../xml/octets.ts'
 import { Binder, type BindPolicy } from './binder.ts'
 import { bench, FakeLink, fakeInfo } from './core.testing.ts'
+import { Batch } from './hand-over.ts'
 import { Session } from './session.ts'
 
 function binder(policy: Partial<BindPolicy>) {
@@ -270,6 +271,74 @@ describe('a session', () => {
     )
     assert.equal(core.metrics.value('ratatosk_sessions_queue_full_total'), 1)
     assert.equal(core.metrics.value('ratatosk_stanzas_unsent_total'), 4)
+  })
+
+  it('a batch that has left is forgotten: a session keeps no stanza that its client has', async () => {
+    const { client } = bench()
+    const juliet = client('juliet@capulet.com/balcony')
+    let ends = 0
+    class Watched extends Batch {
+      override ended(): void {
+        ends++
+        super.ended()
+      }
+    }
+    const batch = new Watched(['<message/>' as Octets])
+    juliet.session.handOver(batch)
+    juliet.session.drained()
+    assert.equal(await batch.done, 1)
+    juliet.session.linkGone({ bytes: '' as Octets, taken: 0, since: 0, heldBack: '' as Octets }, juliet.link)
+    assert.equal(ends, 0)
+  })
+
+  it('what one resource missed is dropped only when another had it', () => {
+    const { clock, core, client } = bench()
+    const kept: (string | undefined)[] = []
+    core.hostType('default').hooks.on('message:undelivered', 'store', (packet) => {
+      kept.push(packet.el.attr('id'))
+      return { kind: 'done', how: 'kept' }
+    })
+    const romeo = client('romeo@montague.net/orchard')
+    const a = client('juliet@capulet.com/a')
+    const b = client('juliet@capulet.com/b')
+    a.send('<presence><priority>5</priority></presence>')
+    b.send('<presence/>')
+    for (const one of [a, b]) one.take()
+    const sent = clock.wallMs()
+    romeo.send(`<message to='juliet@capulet.com' type='headline' id='h'/>`)
+    romeo.send(`<message to='juliet@capulet.com' type='chat' id='c'><body>x</body></message>`)
+    assert.deepEqual(
+      b.take().map((el) => el.attr('id')),
+      ['h'],
+    )
+    clock.advance(1_000)
+    // As the presence module does it.
+    b.send('<presence><priority>5</priority></presence>')
+    b.session.takesSinceMs = clock.wallMs()
+    b.take()
+    const bytes = a.link.written.join('') as Octets
+    a.session.linkEnded({ reason: 'lost', detail: '' })
+    a.session.linkGone({ bytes, taken: 0, since: sent, heldBack: '' as Octets }, a.link)
+    assert.deepEqual(
+      b.take().map((el) => el.attr('id')),
+      ['c'],
+    )
+    assert.deepEqual(kept, [])
+  })
+
+  it('a chat message for a resource that is no more is not told twice to one who had it', () => {
+    const { clock, client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const [a, b] = ['juliet@capulet.com/a', 'juliet@capulet.com/b'].map(client)
+    assert.ok(a !== undefined && b !== undefined)
+    for (const one of [a, b]) one.send('<presence/>')
+    for (const one of [a, b]) one.take()
+    romeo.send(`<message to='juliet@capulet.com/gone' type='chat' id='1'><body>x</body></message>`)
+    assert.equal(b.take().length, 1)
+    const bytes = a.link.written.join('') as Octets
+    a.session.linkEnded({ reason: 'lost', detail: '' })
+    a.session.linkGone({ bytes, taken: 0, since: clock.wallMs(), heldBack: '' as Octets }, a.link)
+    assert.equal(b.take().length, 0)
   })
 
   it('SM-06: broadcasts to an account, a host, the server', () => {

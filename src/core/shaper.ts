@@ -1,5 +1,5 @@
 /**
- * A token bucket as arithmetic (features.md LST-11): it neither waits nor owns a timer. Whoever reads tells it how many
+ * A token bucket as arithmetic (requirements LST-11): it neither waits nor owns a timer. Whoever reads tells it how many
  * bytes came and pauses his transport for the answer.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Accepts connections for any protocol (features.md LST-08, LST-10, LST-13): the rate, the PROXY header, who may connect
+ * Accepts connections for any protocol (requirements LST-08, LST-10, LST-13): the rate, the PROXY header, who may connect
  * at all. Acceptor, TLS and protocol are chosen apart (DESIGN.md section 10).
  */
 import type { ListenerConfig } from '../core/config/listener-section.ts'

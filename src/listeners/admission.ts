@@ -1,5 +1,5 @@
 /**
- * Who may connect: counts of connections and of failed sign-ins, over all listeners (features.md LST-12, AUTH-10). An
+ * Who may connect: counts of connections and of failed sign-ins, over all listeners (requirements LST-12, AUTH-10). An
  * IPv6 client is counted by its /64, since one machine has all of it.
  */
 import type { Counter, Metrics } from '../core/metrics.ts'

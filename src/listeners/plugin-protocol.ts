@@ -1,4 +1,4 @@
-/** A protocol of a module behind our listeners: refusals, TLS and faults are dealt with here (features.md LST-13). */
+/** A protocol of a module behind our listeners: refusals, TLS and faults are dealt with here (requirements LST-13). */
 import type { ListenerConfig } from '../core/config/listener-section.ts'
 import { FaultLog } from '../core/fault-log.ts'
 import type { ProtocolConnection, ProtocolHandler, ProtocolTable } from '../core/protocol.ts'

@@ -1,5 +1,5 @@
 /**
- * Traffic shaping (features.md LST-11): a token bucket in front of a connection. What comes too fast holds the
+ * Traffic shaping (requirements LST-11): a token bucket in front of a connection. What comes too fast holds the
  * connection, so that the peer feels back-pressure and no memory grows.
  */
 import type { ValueRule } from '../core/access.ts'

@@ -1,4 +1,4 @@
-/** RFC 6121 section 8.5, row by row, with the choice that we made where the RFC leaves one (features.md SM-05, SM-07, SES-09). */
+/** RFC 6121 section 8.5, row by row, with the choice that we made where the RFC leaves one (requirements SM-05, SM-07, SES-09). */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Element } from '../xml/element.types.ts'

@@ -103,6 +103,26 @@ export const serverProofs = {
     wire.says(message('juliet@localhost', 'x'.repeat(600)))
     return wire.hears(anyStanzaError)
   }),
+  'modules.offline.hand_over_timeout': simulated(
+    { modules: { offline: { hand_over_timeout: '5 s' } } },
+    async (ground) => {
+      await ground.account('juliet')
+      const romeo = await ground.bound()
+      for (let i = 0; i < 50; i++) romeo.says(message('juliet@localhost', 'x'.repeat(10_000), String(i)))
+      await ground.passes(1_000)
+      const { network } = ground.symbolic.simulation
+      const { everywhere } = network
+      network.everywhere = { ...everywhere, bytesPerSecond: 0, windowBytes: 4_096, chop: false }
+      const wire = await ground.bound('juliet')
+      wire.transport.pause()
+      wire.says('<presence/>')
+      await ground.passes(4_000)
+      ground.still()
+      await ground.passes(1_500)
+      wire.transport.resume()
+      return wire.hears(anyStreamError)
+    },
+  ),
   'modules.presence.directed_max': simulated({ modules: { presence: { directed_max: 1 } } }, async (ground) => {
     const wire = await ground.bound()
     wire.says(`<presence to='a@localhost'/>`.repeat(2))

@@ -1,4 +1,4 @@
-/** What a reload takes over at once, and what waits for a restart (features.md LST-14): planned before anything is touched. */
+/** What a reload takes over at once, and what waits for a restart (requirements LST-14): planned before anything is touched. */
 import type { Config, HostConfig, HostTypeConfig } from '../core/config/index.ts'
 import { childPath } from '../core/config/input.ts'
 import { isSame } from '../core/config/same.ts'

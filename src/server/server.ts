@@ -55,7 +55,7 @@ export interface ServerParts {
   readonly lock: { release(): Promise<void> } | undefined
 }
 
-/** Sessions have this long to take what is queued when the server stops (`stop_timeout`). */
+/** The last connections must be gone so soon when the server stops; each lingers for less (`stop_timeout`). */
 const stopTimeoutMs = 5_000
 
 export class Server {
@@ -326,6 +326,7 @@ export class Server {
       () => this.#c2s.stop(),
       () => this.core.close(),
       () => this.#c2s.drained(stopTimeoutMs),
+      () => this.core.unsentSettled(),
       () => this.#http.stop(),
       () => this.#foreign.map((protocol) => protocol.stop()),
       () => this.#http.drained(stopTimeoutMs),

@@ -137,6 +137,23 @@ describe('what waited, for a slow reader', () => {
     }))
 })
 
+describe('what waited, for one who reads nothing', () => {
+  it('goes to his other resource, and so does what comes, once hand_over_timeout is over', () =>
+    play({}, async (ground) => {
+      const romeo = await ground.bound()
+      await says(ground, romeo, 100, 10_000)
+      slow(ground, 0, 4_096)
+      const stuck = await arrives(ground, 'a')
+      stuck.wire.transport.pause()
+      await ground.passes(1_000)
+      const quick = await arrives(ground, 'b')
+      romeo.says(message('juliet@localhost', 'live', '100'))
+      await ground.passes(130_000)
+      await rests(ground, quick)
+      assert.equal(quick.ids.at(-1), 100)
+    }))
+})
+
 describe('what comes live, for one who does not read', () => {
   it('is delivered, kept or refused, each once and in order; he hears that he is cut', () =>
     play({}, async (ground) => {
@@ -181,6 +198,26 @@ describe('what comes live, for one who does not read', () => {
       assert.deepEqual([...juliet.ids, ...later.ids], upTo(50))
     }))
 
+  it('his other resource, which had all of it, hears nothing twice', () =>
+    play({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
+      const romeo = await ground.bound()
+      const stuck = await arrives(ground, 'a')
+      const quick = await arrives(ground, 'b')
+      await ground.passes(1_000)
+      slow(ground, 0, 4_096)
+      stuck.wire.transport.pause()
+      for (let i = 0; i < 60; i++) {
+        romeo.says(message('juliet@localhost', 'x'.repeat(2_000), String(i)))
+        if (i % 10 === 9) await ground.passes(50)
+      }
+      assert.equal(ground.counter('ratatosk_sessions_queue_full_total'), 1)
+      // He hears that he is cut: nothing is on its way any more, and all that is left was held back.
+      stuck.wire.transport.resume()
+      await rests(ground, quick)
+      assert.match(stuck.text, /<stream:error><policy-violation /)
+      assert.deepEqual(quick.ids, upTo(60))
+    }))
+
   it('a reset connection: what had not left goes to the store, a request is refused', () =>
     play({}, async (ground) => {
       const romeo = new Ear(await ground.bound())
@@ -201,6 +238,27 @@ describe('what comes live, for one who does not read', () => {
       const first = later.ids[0] ?? 100
       assert.ok(first > 0 && first < 20, `the kernels had ${first}`)
       assert.deepEqual(later.ids, upTo(100).slice(first))
+    }))
+})
+
+describe('a server that stops', () => {
+  it('keeps what had not left, however long its store takes', () =>
+    play({}, async (ground) => {
+      const { symbolic } = ground
+      const romeo = await ground.bound()
+      const juliet = await arrives(ground, 'a')
+      await ground.passes(1_000)
+      slow(ground, 0, 4_096)
+      juliet.wire.transport.pause()
+      for (let i = 0; i < 100; i++) romeo.says(message('juliet@localhost/a', 'x'.repeat(1_000), String(i)))
+      await ground.passes(1_000)
+      symbolic.engine.latencyMs = 300
+      const closing = symbolic.server.close()
+      await ground.passes(60_000)
+      await closing
+      const kept = ground.counter('ratatosk_offline_kept_total')
+      assert.equal(kept, ground.counter('ratatosk_stanzas_unsent_total'))
+      assert.ok(kept > 80 && kept < 100, `${kept} kept`)
     }))
 })
 

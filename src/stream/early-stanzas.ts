@@ -38,6 +38,10 @@ export class EarlyStanzas implements StanzaSink {
     this.#inner.receive(el)
   }
 
+  drained(): void {
+    this.#inner.drained?.()
+  }
+
   #reply(el: Element): Element | undefined {
     if (el.hasChild('bind', NS_BIND)) return errorReply(el, twice)
     if (el.hasChild('session', NS_SESSION)) return iqResult(el)

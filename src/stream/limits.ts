@@ -1,5 +1,5 @@
 /**
- * What a peer may use before it has signed in (features.md LST-12, RFC 6120 section 13.12). Each limit has a name in the
+ * What a peer may use before it has signed in (requirements LST-12, RFC 6120 section 13.12). Each limit has a name in the
  * configuration (snake case), a default, and the code with which the stream ends when it is passed.
  */
 import { defaultLimits, type ScannerLimits } from '../xml/index.ts'

@@ -66,8 +66,14 @@ class PlainTransport extends BaseTransport {
   readonly #local: Endpoint
   /** What is read and written: the connection or the TLS layer over it. */
   #stream: Socket
+  /** Writes that were complete at once: Node reports them a little later, in order, when another may be under way. */
+  #reports = 0
+  /** Bytes of the last write. */
+  #writing = 0
+  #hasFailed = false
   readonly #written = (error?: Error | null): void => {
-    if (error !== undefined && error !== null) this.failed(systemCause(error))
+    if (error !== undefined && error !== null) this.#writeFailed(error)
+    else if (this.#reports > 0) this.#reports--
     else this.sent()
   }
   readonly #data = (bytes: Buffer): void => {
@@ -109,8 +115,19 @@ class PlainTransport extends BaseTransport {
 
   protected send(bytes: string): boolean {
     const stream = this.#stream
+    this.#writing = bytes.length
     stream.write(bytes, 'latin1', this.#written)
-    return stream.writableLength === 0
+    if (stream.writableLength > 0) return false
+    // One that failed at once is no longer counted, and is reported later too.
+    if (stream.errored !== null) this.#writeFailed(stream.errored)
+    else this.#reports++
+    return true
+  }
+
+  /** How much of it had left is not told. */
+  #writeFailed(error: Error): void {
+    this.#hasFailed = true
+    this.failed(systemCause(error))
   }
 
   protected sending(): number {
@@ -120,7 +137,7 @@ class PlainTransport extends BaseTransport {
 
   /** Node tells of a write as a whole. */
   protected override untaken(): number {
-    return this.#stream.writableLength
+    return this.#hasFailed ? this.#writing : this.#stream.writableLength
   }
 
   protected reading(on: boolean): void {

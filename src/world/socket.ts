@@ -86,6 +86,14 @@ const TLS_RECORD_BYTES = 16_384
 /** Node's TLS layer hands ten buffers of 16 KiB to the connection in one go, of which the first may be small. */
 const TLS_ONE_GO_BYTES = 131_072
 
+/**
+ * Bytes of a write of `writing` that a peer cannot have when `left` bytes of its records are not taken: the first of them may be
+ * the end of a record, which is of no use to him without it, and no other is longer than what it carries.
+ */
+export function untakenOfRecords(writing: number, left: number): number {
+  return left === 0 ? 0 : Math.min(writing, left + TLS_RECORD_BYTES)
+}
+
 function errorName(status: number): string {
   return getSystemErrorMap().get(status)?.[0] ?? `error ${status}`
 }
@@ -286,7 +294,7 @@ export class FastTransport extends BaseTransport {
     if (this.#secure === undefined) return left
     // Of a larger one, part may still be within the TLS layer, which tells nobody.
     if (this.#writing > TLS_ONE_GO_BYTES) return this.#writing
-    return Math.min(this.#writing, Math.ceil(left / TLS_RECORD_BYTES) * TLS_RECORD_BYTES)
+    return untakenOfRecords(this.#writing, left)
   }
 
   wrote(status: number): void {

@@ -1,6 +1,6 @@
 /**
  * What all real transports share: joining the writes of a tick, the queue behind a slow peer, and the order of closing.
- * The sockets themselves are `socket.ts` (fast) and `socket-public.ts` (plain); both only send, read and shut.
+ * The sockets themselves are `socket.ts` (fast) and `socket-plain.ts` (plain); both only send, read and shut.
  */
 import { type Octets, own } from '../xml/octets.ts'
 import type { Clock, Timer } from './clock.types.ts'
@@ -68,6 +68,8 @@ export abstract class BaseTransport implements Transport, Flushable {
   #flying = ''
   #flyingTo = 0
   #unsent: Unsent = NOTHING_UNSENT
+  /** `closed` was told. */
+  #isOver = false
   /** The kernel left bytes behind, so that `drained` is owed. */
   #owesDrained = false
   #peerEnded = false
@@ -119,9 +121,19 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   write(bytes: Octets): void {
-    if (this.#state !== OPEN || bytes.length === 0) return
+    if (this.#state !== OPEN || bytes.length === 0) {
+      if (this.#state === GONE && !this.#isOver) this.#tooLate(bytes)
+      return
+    }
     this.#rope += bytes
     this.#flushLater()
+  }
+
+  /** The connection is gone, and nobody has been told so far. */
+  #tooLate(bytes: Octets): void {
+    const { bytes: before, taken, since } = this.#unsent
+    const clock = this.around.clock
+    this.#unsent = { bytes: (before + bytes) as Octets, taken, since: since === 0 ? clock.wallMs() : since }
   }
 
   askDrained(): void {
@@ -132,7 +144,19 @@ export abstract class BaseTransport implements Transport, Flushable {
   withdraw(): Octets {
     const bytes = this.#takeBacklog(Number.POSITIVE_INFINITY) + this.#rope
     this.#rope = ''
+    if (bytes.length > 0) this.#unsent = { ...this.#unsent, since: this.#firstUnsentMs() }
     return bytes as Octets
+  }
+
+  /** When the first of what has not left was written, or earlier. */
+  #firstUnsentMs(): number {
+    if (this.#unsent.since > 0) return this.#unsent.since
+    return this.#since === 0 ? this.around.clock.wallMs() : this.#since
+  }
+
+  #fallsBehind(): void {
+    this.#owesDrained = true
+    if (this.#since === 0) this.#since = this.around.clock.wallMs()
   }
 
   get unsent(): Unsent {
@@ -264,6 +288,7 @@ export abstract class BaseTransport implements Transport, Flushable {
       this.#cause ??= cause
       this.#forget()
     }
+    this.#isOver = true
     const handler = this.handler
     handler.closed(this.#cause ?? cause)
   }
@@ -289,7 +314,7 @@ export abstract class BaseTransport implements Transport, Flushable {
     } else {
       this.#flying = bytes
       this.#flyingTo = bytes.length
-      if (this.sending() > 0) this.#owesDrained = true
+      if (this.sending() > 0) this.#fallsBehind()
     }
   }
 
@@ -300,7 +325,7 @@ export abstract class BaseTransport implements Transport, Flushable {
       this.#flyingTo = Math.min(from + SEND_BYTES, this.#flying.length)
       this.#busy = true
       if (!this.send(this.#flying.slice(from, this.#flyingTo))) {
-        this.#owesDrained = true
+        this.#fallsBehind()
         return
       }
       this.#busy = false
@@ -310,7 +335,7 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   #failedWith(bytes: string): void {
-    this.#unsent = { bytes: (bytes + this.#unsent.bytes) as Octets, taken: 0, since: this.around.clock.wallMs() }
+    this.#unsent = { bytes: (bytes + this.#unsent.bytes) as Octets, taken: 0, since: this.#firstUnsentMs() }
   }
 
   get #isGone(): boolean {
@@ -318,13 +343,10 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   #keep(rope: string): void {
-    if (this.#backlog === undefined) {
-      this.#backlog = []
-      if (this.#since === 0) this.#since = this.around.clock.wallMs()
-    }
+    this.#backlog ??= []
     this.#backlog.push(own(rope as Octets))
     this.#backlogBytes += rope.length
-    this.#owesDrained = true
+    this.#fallsBehind()
   }
 
   /** Sends what waited, and when nothing waits any more, does what was to follow. */
@@ -405,7 +427,7 @@ export abstract class BaseTransport implements Transport, Flushable {
       this.#unsent = {
         bytes: (flying + behind) as Octets,
         taken: flying.length > 0 ? Math.max(0, this.#flyingTo - this.untaken()) : 0,
-        since: this.#since === 0 ? this.around.clock.wallMs() : this.#since,
+        since: this.#firstUnsentMs(),
       }
     this.#flying = ''
     this.#rope = ''

@@ -48,7 +48,7 @@ const waits = 'the client waits'
 
 /** By the option's path in the configuration. */
 export const limits: Readonly<Record<string, Limit>> = {
-  'listeners[].accept_rate': nothing('it waits in the kernel', 'ratatosk_accept_throttled_total'),
+  'listeners[].accept_rate': nothing('it waits, unread', 'ratatosk_accept_throttled_total'),
   'limits.stanza_bytes': policy(refused('RTK_XML_STANZA_BYTES'), 'while the stanza is still on its way'),
   'limits.header_bytes': policy(refused('RTK_XML_HEADER_BYTES')),
   'limits.depth': policy(refused('RTK_XML_DEPTH')),
@@ -99,6 +99,10 @@ export const limits: Readonly<Record<string, Limit>> = {
   },
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
+  'modules.offline.hand_over_timeout': policy(
+    'ratatosk_offline_hand_over_timeout_total',
+    'what he did not take waits on in the store',
+  ),
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),

@@ -34,7 +34,7 @@ export interface ListenerConfig {
   /** Beside those of `tls`. */
   readonly certificates: readonly CertificateFiles[]
   readonly limits: ConnectionLimits
-  /** Connections a second; more wait in the kernel's queue. */
+  /** Connections a second; more wait, unread. */
   readonly accept_rate: number
   /** Milliseconds of silence after which the kernel asks whether the peer is there; Infinity: never. */
   readonly tcp_keepalive: number
@@ -158,7 +158,7 @@ function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, Lis
       default: '2000/s',
       min: '1/s',
       unlimited: true,
-      description: 'Connections accepted a second; more wait in the kernel.',
+      description: 'Connections a second; more wait, unread.',
     }),
     tcp_keepalive: opt.duration({
       default: '2 minutes',

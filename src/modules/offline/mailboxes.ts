@@ -11,7 +11,7 @@ import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
 import { parseJid } from '../../jid/jid.ts'
 import { withDelay } from '../../stanza/delay.ts'
-import { StanzaError } from '../../stanza/error.ts'
+import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
 import type { Store } from '../../store/define.ts'
 import type { Element } from '../../xml/element.types.ts'
@@ -29,6 +29,9 @@ export const pageSize = 50
  * and only these may come to him a second time after a crash.
  */
 export const batchBytes = 32_768
+
+// As long as a batch has not left, all that comes for the account waits in the store, also for resources that read.
+const errorSlow = new StreamError('RTK_OFFLINE_HAND_OVER_TIMEOUT', 'policy-violation', 'too slow in reading')
 
 // XEP-0160 §2 rule 3
 const errorFull = new StanzaError('RTK_OFFLINE_MESSAGES_MAX', 'service-unavailable', { text: 'the mailbox is full' })
@@ -64,11 +67,14 @@ export interface MailboxCounters {
   readonly fullBytes: Counter
   readonly handed: Counter
   readonly failed: Counter
+  readonly slow: Counter
 }
 
 export interface MailboxLimits {
   readonly messages_max: number
   readonly bytes_max: number
+  /** Milliseconds that a batch may take to leave; Infinity: as long as it takes. */
+  readonly hand_over_timeout: number
 }
 
 export class Mailboxes {
@@ -169,7 +175,7 @@ export class Mailboxes {
       else if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
       else if (box.added === added) {
         // At this very moment nothing is before the next message; a moment later something could be.
-        session.takesMessages = true
+        this.#takesAgain(session)
         return
       }
     }
@@ -197,13 +203,24 @@ export class Mailboxes {
       }
       const batch = new Batch(stanzas)
       session.handOver(batch)
+      const deadline = this.#ctx.clock.after(
+        this.#limits.hand_over_timeout,
+        (late: Session) => this.#cut(late),
+        session,
+      )
       const count = await batch.done
+      deadline.cancel()
       this.#counters.handed.value += count
       last = seqs[count - 1] ?? last
       for (let i = 0; i < count; i++) box.live.delete(rows.find((row) => row.seq === seqs[i])?.stanza as Octets)
       if (last > 0) await this.#store.removeUpTo({ host: box.host.domain, local: box.local, seq: last })
       if (count < stanzas.length) return
     }
+  }
+
+  #cut(session: Session): void {
+    this.#counters.slow.value++
+    session.close({ reason: 'error', detail: errorSlow.code }, errorSlow)
   }
 
   /** As it is handed over; undefined when it cannot be. */
@@ -236,8 +253,14 @@ export class Mailboxes {
     this.handOver(first)
       .catch((error: unknown) => this.#warn('kept messages could not be handed over', box, error))
       .finally(() => {
-        for (const session of [first, ...others]) session.takesMessages = true
+        for (const session of [first, ...others]) this.#takesAgain(session)
       })
+  }
+
+  #takesAgain(session: Session): void {
+    if (session.takesMessages) return
+    session.takesMessages = true
+    session.takesSinceMs = this.#ctx.clock.wallMs()
   }
 
   #warn(message: string, box: Mailbox, error: unknown): void {

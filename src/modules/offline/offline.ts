@@ -33,6 +33,13 @@ export default defineModule({
       description: 'Bytes of messages that wait for one account; one more message is refused with service-unavailable.',
       reload: 'hot',
     }),
+    hand_over_timeout: opt.duration({
+      default: '2 minutes',
+      min: '5 seconds',
+      description:
+        'A client that does not read the next 32 KiB of what waited for its account in this time is cut with policy-violation: meanwhile nothing reaches the other resources.',
+      reload: 'hot',
+    }),
   },
   async setup(ctx) {
     const { options } = ctx
@@ -43,6 +50,7 @@ export default defineModule({
       fullBytes: ctx.counter('bytes_max', 'Messages refused because the mailbox held too many bytes'),
       handed: ctx.counter('handed', 'Offline messages handed to a client'),
       failed: ctx.counter('store_failures', 'Messages refused because the store failed'),
+      slow: ctx.counter('hand_over_timeout', 'Clients cut because they did not read what was handed over'),
     }
     const mailboxes = new Mailboxes(ctx, store, counters, options)
     ctx.gauge('mailboxes_active', 'Accounts with messages on their way', () => mailboxes.size)

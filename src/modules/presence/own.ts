@@ -14,7 +14,7 @@ import { availableOf, watchers, withItems } from './sight.ts'
 
 const superseded = drop('RTK_PRESENCE_SUPERSEDED')
 
-export type OwnPresenceContext = Pick<ModuleContext, 'fanOut' | 'sessions' | 'slot' | 'tellAll'>
+export type OwnPresenceContext = Pick<ModuleContext, 'clock' | 'fanOut' | 'sessions' | 'slot' | 'tellAll'>
 
 export class OwnPresence {
   readonly #ctx: OwnPresenceContext
@@ -66,7 +66,9 @@ export class OwnPresence {
     const isInitial = !session.isAvailable
     const wasReady = session.isAvailable && session.priority >= 0
     session.presence = keepStanza(el)
-    session.priority = presencePriority(el) ?? 0
+    const priority = presencePriority(el) ?? 0
+    if (isInitial || priority !== session.priority) session.takesSinceMs = this.#ctx.clock.wallMs()
+    session.priority = priority
     const becameReady = session.priority >= 0 && !wasReady
     if (becameReady) session.takesMessages = false
     const own = availableOf(this.#ctx.sessions, session.host.domain, session.jid.local)
@@ -83,7 +85,9 @@ export class OwnPresence {
     void this.#ctx.tellAll('presence:ready', session).then(() => {
       const left = session.slots.get(this.#handOvers) - 1
       session.slots.set(this.#handOvers, left)
-      if (left === 0) session.takesMessages = true
+      if (left > 0 || session.takesMessages) return
+      session.takesMessages = true
+      session.takesSinceMs = this.#ctx.clock.wallMs()
     })
   }
 

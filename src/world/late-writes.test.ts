@@ -1,0 +1,79 @@
+/** What is written between the end of a connection and the news of it (`closed`) has not left either. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Octets } from '../xml/octets.ts'
+import { Handshakes } from './handshakes.ts'
+import type { TransportHandler } from './net.types.ts'
+import { BaseTransport, type TransportSurroundings } from './transport.ts'
+import type { Flushable } from './turn.ts'
+
+const idle: TransportHandler = { data() {}, drained() {}, secured() {}, ended() {}, closed() {} }
+
+/** A turn that ends when the test says so, and the time. */
+class Turn {
+  now = 1_000
+  #dirty: Flushable[] = []
+
+  soon(): void {}
+  flushAtEnd(transport: Flushable): void {
+    this.#dirty.push(transport)
+  }
+  end(): void {
+    for (const transport of this.#dirty.splice(0)) transport.flush()
+  }
+}
+
+/** A connection whose kernel takes so many bytes. */
+class Connection extends BaseTransport {
+  readonly local = { host: '', port: 0 }
+  room = 0
+  #left = 0
+
+  constructor(turn: Turn) {
+    const clock = { wallMs: () => turn.now }
+    const around = { turn, clock, handshakes: new Handshakes(turn) } as unknown as TransportSurroundings
+    super(around, idle, { host: '', port: 0 })
+  }
+
+  keepAlive(): void {}
+  protected send(bytes: string): boolean {
+    this.#left = Math.max(0, bytes.length - this.room)
+    this.room = Math.max(0, this.room - bytes.length)
+    return this.#left === 0
+  }
+  protected sending(): number {
+    return this.#left
+  }
+  protected reading(): void {}
+  protected shut(): void {}
+  protected release(): void {}
+  protected secureServer(): void {}
+  protected secureClient(): void {}
+
+  /** The kernel has taken what was on its way. */
+  takes(): void {
+    this.#left = 0
+    this.room = Number.POSITIVE_INFINITY
+    this.sent()
+  }
+  breaks(): void {
+    this.failed({ kind: 'error', code: 'ECONNRESET', text: '' })
+  }
+  goes(): void {
+    this.released({ kind: 'peer' })
+  }
+}
+
+test('what is written after the connection broke is unsent, until that was told', () => {
+  const turn = new Turn()
+  const connection = new Connection(turn)
+  connection.room = 100
+  connection.write('<a/>' as Octets)
+  turn.end()
+  connection.breaks()
+  connection.write('<b/>' as Octets)
+  connection.write('<c/>' as Octets)
+  connection.goes()
+  connection.write('<d/>' as Octets)
+  assert.deepEqual(connection.unsent, { bytes: '<b/><c/>', taken: 0, since: 1_000 })
+})
