@@ -840,6 +840,7 @@ export declare class Session implements Origin {
     presence: Element | undefined;
     priority: number;
     takesMessages: boolean;
+    takesSinceMs: number;
     state: SessionState;
     received: number;
     delivered: number;
@@ -936,6 +937,7 @@ export { type About, type Option, type OptionSchema, type OptionsOf, opt, type S
 export type { FanOutGroup } from './core/fan-out.ts';
 export type { Identity } from './core/features.ts';
 export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts';
+export { Batch } from './core/hand-over.ts';
 export * from './core/hooks.ts';
 export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
