@@ -16,8 +16,8 @@ export {
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts'
 export type { FanOutGroup } from './core/fan-out.ts'
 export type { Identity } from './core/features.ts'
-export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
 export { Batch } from './core/hand-over.ts'
+export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
 // With a star: only what comes so can be merged into from outside.
 export * from './core/hooks.ts'
 export type { Host } from './core/host.ts'
