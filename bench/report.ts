@@ -5,16 +5,13 @@
  *     bin/node bench/report.ts --name 2026-11 --write    writes
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Machine, readMachine } from './machine.ts'
+import { publish, rounded } from './page.ts'
 import { type Column, type Figure, figureOf, isClean, type Measurement, readMeasurements } from './results.ts'
 import { FULL, type Group, groupsOf, QUICK, type Row } from './rows.ts'
 
-const PAGE = join(import.meta.dirname, '..', 'docs', 'benchmarks.md')
-const BEGIN = '<!-- begin: made by bench/report.ts -->'
-const END = '<!-- end: made by bench/report.ts -->'
 const SERVERS = ['ratatosk', 'prosody', 'ejabberd', 'relay'] as const
 const WANTED = 5
 
@@ -25,8 +22,6 @@ interface Cell {
   readonly marked: boolean
 }
 
-const number = (value: number): string =>
-  value >= 100 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
@@ -53,7 +48,7 @@ function show(cell: Cell | undefined): string {
   if (!cell) return '–'
   const { median, least, most, count } = cell.figure
   const few = count < WANTED ? ` n=${count}` : ''
-  return `${number(median)} (${number(least)}–${number(most)})${few}${cell.marked ? ' †' : ''}`
+  return `${rounded(median)} (${rounded(least)}–${rounded(most)})${few}${cell.marked ? ' †' : ''}`
 }
 
 /** The verdict on our figure: budget first, then the ratio to the better peer. */
@@ -64,7 +59,7 @@ export function verdict(
 ): { ratio: string; goal: string; met: string } {
   const better = peers.length > 0 ? Math.min(...peers) : undefined
   const goals = [
-    row.budget === undefined ? '' : `≤ ${number(row.budget)}`,
+    row.budget === undefined ? '' : `≤ ${rounded(row.budget)}`,
     row.ratio === undefined ? '' : row.ratio === 1 ? '≤ the better peer' : `${row.ratio}×`,
   ]
   const goal = goals.filter((text) => text !== '').join(', ')
@@ -118,7 +113,7 @@ function latencies(results: Results, groups: readonly Group[], profile: string):
       const points = columns.map((column) => results.cell(server, profile, name, group.id, column)?.figure.median)
       return points.every((point) => point === undefined)
         ? '–'
-        : points.map((point) => (point === undefined ? '–' : number(point))).join(' / ')
+        : points.map((point) => (point === undefined ? '–' : rounded(point))).join(' / ')
     }),
   ])
   return table(['µs: p50 / p99 / max (medians)', 'Ratatosk', 'Prosody', 'ejabberd', 'C relay'], rows)
@@ -138,7 +133,7 @@ function processes(results: Results, groups: readonly Group[], profile: string):
       const found = idle
         .map((group) => results.cell(server, profile, 'idle', group.id, column))
         .find((cell) => cell !== undefined)
-      return found ? number(found.figure.median / divisor) : '–'
+      return found ? rounded(found.figure.median / divisor) : '–'
     }),
   ])
   return table(['process', 'Ratatosk', 'Prosody', 'ejabberd'], rows)
@@ -226,15 +221,7 @@ function main(): void {
     readMachine(path.replace(/\.tsv$/, '.json')),
     groupsOf(values.quick ? QUICK : FULL),
   )
-  if (!values.write) {
-    process.stdout.write(`${text}\n`)
-    return
-  }
-  const page = readFileSync(PAGE, 'utf8')
-  const [before, rest] = page.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (after === undefined) throw new Error(`${PAGE} lacks its marker lines`)
-  writeFileSync(PAGE, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`)
+  publish('made by bench/report.ts', text, values.write)
 }
 
 if (import.meta.main) main()

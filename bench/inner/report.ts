@@ -5,14 +5,9 @@
  *     bin/node bench/inner/report.ts --write   writes
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { publish, rounded } from '../page.ts'
 import { figureOf } from '../results.ts'
 import { type Kept, readFigures } from './figure.ts'
-
-const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md')
-const BEGIN = '<!-- begin: made by bench/inner/report.ts -->'
-const END = '<!-- end: made by bench/inner/report.ts -->'
 
 /** A goal of DESIGN.md section 12, in the figure's unit. */
 const GOALS: readonly { readonly row: string; readonly figure: string; readonly at: RegExp; readonly most: number }[] =
@@ -32,9 +27,6 @@ export function latest(all: readonly Kept[]): Kept[] {
   return all.filter((one) => commits.get(one.row) === one.commit)
 }
 
-const number = (value: number): string =>
-  value >= 100 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toFixed(2)
-
 export function innerReport(all: readonly Kept[]): string {
   const parts: string[] = []
   const kept = latest(all)
@@ -52,7 +44,7 @@ export function innerReport(all: readonly Kept[]): string {
       if (first === undefined || spread === undefined) continue
       const goal = GOALS.find((one) => one.row === row && one.figure === first.figure && one.at.test(first.case))
       const verdict = goal === undefined ? '' : `≤ ${goal.most}: ${spread.median <= goal.most ? 'met' : 'missed'}`
-      const shown = `${number(spread.median)} (${number(spread.least)}–${number(spread.most)})`
+      const shown = `${rounded(spread.median)} (${rounded(spread.least)}–${rounded(spread.most)})`
       lines.push(`| ${first.case} | ${first.figure} | ${first.unit} | ${shown} | ${spread.count} | ${verdict} |`)
     }
     const commits = [...new Set(mine.map((one) => one.commit))].join(', ')
@@ -62,17 +54,4 @@ export function innerReport(all: readonly Kept[]): string {
   return parts.join('\n\n')
 }
 
-function main(): void {
-  const text = innerReport(readFigures())
-  if (!process.argv.includes('--write')) {
-    process.stdout.write(`${text}\n`)
-    return
-  }
-  const page = readFileSync(PAGE, 'utf8')
-  const [before, rest] = page.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (after === undefined) throw new Error(`${PAGE} lacks its marker lines`)
-  writeFileSync(PAGE, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`)
-}
-
-if (import.meta.main) main()
+if (import.meta.main) publish('made by bench/inner/report.ts', innerReport(readFigures()))

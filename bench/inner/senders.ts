@@ -5,13 +5,13 @@
  */
 
 import type { Session } from '../../src/core/session.ts'
-import type { SessionLink } from '../../src/core/session-link.ts'
 import { createServer } from '../../src/index.ts'
 import { jid } from '../../src/jid/index.ts'
 import { defaultLimits } from '../../src/xml/limits.ts'
 import { Scanner } from '../../src/xml/scanner.ts'
 import { HEADER } from '../xml/mix.ts'
 import { cheapWorld } from './cheap.ts'
+import { deafInfo, deafLink } from './deaf-link.ts'
 import { print } from './figure.ts'
 
 const SESSIONS = 2_000
@@ -22,18 +22,9 @@ const BODY =
   "<active xmlns='http://jabber.org/protocol/chatstates'/>"
 
 let written = 0
-const link: SessionLink = {
-  queuedBytes: 0,
-  write() {
-    written++
-  },
-  hold() {},
-  release() {},
-  askDrained() {},
-  close() {},
-  cut() {},
-  drop() {},
-}
+const link = deafLink(() => {
+  written++
+})
 
 /** A stream whose stanzas go to the session, as its connection would hand them over. */
 function streamOf(session: Session): Scanner {
@@ -56,8 +47,9 @@ const server = await createServer({
 const { core } = server
 const host = core.host('bench.local')
 if (host === undefined) throw new Error('no host')
-const info = { address: '127.0.0.1', port: 1, transport: 'tcp', tls: '', auth: 'SCRAM-SHA-1', listener: 'c2s' }
-const sessions = Array.from({ length: SESSIONS }, (_, i) => core.bind(link, jid(`u${i}@bench.local/phone`), host, info))
+const sessions = Array.from({ length: SESSIONS }, (_, i) =>
+  core.bind(link, jid(`u${i}@bench.local/phone`), host, deafInfo),
+)
 const streams = sessions.map(streamOf)
 const bytes = sessions.map((_, i) =>
   Buffer.from(

@@ -6,31 +6,14 @@
 import { Core } from '../../src/core/core.ts'
 import { defaultCoreLimits } from '../../src/core/limits.ts'
 import type { Session } from '../../src/core/session.ts'
-import type { LinkInfo, SessionLink } from '../../src/core/session-link.ts'
 import { SessionTable } from '../../src/core/session-table.ts'
 import { type Jid, jid } from '../../src/jid/index.ts'
 import { createWorld } from '../../src/world/index.ts'
 import type { World } from '../../src/world/world.types.ts'
+import { deafInfo, deafLink } from './deaf-link.ts'
 import { print } from './figure.ts'
 
-const link: SessionLink = {
-  queuedBytes: 0,
-  write() {},
-  hold() {},
-  release() {},
-  askDrained() {},
-  close() {},
-  cut() {},
-  drop() {},
-}
-const info: LinkInfo = {
-  address: '127.0.0.1',
-  port: 1,
-  transport: 'tcp',
-  tls: '',
-  auth: 'SCRAM-SHA-1',
-  listener: 'c2s',
-}
+const link = deafLink()
 
 function emptyCore(): Core {
   const { clock, random, log } = createWorld()
@@ -66,7 +49,7 @@ function measure(count: number): void {
   const jids = Array.from({ length: count }, (_, i) => jid(`user${i}@bench.local/phone`))
   const sessions: Session[] = []
   const bind = cost(count, () => {
-    for (const full of jids) sessions.push(core.bind(link, full, host, info))
+    for (const full of jids) sessions.push(core.bind(link, full, host, deafInfo))
   })
   const table = new SessionTable()
   const order = shuffled(sessions)

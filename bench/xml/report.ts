@@ -4,24 +4,16 @@
  *     bin/node bench/xml/report.ts            prints
  *     bin/node bench/xml/report.ts --write    writes
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { readMachine } from '../machine.ts'
+import { publish, rounded } from '../page.ts'
 import { figureOf } from '../results.ts'
 import { chargedPerByte } from './charged.ts'
 import { GOOD, MACHINE, type Row, readRows } from './scanner-rows.ts'
 
-const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md')
-const BEGIN = '<!-- begin: scanner -->'
-const END = '<!-- end: scanner -->'
-
-const number = (value: number): string =>
-  value >= 100 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toFixed(2)
-
 function spread(values: readonly number[]): string {
   const figure = figureOf(values)
   if (figure === undefined) return '–'
-  return `${number(figure.median)} (${number(figure.least)}–${number(figure.most)})${figure.count < 5 ? ` n=${figure.count}` : ''}`
+  return `${rounded(figure.median)} (${rounded(figure.least)}–${rounded(figure.most)})${figure.count < 5 ? ` n=${figure.count}` : ''}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -92,11 +84,4 @@ function report(): string {
     .trim()
 }
 
-const text = report()
-if (!process.argv.includes('--write')) process.stdout.write(`${text}\n`)
-else {
-  const page = readFileSync(PAGE, 'utf8')
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (from < 0 || to < from) throw new Error(`${PAGE} has no place for the tables: ${BEGIN} … ${END}`)
-  writeFileSync(PAGE, `${page.slice(0, from + BEGIN.length)}\n\n${text}\n\n${page.slice(to)}`)
-}
+publish('scanner', report())

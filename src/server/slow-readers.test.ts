@@ -78,6 +78,13 @@ async function arrives(ground: Ground, resource: string): Promise<Ear> {
   return ear
 }
 
+/** Once he has what has come so far, he reads nothing more, and the kernels take little. */
+async function stalls(ground: Ground, { wire }: Ear): Promise<void> {
+  await ground.passes(1_000)
+  slow(ground, 0, 4_096)
+  wire.transport.pause()
+}
+
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 /** Until nothing new has come for a while. */
@@ -185,9 +192,7 @@ describe('what comes live, for one who does not read', () => {
     play({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
       const romeo = await ground.bound()
       const juliet = await arrives(ground, 'a')
-      await ground.passes(1_000)
-      slow(ground, 0, 4_096)
-      juliet.wire.transport.pause()
+      await stalls(ground, juliet)
       for (let i = 0; i < 50; i++) romeo.says(message('juliet@localhost/a', 'x'.repeat(2_000), String(i)))
       await ground.passes(500)
       juliet.wire.transport.resume()
@@ -203,9 +208,7 @@ describe('what comes live, for one who does not read', () => {
       const romeo = await ground.bound()
       const stuck = await arrives(ground, 'a')
       const quick = await arrives(ground, 'b')
-      await ground.passes(1_000)
-      slow(ground, 0, 4_096)
-      stuck.wire.transport.pause()
+      await stalls(ground, stuck)
       for (let i = 0; i < 60; i++) {
         romeo.says(message('juliet@localhost', 'x'.repeat(2_000), String(i)))
         if (i % 10 === 9) await ground.passes(50)
@@ -224,9 +227,7 @@ describe('what comes live, for one who does not read', () => {
       romeo.wire.says(`<presence to='juliet@localhost/a'/>`)
       const juliet = await arrives(ground, 'a')
       juliet.wire.says(`<presence to='romeo@localhost/here'/>`)
-      await ground.passes(1_000)
-      slow(ground, 0, 4_096)
-      juliet.wire.transport.pause()
+      await stalls(ground, juliet)
       for (let i = 0; i < 100; i++) romeo.wire.says(message('juliet@localhost/a', 'x'.repeat(1_000), String(i)))
       romeo.wire.says(`<iq type='get' id='ask' to='juliet@localhost/a'><ping xmlns='urn:xmpp:ping'/></iq>`)
       await ground.passes(1_000)
@@ -247,9 +248,7 @@ describe('a server that stops', () => {
       const { symbolic } = ground
       const romeo = await ground.bound()
       const juliet = await arrives(ground, 'a')
-      await ground.passes(1_000)
-      slow(ground, 0, 4_096)
-      juliet.wire.transport.pause()
+      await stalls(ground, juliet)
       for (let i = 0; i < 100; i++) romeo.says(message('juliet@localhost/a', 'x'.repeat(1_000), String(i)))
       await ground.passes(1_000)
       symbolic.engine.latencyMs = 300

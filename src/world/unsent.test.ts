@@ -1,4 +1,4 @@
-/** What is written between the end of a connection and the news of it (`closed`) has not left either. */
+/** What a transport tells of what has not left: all of it, and never a later time than that of its first write. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Octets } from '../xml/octets.ts'
@@ -63,6 +63,34 @@ class Connection extends BaseTransport {
     this.released({ kind: 'peer' })
   }
 }
+
+/** `<a/>`, which stays on its way, and a second later `<b/>` behind it; then another second passes. */
+function twoWrites(): { turn: Turn; connection: Connection } {
+  const turn = new Turn()
+  const connection = new Connection(turn)
+  for (const bytes of ['<a/>', '<b/>']) {
+    connection.write(bytes as Octets)
+    turn.end()
+    turn.now += 1_000
+  }
+  return { turn, connection }
+}
+
+test('since: it is when the write was made that the kernel did not take, not the first behind it', () => {
+  const { connection } = twoWrites()
+  connection.breaks()
+  assert.deepEqual(connection.unsent, { bytes: '<a/><b/>', taken: 0, since: 1_000 })
+})
+
+test('since: it is told of what was withdrawn, though all else has left', () => {
+  const { turn, connection } = twoWrites()
+  assert.equal(connection.withdraw(), '<b/>')
+  connection.takes()
+  turn.now += 1_000
+  connection.goes()
+  assert.equal(connection.unsent.bytes, '')
+  assert.equal(connection.unsent.since, 1_000)
+})
 
 test('what is written after the connection broke is unsent, until that was told', () => {
   const turn = new Turn()
