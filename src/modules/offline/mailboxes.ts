@@ -48,6 +48,8 @@ interface Kept {
 
 /** What is under way for one account. */
 interface Mailbox {
+  /** How full it is, asked once for all that are refused at the time. */
+  counting: Promise<{ readonly count: number } | undefined> | undefined
   readonly host: Host
   readonly local: string
   /** Messages on their way into the store now, and ever. */
@@ -137,8 +139,11 @@ export class Mailboxes {
     }
   }
 
-  async #refuseFull({ host, local }: Mailbox): Promise<Verdict> {
-    const found = await this.#store.count({ host: host.domain, local })
+  async #refuseFull(box: Mailbox): Promise<Verdict> {
+    box.counting ??= this.#store.count({ host: box.host.domain, local: box.local }).finally(() => {
+      box.counting = undefined
+    })
+    const found = await box.counting
     const isByBytes = (found?.count ?? 0) < this.#limits.messages_max
     this.#counters[isByBytes ? 'fullBytes' : 'full'].value++
     return refuse(isByBytes ? errorBytes : errorFull)
@@ -271,7 +276,16 @@ export class Mailboxes {
     const key = `${host.domain}\0${local}`
     let found = this.#boxes.get(key)
     if (found === undefined) {
-      found = { host, local, adding: 0, added: 0, waiting: [], live: new Set(), handOver: undefined }
+      found = {
+        host,
+        local,
+        adding: 0,
+        added: 0,
+        waiting: [],
+        live: new Set(),
+        handOver: undefined,
+        counting: undefined,
+      }
       this.#boxes.set(key, found)
     }
     return found
