@@ -1,0 +1,44 @@
+/** Measures what is left on the heap, for tests that must say the same on a busy machine and on every Node. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** A collection that frees less than this has found everything. */
+const CALM_BYTES = 1_024
+/** So often it is collected at most, should the heap never come to rest. */
+const COLLECTIONS = 20
+
+/** Bytes in use once collecting frees no more. Between two collections lies a turn, in which finalisers let go. */
+export async function settledHeap(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let i = 0; i < COLLECTIONS; i++) {
+    collect()
+    await new Promise(setImmediate)
+    collect()
+    const { heapUsed } = process.memoryUsage()
+    if (heapUsed > least - CALM_BYTES) return Math.min(heapUsed, least)
+    least = heapUsed
+  }
+  return least
+}
+
+/** Measurements of `leftByEach` at most. */
+const ROUNDS = 4
+
+/**
+ * Bytes that each of `times` runs leaves on the heap: the first measurement below `bound`, else the least of four. What
+ * disturbs one, such as a function that is only now compiled, comes once; a leak is in every one of them.
+ */
+export async function leftByEach(times: number, bound: number, run: () => unknown): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  let before = await settledHeap()
+  for (let round = 0; round < ROUNDS && least >= bound; round++) {
+    for (let i = 0; i < times; i++) await run()
+    const after = await settledHeap()
+    least = Math.min(least, (after - before) / times)
+    before = after
+  }
+  return least
+}
