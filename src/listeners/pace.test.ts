@@ -99,3 +99,53 @@ it('LST-11: 1 MiB at 3,000 bytes a second with a burst of 20,000 takes the compu
     assert.ok(server.counter('ratatosk_shaper_holds_total') > 0)
   })
 })
+
+it('LST-11: the shaper of a user counts from his sign-in on, whatever the listener had for him before', async () => {
+  const free = { name: 'free', port: 5222, tls: 'direct', shaper: 'of-guests' }
+  const slow = { name: 'slow', port: 5223, tls: 'direct', shaper: 'of-friends' }
+  const config = {
+    access: {
+      'of-guests': [{ value: 'slow', if: { user: ['mercutio@localhost'] } }, { value: 'none' }],
+      'of-friends': [{ value: 'none', if: { user: ['romeo@localhost'] } }, { value: 'slow' }],
+    },
+    shapers: { slow: { rate: '1 KB/s', burst: '20 KB' } },
+    listeners: [c2s(free), c2s(slow)],
+  }
+  await SymbolicServer.run(config, async (server) => {
+    const { simulation } = server
+    const { network } = simulation
+    // What one read takes too much is paid behind it, so a whole read counts little.
+    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
+    await server.server.accounts.add(jid('mercutio@localhost'), 'secret')
+    /** Seconds that 100 KB take. */
+    const secondsOf = async (name: string, port: number): Promise<number> => {
+      const client = await connectClient(simulation.world(name), {
+        jid: jid(`${name}@localhost`),
+        password: 'secret',
+        place: { kind: 'tcp', host: 'server', port },
+        tls: 'direct',
+        ca: server.ca,
+      })
+      assert.ok(client instanceof XmppClient, String(client))
+      await simulation.advance(60_000)
+      const began = simulation.now
+      const message = `<message to='${client.jid}'><body>${'x'.repeat(900)}</body></message>`
+      for (let bytes = 0; bytes < 100_000; bytes += message.length) client.sendBytes(encode(message))
+      await client.request(xml`<iq to='localhost' type='get'><ping xmlns='urn:xmpp:ping'/></iq>`, 3_600_000)
+      return (simulation.now - began) / 1000
+    }
+    const seconds = [
+      await secondsOf('romeo', 5222),
+      await secondsOf('mercutio', 5222),
+      await secondsOf('romeo', 5223),
+      await secondsOf('mercutio', 5223),
+    ]
+    const computed = (100_000 - 20_000) / 1_000
+    const told = `${seconds.map(Math.round)} s`
+    assert.deepEqual(
+      seconds.map((one) => (one < 2 ? 'free' : Math.abs(one - computed) < computed * 0.05 ? 'slow' : 'else')),
+      ['free', 'slow', 'free', 'slow'],
+      told,
+    )
+  })
+})

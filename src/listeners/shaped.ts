@@ -2,12 +2,12 @@
  * Traffic shaping (requirements LST-11): a token bucket in front of a connection. What comes too fast holds the
  * connection, so that the peer feels back-pressure and no memory grows.
  */
-import type { ValueRule } from '../core/access.ts'
+import type { Subject, ValueRule } from '../core/access.ts'
 import type { Shaping } from '../core/config/option.ts'
 import type { Counter } from '../core/metrics.ts'
 import { leastStanzaBytes, Shaper } from '../core/shaper.ts'
 import type { Clock } from '../world/clock.types.ts'
-import type { TransportHandler } from '../world/net.types.ts'
+import type { Transport, TransportHandler } from '../world/net.types.ts'
 
 /** A connection that can be held. */
 export interface Holdable extends TransportHandler {
@@ -31,13 +31,34 @@ export function shaped(
     : connection
 }
 
+/**
+ * Asks the rule once more, now that it is known whose connection this is. What was owed until then stays owed; a connection that
+ * nothing shaped begins with a full burst.
+ */
+export function shapeAgain(
+  transport: Pick<Transport, 'handler'>,
+  connection: Holdable,
+  rule: ValueRule<Shaping>,
+  subject: Subject,
+  clock: Clock,
+  holds: Counter,
+): void {
+  if (rule.lines.length === 0) return
+  const { rate, burst } = rule.valueFor(subject)
+  const { handler } = transport
+  if (handler instanceof ShapedHandler) handler.change(rate, burst)
+  else if (Number.isFinite(rate)) {
+    transport.handler = new ShapedHandler(connection, new Shaper(rate, burst, clock.monoMs()), clock, holds)
+  }
+}
+
 class ShapedHandler implements TransportHandler {
   readonly #inner: Holdable
   readonly #shaper: Shaper
   readonly #clock: Clock
   readonly #holds: Counter
-  /** Stanzas that were charged. */
-  #charged = 0
+  /** Stanzas that were charged, or that came before. */
+  #charged: number
   #isClosed = false
 
   constructor(inner: Holdable, shaper: Shaper, clock: Clock, holds: Counter) {
@@ -45,6 +66,11 @@ class ShapedHandler implements TransportHandler {
     this.#shaper = shaper
     this.#clock = clock
     this.#holds = holds
+    this.#charged = inner.stanzas
+  }
+
+  change(rate: number, burst: number): void {
+    this.#shaper.change(rate, burst, this.#clock.monoMs())
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {

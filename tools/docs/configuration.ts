@@ -101,7 +101,8 @@ session: { max_per_user: sessions }`,
   },
   {
     title: 'Shapers: `shapers`',
-    text: `Named speeds at which a connection is read; \`none\` is built in. Whoever sends faster waits: nothing is lost.`,
+    text: `Named speeds at which a connection is read; \`none\` is built in. Whoever sends faster waits: nothing is lost.
+A rule may choose one: it is asked by address when somebody connects, and again with the user when he has signed in.`,
     example: `shapers:
   normal: { rate: 100 KB/s, burst: 256 KiB }
 listeners:

@@ -13,7 +13,7 @@ import type { StreamLimits } from '../../stream/limits.ts'
 import type { TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
 import { shaped } from '../shaped.ts'
-import { C2sClient } from './client.ts'
+import { C2sClient, shaperHoldsHelp } from './client.ts'
 import { streamLimits } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 
@@ -48,7 +48,7 @@ export class C2sProtocol implements Protocol {
       'ratatosk_close_timeouts_total',
       'Clients that did not close their stream within the limit `close_timeout`',
     )
-    this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', 'Times a shaper held the reading of a client')
+    this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
   }
 
   accept(accepted: Accepted): TransportHandler {

@@ -14,6 +14,7 @@ import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sa
 import { readScramName } from '../../stream/sasl/index.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Accepted } from '../acceptor.ts'
+import { shapeAgain } from '../shaped.ts'
 import type { C2sNeeds } from './needs.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
@@ -187,10 +188,14 @@ export class C2sClient implements C2sDriver {
   }
 
   signedIn({ jid, mechanism }: Account): void {
-    this.#needs.core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
-    const { log } = this.#needs
+    const { log, clock, core } = this.#needs
+    core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
+    const { transport, listener, client } = this.#accepted
+    const subject = { jid, host: jid.domain, address: client.host }
+    const holds = core.metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
+    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, holds)
     if (!log.enabled('debug')) return
-    log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: this.#accepted.client.host })
+    log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: client.host })
   }
 
   bind(ticket: Ticket, streamHost: StreamHost, account: Jid, resource: string): void {
@@ -267,6 +272,7 @@ export class C2sClient implements C2sDriver {
 }
 
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
+export const shaperHoldsHelp = 'Times a shaper held the reading of a client'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
 
