@@ -214,6 +214,11 @@ const rows: [string, string, string][] = [
     "1:40: a listener with 'path' has no 'port' (write two listeners)",
   ],
   [
+    'shaper of what is not shaped',
+    'listeners: [{ protocol: http, shaper: none }]',
+    "1:31: a listener of 'http' is not shaped (only those of c2s are)",
+  ],
+  [
     'no address',
     'listeners: [{ protocol: c2s, address: my.host }]',
     "1:39: 'my.host' is no IP address (write an IP address, 'localhost', or '*' for all)",
@@ -279,6 +284,7 @@ const rows: [string, string, string][] = [
     'modules: { federation: {} }',
     "1:12: there is no module 'federation' (is its plugin in 'plugins'?)",
   ],
+  ['less than nothing', 'limits: { stanza_bytes: -1 }', "1:25: -1 has no unit (for example '10 KiB')"],
   [
     'a limit that is none',
     'limits: { hook_timeout: unlimited }',

@@ -150,7 +150,7 @@ function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, Lis
     access: opt.access({ default: 'all', description: 'Who may connect, by address.' }),
     shaper: opt.ruled(opt.shaper({ description: 'A shaper.' }), {
       default: 'none',
-      description: 'Shaper of each connection, or a rule that chooses one.',
+      description: 'For c2s: shaper of each connection, or a rule that chooses one.',
     }),
     certificates,
     limits: opt.object(limitOverrides, { description: 'Limits that are other here.' }),
@@ -227,6 +227,7 @@ function readListener(
   const tls = tlsOf(item, protocol, reading)
   const places = placesOf(item, base, protocol, tls, reading)
   noteDuplicates(item, places, seen, reading)
+  noteUnshaped(item, named, reading)
   if (options === undefined || protocol === undefined || limits === undefined || named?.kind !== 'string') return []
   if (places === undefined || tls === undefined) return []
   const port = places[0]?.place.kind === 'tcp' ? places[0].place.port : undefined
@@ -241,6 +242,19 @@ function readListener(
   const all: ConnectionLimits = Object.freeze({ ...connectionLimitsOf(limits), ...given })
   return places.map(({ place, unavailable }) =>
     Object.freeze({ ...shared, name, tls, place, unavailable, limits: all, options: Object.freeze(extra) }),
+  )
+}
+
+/** A shaper charges stanzas, so it is for what carries them; elsewhere it would be taken and do nothing. */
+function noteUnshaped(item: MapInput, named: Input | undefined, reading: Reading): void {
+  const entry = entryOf(item, 'shaper')
+  if (entry === undefined || named?.kind !== 'string' || named.value === 'c2s') return
+  const at = { place: entry.place, path: entry.value.path }
+  reading.report.error(
+    at,
+    'RTK_CONFIG_LISTENER',
+    `a listener of '${named.value}' is not shaped`,
+    'only those of c2s are',
   )
 }
 

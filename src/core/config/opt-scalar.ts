@@ -100,7 +100,8 @@ function measured(about: About<string> & AmountLimits, measure: Measure): Option
       if (input.kind === 'number') {
         if (input.value === 0 && measure.kind !== 'frequency' && (min ?? 0) === 0) return 0
         const text = `${input.value} has no unit`
-        return reading.report.error(input, 'RTK_CONFIG_UNIT', text, `for example '${input.value} ${measure.usual}'`)
+        const amount = input.value > 0 ? input.value : 10
+        return reading.report.error(input, 'RTK_CONFIG_UNIT', text, `for example '${amount} ${measure.usual}'`)
       }
       if (input.kind !== 'string') return wrongType(input, reading, measure.expects)
       const value = measure.parse(input.value)
