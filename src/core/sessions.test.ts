@@ -392,4 +392,34 @@ describe('a session', () => {
     )
     assert.equal(clients[1199]?.take()[0]?.attr('to'), 'u1199@montague.net/r')
   })
+
+  it('fan-out in groups: each with its own payload and sender, in order, over turns; the unreachable of all in one list', () => {
+    const { core, client, clock } = bench()
+    const clients = Array.from({ length: 600 }, (_, i) => client(`u${i}@montague.net/r`))
+    const to = clients.map((one) => one.session.jid)
+    const el = (text: string) => x('message', NS_CLIENT, x('body', NS_CLIENT, text))
+    const lists: string[][] = []
+    core.fanOut.send(
+      [
+        { el: el('first'), from: jid('room@rooms.example/a'), recipients: [jid('gone@montague.net/1'), ...to] },
+        { el: el('second'), from: jid('room@rooms.example/b'), recipients: [] },
+        {
+          el: el('third'),
+          from: jid('room@rooms.example/c'),
+          recipients: [...to.slice(0, 2), jid('gone@montague.net/2'), jid('nobody@nowhere.example/r')],
+        },
+      ],
+      (list) => lists.push(list.map(String)),
+    )
+    assert.deepEqual(lists, [], 'not before the last copy')
+    clock.turn()
+    assert.deepEqual(lists, [['gone@montague.net/1', 'gone@montague.net/2', 'nobody@nowhere.example/r']])
+    const heard = clients.map((one) => one.take().map((got) => `${got.attr('from')} ${got.childText('body')}`))
+    const [first, third] = ['room@rooms.example/a first', 'room@rooms.example/c third']
+    assert.deepEqual(heard.slice(0, 2), [
+      [first, third],
+      [first, third],
+    ])
+    for (const one of heard.slice(2)) assert.deepEqual(one, [first])
+  })
 })
