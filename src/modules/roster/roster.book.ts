@@ -61,7 +61,7 @@ export interface BookCounters {
   readonly evicted: Counter
 }
 
-/** A change is tried again this often when another one of the same item came in between. */
+/** A change is tried again, and a roster loaded again, this often when another change came in between. */
 const triesMax = 8
 
 /** Removals that an account remembers for versions; a client that missed more gets the whole roster. */
@@ -119,6 +119,22 @@ export class RosterBook {
   roster(host: Host, local: string): Roster | Promise<Roster> {
     const key = keyOf(host, local)
     return this.#cache.get(key) ?? this.#cache.fetch(key).then((roster) => roster ?? noRoster)
+  }
+
+  /** As `roster`; but what was loaded and has changed since is loaded again, though not for ever. */
+  current(host: Host, local: string): Roster | Promise<Roster> {
+    const roster = this.roster(host, local)
+    return roster instanceof Promise ? this.#reload(host, local, roster) : roster
+  }
+
+  async #reload(host: Host, local: string, loading: Promise<Roster>): Promise<Roster> {
+    let roster = await loading
+    for (let tries = 0; tries < triesMax; tries++) {
+      const now = this.roster(host, local)
+      if (!(now instanceof Promise)) return now
+      roster = await now
+    }
+    return roster
   }
 
   version(roster: Pick<Roster, 'number' | 'mark'>): string {

@@ -56,9 +56,9 @@ export function rosterQueries(
       const session = asker(request)
       if (session === undefined) return errorForeign
       const { host, account } = request
-      const roster = book.roster(host, account)
+      const roster = book.current(host, account)
       if (!(roster instanceof Promise)) return answerGet(request, session, roster)
-      return freshRoster(book, host, account, roster).then((loaded) => answerGet(request, session, loaded))
+      return roster.then((loaded) => answerGet(request, session, loaded))
     },
     options,
   )
@@ -104,17 +104,6 @@ export function rosterQueries(
     },
     options,
   )
-}
-
-/** What was loaded may have changed since; then it is loaded again, but not for ever. */
-async function freshRoster(book: RosterBook, host: Host, local: string, loading: Promise<Roster>): Promise<Roster> {
-  let roster = await loading
-  for (let tries = 0; tries < 8; tries++) {
-    const now = book.roster(host, local)
-    if (!(now instanceof Promise)) return now
-    roster = await now
-  }
-  return roster
 }
 
 /** Section 2.5.2: with the item go the subscriptions in both directions, and a request is denied. */

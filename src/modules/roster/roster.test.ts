@@ -484,6 +484,18 @@ describe('several sources', () => {
     assert.equal(itemsOf(await get(one, pushes[0]?.ver)).length, 2, 'who stopped between gets the whole')
   })
 
+  it('a push of a source tells of a contact as he is, not as he was when the roster was asked for', async () => {
+    const items = [shared('a@b.example', 'A')]
+    const { house, service, one, host } = await withSource(items)
+    await get(one)
+    items.splice(0, 1, shared('a@b.example', 'B'))
+    const told = service.sourceChanged(host, 'romeo', [jid('a@b.example')])
+    const mine = one.ask('set', set(`<item jid='a@b.example' name='mine'/>`))
+    await house.wait(Promise.all([told, mine]))
+    const pushes = pushesIn(await one.drain())
+    assert.equal(itemsOf(pushes.at(-1)?.el as Element)[0]?.attr('name'), 'mine')
+  })
+
   it('an own item that goes is shown as the source has it', async () => {
     const { house, one } = await withSource([shared('a@b.example', 'A')])
     await one.ask('set', set(`<item jid='a@b.example' name='mine'/>`))

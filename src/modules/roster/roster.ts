@@ -112,7 +112,7 @@ function service(
     addSource: (source) => book.addSource(source),
     async sourceChanged(host, local, contacts) {
       book.forget(host, local)
-      const roster = await book.roster(host, local)
+      const roster = await book.current(host, local)
       const version = book.version(roster)
       contacts.forEach((contact, index) => {
         // Each push has a version of its own; who stops before the last gets the whole roster next time.
