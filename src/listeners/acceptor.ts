@@ -49,6 +49,8 @@ export class Acceptor {
   readonly #untrusted: Counter
   readonly #headerFaults: Counter
   readonly #refusals: RefusalLog
+  /** Connections whose PROXY header has not come: nobody has them yet. */
+  readonly #awaiting = new Set<ProxyReader>()
   /** One connection is one "byte" of the accept rate. */
   #rate: Shaper | undefined
   #listening: Listening | undefined
@@ -112,10 +114,11 @@ export class Acceptor {
     this.#place = this.#listening.place
   }
 
-  /** Stops listening; connections live on. */
+  /** Stops listening; connections live on, but for those that have not brought their PROXY header. */
   async close(): Promise<void> {
     const listening = this.#listening
     this.#listening = undefined
+    for (const reader of this.#awaiting) reader.drop()
     await listening?.close()
   }
 
@@ -140,24 +143,35 @@ export class Acceptor {
 
   /** One that waits for its PROXY header counts as a connection, of no address yet. */
   #awaitHeader(transport: Transport): TransportHandler {
-    const { admission, clock, log, metrics } = this.#needs
+    const { admission, clock, metrics } = this.#needs
     const refusal = admission.enter('', Number.POSITIVE_INFINITY)
     if (refusal !== undefined) {
       this.#tellRefusal(refusal, transport.remote)
       transport.destroy()
       return gone
     }
-    return new ProxyReader(transport, {
+    const reader: ProxyReader = new ProxyReader(transport, {
       clock,
-      log,
       timeoutMs: this.config.limits.proxy_header_timeout,
-      left: () => admission.leave(''),
-      failed: () => {
+      left: () => {
+        this.#awaiting.delete(reader)
+        admission.leave('')
+      },
+      failed: (text) => {
         this.#headerFaults.value++
         metrics.refusals.count('RTK_PROXY_HEADER')
+        const fields = { listener: this.config.name, address: transport.remote.host, text }
+        this.#refusals.write(
+          'warn',
+          'a connection without a proper PROXY header was dropped',
+          'RTK_PROXY_HEADER',
+          fields,
+        )
       },
       next: (client, early) => this.#admit(transport, client, early),
     })
+    this.#awaiting.add(reader)
+    return reader
   }
 
   #tellRefusal(code: Refusal, client: Endpoint): void {
@@ -208,12 +222,11 @@ const gone: TransportHandler = {
 
 interface ProxyReaderNeeds {
   readonly clock: Clock
-  readonly log: Log
   /** `proxy_header_timeout`, then RTK_PROXY_HEADER. */
   readonly timeoutMs: number
   /** It waits no more. Once. */
   left(): void
-  failed(): void
+  failed(text: string): void
   next(client: Endpoint, early: Uint8Array | undefined): TransportHandler
 }
 
@@ -258,12 +271,14 @@ class ProxyReader implements TransportHandler {
   #fail(text: string): void {
     if (this.#isOver) return
     this.#leave()
-    this.#needs.failed()
-    this.#needs.log.warn('a connection without a proper PROXY header was dropped', {
-      code: 'RTK_PROXY_HEADER',
-      address: this.#transport.remote.host,
-      text,
-    })
+    this.#needs.failed(text)
+    this.#transport.destroy()
+  }
+
+  /** Nobody will have the connection. */
+  drop(): void {
+    if (this.#isOver) return
+    this.#leave()
     this.#transport.destroy()
   }
 

@@ -238,4 +238,29 @@ describe('who may connect', () => {
       await (await behind('203.0.113.1')).hears(/<stream:error><policy-violation /)
     })
   })
+
+  it('whoever has not said who he is when the server stops is dropped: nobody would serve him', async () => {
+    const listener = { proxy_protocol: true, proxies: ['192.0.2.1'] }
+    await SymbolicServer.run(sections({}, listener), async (server) => {
+      const wire = await server.wire('192.0.2.1')
+      assert.equal(server.counter('ratatosk_connections'), 1)
+      await server.server.close()
+      wire.says(`PROXY TCP4 203.0.113.9 192.0.2.1 40000 5222\r\n${header('localhost')}`)
+      await wire.isClosed()
+      assert.equal(server.counter('ratatosk_connections'), 0)
+    })
+  })
+
+  it('a balancer that brings no header costs a line of the log, not one a connection', async () => {
+    const listener = { proxy_protocol: true, proxies: ['192.0.2.1'] }
+    await SymbolicServer.run(sections({}, listener), async (server) => {
+      for (let n = 0; n < 3; n++) {
+        const wire = await server.wire('192.0.2.1')
+        wire.says(header('localhost'))
+        await wire.isClosed()
+      }
+      assert.equal(server.counter('ratatosk_proxy_header_faults_total'), 3)
+      assert.equal(server.told('RTK_PROXY_HEADER', 'warn').length, 1)
+    })
+  })
 })
