@@ -153,3 +153,36 @@ it('a protocol has one owner, who declares it', async () => {
   const mute = defineModule({ name: 'mute', setup: ({ protocol }) => protocol('mute', () => ({ data() {} })) })
   await assert.rejects(serve([], [mute]), /declares no protocol mute/)
 })
+
+it('a client that offers ALPN to a protocol of a module is not refused for it: the names of ours are none of its own', async () => {
+  await using served = await serve([at('direct', 'echo', { tls: 'direct', greeting: 'hello' })], [echo])
+  const wire = await served.open('direct')
+  const ca = served.server.authority?.certPem ?? ''
+  await wire.secures({ servername: 'localhost', alpn: ['echo/1'], ca, verify: true })
+  await wire.hears(/^hello/)
+  wire.transport.close()
+  await wire.isClosed()
+})
+
+it('connections of a module end before the module does', async () => {
+  const told: string[] = []
+  const polite = defineModule({
+    name: 'polite',
+    protocols: { polite: { tls: ['none'], ports: {}, options: {} } },
+    setup({ protocol, onStop }) {
+      protocol('polite', (connection) => {
+        connection.write(Buffer.from('hello'))
+        return { data: () => undefined, closed: () => void told.push('a connection ends') }
+      })
+      onStop(() => void told.push('the module ends'))
+    },
+  })
+  const served = await serve([at('plain', 'polite')], [polite])
+  const wire = await served.open('plain')
+  await wire.hears(/^hello/)
+  const closing = served.server.close()
+  wire.transport.close()
+  await closing
+  assert.deepEqual(told, ['a connection ends', 'the module ends'])
+  await wire.isClosed()
+})

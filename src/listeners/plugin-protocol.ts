@@ -7,6 +7,7 @@ import type { Log } from '../world/log.types.ts'
 import type { TlsServerContext, Transport, TransportHandler } from '../world/net.types.ts'
 import { fromBytes } from '../xml/index.ts'
 import type { Accepted, Protocol } from './acceptor.ts'
+import { OpenConnections } from './open-connections.ts'
 
 export interface PluginProtocolNeeds {
   readonly clock: Clock
@@ -19,11 +20,12 @@ export class PluginProtocol implements Protocol {
   readonly name: string
   readonly #needs: PluginProtocolNeeds
   readonly #faults: FaultLog
-  readonly #open = new Set<PluginConnection>()
+  readonly #open: OpenConnections<PluginConnection>
 
   constructor(name: string, needs: PluginProtocolNeeds) {
     this.name = name
     this.#needs = needs
+    this.#open = new OpenConnections(needs.clock, (connection) => connection.destroy())
     this.#faults = new FaultLog(needs.clock, needs.log)
   }
 
@@ -54,6 +56,11 @@ export class PluginProtocol implements Protocol {
   /** Ends the connections. */
   stop(): void {
     for (const connection of this.#open) connection.close()
+  }
+
+  /** Resolves when all connections are gone; those that linger longer are dropped. */
+  drained(timeoutMs: number): Promise<void> {
+    return this.#open.drained(timeoutMs)
   }
 
   #begin(connection: PluginConnection): void {
@@ -161,7 +168,6 @@ class PluginConnection implements ProtocolConnection, TransportHandler {
   }
   closed(): void {
     this.#deadline?.cancel()
-    this.#ends.gone()
     const handler = this.#handler
     this.#handler = undefined
     try {
@@ -169,5 +175,6 @@ class PluginConnection implements ProtocolConnection, TransportHandler {
     } catch (error) {
       this.#ends.fault(error)
     }
+    this.#ends.gone()
   }
 }

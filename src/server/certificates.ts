@@ -71,7 +71,7 @@ export class Certificates {
     const first = this.#byListener.get(listener.name)?.[0] ?? this.#shared[0]
     const find = this.#finder(listener)
     const context: TlsServerContext = {
-      alpn: listener.protocol === 'c2s' ? ['xmpp-client'] : ['http/1.1'],
+      alpn: alpnOf[listener.protocol] ?? [],
       strictAlpn: listener.tls === 'direct',
       requestPeerCertificate: false,
       minVersion: this.#minVersion,
@@ -109,6 +109,9 @@ export class Certificates {
     return finder
   }
 }
+
+/** What a client may ask for by ALPN (XEP-0368 section 3, RFC 7301); protocols of modules leave it unanswered. */
+const alpnOf: Readonly<Record<string, readonly string[]>> = { c2s: ['xmpp-client'], http: ['http/1.1'] }
 
 /** Names asked for by SNI whose certificate is remembered for each listener. */
 const namesRememberedMax = 10_000

@@ -89,8 +89,8 @@ export class ModuleSets {
     }
   }
 
-  /** Those that came last go first. */
-  get unloading(): readonly (() => Promise<void>)[] {
-    return [...this.#sets.values()].reverse().map((set) => () => set.unloadAll())
+  /** Those that came last go first. Never rejects. */
+  async unloadAll(): Promise<void> {
+    for (const set of [...this.#sets.values()].reverse()) await set.unloadAll()
   }
 }

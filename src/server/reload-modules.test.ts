@@ -205,3 +205,32 @@ it('LST-14: sessions live through every module of ours going and coming, and hav
     await romeo.hears(/<presence [^>]*type='unavailable'/)
     assert.equal(symbolic.counter('ratatosk_handler_faults_total'), 0)
   }))
+
+it('a server that is closed in the middle of a reload stops the modules that come with it too', async () => {
+  const told: string[] = []
+  const entered = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const slow = defineModule({
+    name: 'slow',
+    options: { slowly: opt.bool({ default: false, description: 'It takes its time.' }) },
+    async setup({ options, onStop }) {
+      onStop(() => void told.push(options.slowly ? 'the slow one ends' : 'the quick one ends'))
+      if (!options.slowly) return
+      entered.resolve()
+      await gate.promise
+    },
+  }) as unknown as ModuleDefinition
+  const config = { ...base, hosts: ['localhost'] }
+  const server = await createServer({ config, plugins: [slow] })
+  const reloading = server.reload({
+    ...config,
+    host_types: { farm: { modules: { slow: { slowly: true } } } },
+    hosts: { localhost: 'default', 'farm.example': 'farm' },
+  })
+  await entered.promise
+  const closing = server.close()
+  gate.resolve()
+  await reloading
+  await closing
+  assert.deepEqual(told.sort(), ['the quick one ends', 'the slow one ends'])
+})

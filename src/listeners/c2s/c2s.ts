@@ -12,6 +12,7 @@ import { clientFraming } from '../../stream/framing.ts'
 import type { StreamLimits } from '../../stream/limits.ts'
 import type { TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
+import { OpenConnections } from '../open-connections.ts'
 import { shaped } from '../shaped.ts'
 import { C2sClient, shaperHoldsHelp } from './client.ts'
 import { streamLimits } from './limits.ts'
@@ -28,17 +29,16 @@ const refusals = {
 export class C2sProtocol implements Protocol {
   readonly name = 'c2s'
   readonly #needs: C2sNeeds
-  readonly #open = new Set<C2sClient>()
+  readonly #open: OpenConnections<C2sClient>
   /** One object a listener, shared by all its connections. */
   readonly #limits = new WeakMap<ListenerConfig, StreamLimits>()
-  #whenEmpty: (() => void) | undefined
-
   readonly #shaperHolds: Counter
   readonly #fullTurns: Counter
   readonly #lateClosings: Counter
 
   constructor(needs: C2sNeeds) {
     this.#needs = needs
+    this.#open = new OpenConnections(needs.clock, (client) => client.drop())
     const { metrics } = needs.core
     this.#fullTurns = metrics.counter(
       'ratatosk_turns_full_total',
@@ -65,7 +65,7 @@ export class C2sProtocol implements Protocol {
       lateClosings: this.#lateClosings,
       startTls: (socket) => socket.startTlsServer(tls),
     })
-    const client = new C2sClient(this.#needs, accepted, connection, (gone) => this.#left(gone))
+    const client = new C2sClient(this.#needs, accepted, connection, (gone) => this.#open.delete(gone))
     const machine = new C2sServer({ effects: connection, driver: client, limits, random, hashing })
     client.run(machine)
     this.#open.add(client)
@@ -87,16 +87,8 @@ export class C2sProtocol implements Protocol {
   }
 
   /** Resolves when all connections are gone; those that linger longer are dropped. */
-  async drained(timeoutMs: number): Promise<void> {
-    if (this.#open.size === 0) return
-    await new Promise<void>((resolve) => {
-      const timer = this.#needs.clock.after(timeoutMs, () => resolve(), undefined)
-      this.#whenEmpty = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
-    for (const client of this.#open) client.drop()
+  drained(timeoutMs: number): Promise<void> {
+    return this.#open.drained(timeoutMs)
   }
 
   #limitsOf(listener: ListenerConfig): StreamLimits {
@@ -105,10 +97,5 @@ export class C2sProtocol implements Protocol {
     const made = streamLimits(listener.limits)
     this.#limits.set(listener, made)
     return made
-  }
-
-  #left(client: C2sClient): void {
-    this.#open.delete(client)
-    if (this.#open.size === 0) this.#whenEmpty?.()
   }
 }

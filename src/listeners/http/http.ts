@@ -9,6 +9,7 @@ import { HttpDoor, type HttpLimits, NO_HOST } from '../../world/http.ts'
 import type { Log } from '../../world/log.types.ts'
 import type { TlsServerContext, Transport, TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
+import { OpenConnections } from '../open-connections.ts'
 
 type HttpApp = Hono<{ Bindings: { readonly address: string } }>
 
@@ -33,13 +34,13 @@ export class HttpProtocol implements Protocol {
   readonly name = 'http'
   readonly #needs: HttpNeeds
   readonly #door: HttpDoor
-  readonly #open = new Set<Transport>()
+  readonly #open: OpenConnections<Transport>
   #app: HttpApp | undefined
-  #whenEmpty: (() => void) | undefined
   #version = -1
 
   constructor(needs: HttpNeeds) {
     this.#needs = needs
+    this.#open = new OpenConnections(needs.clock, (transport) => transport.destroy())
     this.#door = new HttpDoor(
       (request, address) => this.#serve(request, address),
       (status) => needs.refusals.count(refusalCodes[status]),
@@ -51,7 +52,6 @@ export class HttpProtocol implements Protocol {
     const leave = (): void => {
       this.#open.delete(transport)
       left()
-      if (this.#open.size === 0) this.#whenEmpty?.()
     }
     if (refusal !== undefined) {
       transport.close()
@@ -87,16 +87,8 @@ export class HttpProtocol implements Protocol {
   }
 
   /** Resolves when all connections are gone; those that linger longer are dropped. */
-  async drained(timeoutMs: number): Promise<void> {
-    if (this.#open.size === 0) return
-    await new Promise<void>((resolve) => {
-      const timer = this.#needs.clock.after(timeoutMs, () => resolve(), undefined)
-      this.#whenEmpty = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
-    for (const transport of this.#open) transport.destroy()
+  drained(timeoutMs: number): Promise<void> {
+    return this.#open.drained(timeoutMs)
   }
 
   /** The routes as they are now; made anew when a module added or removed one. */
