@@ -116,6 +116,7 @@ export class ControlClient implements TransportHandler {
       if (ended.now) return
       this.#send({ id, row })
       if ((this.#transport?.queuedBytes ?? 0) <= MAX_QUEUED_BYTES) continue
+      this.#transport?.askDrained()
       await Promise.race([this.#drained.promise, this.#gone.promise])
     }
     this.#send({ id, end: true })

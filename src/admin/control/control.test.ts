@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { CommandError, CommandRegistry, defineCommand, field } from '../../core/commands.ts'
 import { opt } from '../../core/config/opt.ts'
 import { createWorld } from '../../world/index.ts'
-import type { TransportHandler } from '../../world/net.types.ts'
+import type { Net, Transport, TransportHandler } from '../../world/net.types.ts'
 import { ascii, decode, type Octets } from '../../xml/octets.ts'
 import { ControlClient } from './client.ts'
 import { controlSocketPath, SOCKET_PATH_BYTES } from './path.ts'
@@ -244,4 +244,56 @@ test('the path of the socket is short, and the same for both ends', () => {
   assert(over instanceof CommandError)
   assert.equal(over.code, 'RTK_CONTROL_PATH_TOO_LONG')
   assert.match(over.text, /108 bytes/)
+})
+
+/** The end of a connection where the kernel takes all that is written, but only when the turn is over. */
+function quickTransport(state: { queued: number; isAsked: boolean }): Transport {
+  return {
+    write: (bytes: Octets) => {
+      state.queued += bytes.length
+    },
+    get queuedBytes() {
+      return state.queued
+    },
+    askDrained: () => {
+      state.isAsked = true
+    },
+    close: () => undefined,
+  } as unknown as Transport
+}
+
+test('a command goes on when the kernel has taken everything at once, and left nothing behind to be told of', async () => {
+  const state = { queued: 0, isAsked: false }
+  const { promise: accepting, resolve: opened } = Promise.withResolvers<(transport: Transport) => TransportHandler>()
+  const net = {
+    listen: async (_place: unknown, _options: unknown, accept: (transport: Transport) => TransportHandler) => {
+      opened(accept)
+      return { close: async () => undefined }
+    },
+  } as unknown as Net
+  await openControl({
+    net,
+    clock: world.clock,
+    log: world.log,
+    commands: commands(),
+    path: '/nowhere',
+    version: '0.0.1',
+    lineBytesMax: 4_096,
+    connectionsMax: 8,
+  })
+  const handler = (await accepting)(quickTransport(state))
+  const asked = ascii(`{"id":1,"run":"count","args":{"to":3000,"text":"${'x'.repeat(1_000)}"}}\n`)
+  handler.data(Buffer.from(asked, 'latin1'), 0, asked.length)
+  let turns = 0
+  for (let total = 0; total < 3_000_000 && turns < 10_000; turns++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    total += state.queued
+    state.queued = 0
+    if (state.isAsked) {
+      state.isAsked = false
+      handler.drained()
+    }
+  }
+  assert.ok(turns < 10_000, 'the command stands still')
+  handler.closed({ kind: 'local' })
 })

@@ -269,6 +269,8 @@ class ControlConnection implements TransportHandler {
   #drain(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#waiting.push(resolve)
+    // Where the kernel takes it all at once, nobody would be told otherwise.
+    this.#transport.askDrained()
     return promise
   }
 
