@@ -24,6 +24,7 @@ const echo = defineModule({
         throw new Error('the secret of the fault')
       },
     })
+    ctx.http({ method: 'GET', path: '/away', cors: true, handle: () => Response.redirect('https://other.example/') })
     ctx.http({ method: 'GET', path: '/long', handle: () => new Response('x'.repeat(3_000_000)) })
   },
 })
@@ -79,6 +80,10 @@ describe('HTTP routes of modules', () => {
       // A host's name may be in its ASCII form (RFC 5891 section 4.4).
       assert.match(await raw(port, get('/fault', 'xn--bcher-kva.example')), /^HTTP\/1\.1 500 /)
       assert.doesNotMatch(await raw(port, get('/fault')), /secret/)
+      const away = await raw(port, get('/away'))
+      assert.match(away, /^HTTP\/1\.1 302 /)
+      assert.match(away, /^access-control-allow-origin: \*\r$/im)
+      assert.match(away, /^location: https:\/\/other\.example\/\r$/im)
       const long = await raw(port, get('/long'))
       assert.equal(long.slice(long.indexOf('\r\n\r\n') + 4).replaceAll(/[^x]/g, '').length, 3_000_000)
     } finally {

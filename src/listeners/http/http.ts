@@ -132,8 +132,7 @@ export class HttpProtocol implements Protocol {
       return text(413, 'the request is too large')
     }
     const response = await route.handle(req.raw, req.param())
-    if (route.cors === true) response.headers.set('access-control-allow-origin', '*')
-    return response
+    return route.cors === true ? forAnyOrigin(response) : response
   }
 
   /** A page of another origin asks whether it may ask (WHATWG Fetch, CORS-preflight request). */
@@ -155,6 +154,13 @@ export class HttpProtocol implements Protocol {
 function hostOf(req: HonoRequest): string {
   const name = new URL(req.url).hostname
   return name === NO_HOST ? '' : (prepDomain(name) ?? '')
+}
+
+/** A new response: the headers of one that was made by `Response.redirect`, or fetched, cannot be changed. */
+function forAnyOrigin({ body, status, statusText, headers: given }: Response): Response {
+  const headers = new Headers(given)
+  headers.set('access-control-allow-origin', '*')
+  return new Response(body, { status, statusText, headers })
 }
 
 function text(status: number, body: string): Response {
