@@ -807,7 +807,7 @@ export interface SessionOwner {
     readonly limits: SessionLimits;
     process(session: Session, el: Element): Promise<void> | undefined;
     ended(session: Session, cause: SessionEnd): void;
-    unsent(session: Session, unsent: LinkRest): void;
+    unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void;
     overflow(session: Session, queuedBytes: number): void;
     held(): void;
 }
@@ -863,7 +863,6 @@ export declare class Session implements Origin {
     drained(): void;
     handOver(batch: Batch): void;
     linkGone(unsent: LinkRest, link?: SessionLink): void;
-    isKept(bytes: Octets): boolean;
     close(end: SessionEnd, error?: StreamError): void;
     linkEnded(end: SessionEnd, link?: SessionLink): void;
     settled(_packet: Packet, _how: Settlement): void;

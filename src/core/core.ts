@@ -3,7 +3,7 @@
  * and sessions; everything with a XEP number is a module.
  */
 import { JidCache } from '../jid/cache.ts'
-import { type Jid, makeJid, parseJid } from '../jid/jid.ts'
+import { type Jid, makeJid } from '../jid/jid.ts'
 import { StanzaError, StreamError } from '../stanza/error.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import type { World } from '../world/world.types.ts'
@@ -13,6 +13,7 @@ import { AccountEndings } from './account-endings.ts'
 import type { AccountDirectory } from './accounts.ts'
 import { FanOut } from './fan-out.ts'
 import { FaultLog } from './fault-log.ts'
+import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import { HostType } from './host-type.ts'
 import { HttpRoutes } from './http-routes.ts'
@@ -30,7 +31,7 @@ import { SessionTable } from './session-table.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
 import { Timed } from './timed.ts'
-import { eachUnsent } from './unsent.ts'
+import { Unsettled } from './unsettled.ts'
 
 /** Whom a broadcast is for (requirements SM-06). */
 export type BroadcastScope =
@@ -70,14 +71,7 @@ export class Core implements SessionOwner {
     'ratatosk_sessions_queue_full_total',
     'Sessions cut because they read too slowly',
   )
-
-  readonly #unsent = this.metrics.counter(
-    'ratatosk_stanzas_unsent_total',
-    'Stanzas that were accepted for a client whose connection ended before they left',
-  )
-
-  /** Of what was unsent, that for which the store is asked. */
-  readonly #settling = new Set<Promise<void>>()
+  readonly #unsettled: Unsettled
 
   constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
     this.world = world
@@ -95,6 +89,19 @@ export class Core implements SessionOwner {
         dropped: (packet, reason) => this.#wasDropped(packet, reason),
       },
       routed,
+    )
+    this.#unsettled = new Unsettled({
+      router: this.router,
+      clock: world.clock,
+      unsent: this.metrics.counter(
+        'ratatosk_stanzas_unsent_total',
+        'Stanzas that were accepted for a client whose connection ended before they left',
+      ),
+    })
+    this.metrics.gauge(
+      'ratatosk_accounts_unsettled',
+      'Accounts of which what was unsent is being settled; what comes for them waits',
+      () => this.#unsettled.size,
     )
     this.requests = new Requests(this.router, world.clock, world.random, (code) => this.#refusals.count(code))
     this.fanOut = new FanOut({
@@ -158,6 +165,7 @@ export class Core implements SessionOwner {
       timed: (promise) => this.#timed.wait(promise),
       fault: (place, module, error) => this.#fault(place, module, error),
       answered: (packet) => this.requests.answered(packet),
+      unsettled: this.#unsettled,
     })
     this.router.add(host.domain, owner)
     this.#hosts.set(host.domain, owner)
@@ -222,31 +230,15 @@ export class Core implements SessionOwner {
     if (isOwner) this.router.leave(undefined)
   }
 
-  unsent(session: Session, unsent: LinkRest): void {
+  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void {
     const local = this.#hosts.get(session.host.domain)
-    if (local === undefined) return
-    const isOwner = this.router.enter()
-    eachUnsent(unsent, (el, written) => {
-      if (session.isKept(written)) return
-      const from = parseJid(el.attr('from') ?? '')
-      const to = parseJid(el.attr('to') ?? '')
-      if (from === undefined || to === undefined) return
-      this.#unsent.value++
-      const packet = new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin)
-      const wait = this.router.guard(local, packet, () => local.unsent(packet, session, unsent.since))
-      if (wait !== undefined) this.#settles(wait)
-    })
-    if (isOwner) this.router.leave(undefined)
-  }
-
-  #settles(wait: Promise<void>): void {
-    this.#settling.add(wait)
-    void wait.then(() => this.#settling.delete(wait))
+    if (local === undefined) batch?.ended()
+    else this.#unsettled.add(local, session, unsent, batch)
   }
 
   /** Resolves when all that clients had not taken is kept or refused: before that no module may go, and no store. */
-  async unsentSettled(): Promise<void> {
-    while (this.#settling.size > 0) await Promise.all(this.#settling)
+  unsentSettled(): Promise<void> {
+    return this.#unsettled.settled()
   }
 
   overflow(session: Session, queuedBytes: number): void {

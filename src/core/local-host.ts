@@ -3,6 +3,7 @@
  * itself, its accounts and their resources. What is a policy of a XEP comes in through hooks.
  */
 
+import type { Jid } from '../jid/jid.ts'
 import { StanzaError } from '../stanza/error.ts'
 import { iqResult } from '../stanza/reply.ts'
 import { type MessageType, messageType, presenceType } from '../stanza/stanza.ts'
@@ -32,6 +33,15 @@ export interface LocalHostNeeds {
   fault(place: string, module: string, error: unknown): void
   /** Answers to requests that the server itself sent. True when it was awaited. */
   answered(packet: Packet): boolean
+  readonly unsettled: Unsettled
+}
+
+/** Where what was not delivered is settled, a slice a turn (unsettled.ts). */
+interface Unsettled {
+  /** Whether something that was sent to the account of this address is not settled. */
+  has(to: Jid): boolean
+  /** Handles a stanza for such an account behind it. */
+  behind(to: Jid, handle: () => Promise<void> | undefined): Promise<void> | undefined
 }
 
 export class LocalHost implements RouteOwner {
@@ -77,16 +87,15 @@ export class LocalHost implements RouteOwner {
 
   /**
    * A stanza that was handed to a session whose connection ended before it left (RFC 6121 section 8.5.3.2; XEP-0160). A
-   * message to the bare JID that went to another resource too was delivered there. `since`: when it was sent at the
-   * earliest, in milliseconds since 1970.
+   * message to the bare JID that went to another resource too (`hadCopy`) was delivered there.
    */
-  unsent(packet: Packet, session: Session, since: number): Promise<void> | undefined {
+  unsent(packet: Packet, session: Jid, hadCopy: boolean): Promise<void> | undefined {
     const type = packet.el.attr('type')
     if (packet.kind === 'message') {
       // All of the account had it, or it was for one resource alone (RFC 6121 section 8.5.3.2.1); it is never kept.
       if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
       // One for a resource that is no more went to the account too, and so to several.
-      const isElsewhere = packet.to.resource !== session.jid.resource && this.#hasCopy(session, since)
+      const isElsewhere = packet.to.resource !== session.resource && hadCopy
       return isElsewhere
         ? this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
         : this.#messageToAccount(packet, messageType(packet.el))
@@ -96,8 +105,11 @@ export class LocalHost implements RouteOwner {
     return undefined
   }
 
-  /** Whether another resource had what came for the bare JID: one of the same priority that took messages before. */
-  #hasCopy(session: Session, since: number): boolean {
+  /**
+   * Whether another resource had what came for the bare JID since `since`, in milliseconds since 1970 at the earliest: one of
+   * the same priority that took messages before.
+   */
+  hadCopy(session: Session, since: number): boolean {
     const { domain, local } = session.jid
     return this.#needs.sessions
       .ofAccount(domain, local)
@@ -138,7 +150,10 @@ export class LocalHost implements RouteOwner {
   #toAccount(packet: Packet): Promise<void> | undefined {
     switch (packet.kind) {
       case 'message':
-        return this.#message(packet)
+        // What was sent before it may be a resource's that is no more; an error is never kept.
+        return this.#needs.unsettled.has(packet.to) && packet.el.attr('type') !== 'error'
+          ? this.#needs.unsettled.behind(packet.to, () => this.#message(packet))
+          : this.#message(packet)
       case 'presence':
         return this.#presence(packet)
       case 'iq':

@@ -37,8 +37,8 @@ export interface SessionOwner {
   process(session: Session, el: Element): Promise<void> | undefined
   /** Told once when a session has ended. */
   ended(session: Session, cause: SessionEnd): void
-  /** What was accepted for the session and has not left its link: it is undeliverable. */
-  unsent(session: Session, unsent: LinkRest): void
+  /** What was accepted for the session and has not left its link: it is undeliverable, but for what `batch` has of it. */
+  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void
   /** A limit was hit: counted and logged there. */
   overflow(session: Session, queuedBytes: number): void
   /** The client's reading is held, because `session_pending_stanzas` wait: counted there. */
@@ -286,14 +286,10 @@ export class Session implements Origin {
       return
     }
     if (this.#isCut) this.linkEnded({ reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' }, link)
-    if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent)
-    this.#batch?.ended()
+    const batch = this.#batch
     this.#batch = undefined
-  }
-
-  /** True when this stanza, which has not left, is kept by the store anyway. */
-  isKept(bytes: Octets): boolean {
-    return this.#batch?.failed(bytes) === true
+    if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent, batch)
+    else batch?.ended()
   }
 
   /** Ends the session and its stream. Harmless when it has ended. */

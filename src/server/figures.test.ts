@@ -61,6 +61,21 @@ async function silentStore(ground: Ground, before: (ground: Ground) => Promise<v
 
 const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   ratatosk_account_cache_entries: after(nobody, 1),
+  ratatosk_accounts_unsettled: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+    const { network } = ground.symbolic.simulation
+    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
+    juliet.transport.pause()
+    for (let i = 0; i < 300; i++) romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
+    await ground.passes(1_000)
+    ground.symbolic.engine.latencyMs = 1_000
+    juliet.closes()
+    await ground.passes(500)
+    rose(1)
+    await ground.passes(60_000)
+    rose(0)
+  },
   ratatosk_bind_conflicts_total: async ({ ground, rose }) => {
     await ground.bound('romeo', 'here')
     rose(0)

@@ -1,0 +1,216 @@
+/**
+ * What connections that are gone left unsent, on its way to other resources, into the store or back to its senders. A
+ * turn settles a slice of it, so that one who was cut with a full queue costs the others nothing they notice.
+ *
+ * The order is kept: what comes for an account meanwhile waits behind what was sent to it before.
+ */
+import { type Jid, parseJid } from '../jid/jid.ts'
+import type { StanzaKind } from '../stanza/stanza.ts'
+import type { Clock } from '../world/clock.types.ts'
+import type { Batch } from './hand-over.ts'
+import type { LocalHost } from './local-host.ts'
+import type { Counter } from './metrics.ts'
+import { Packet } from './packet.ts'
+import type { Router } from './router.ts'
+import type { Session } from './session.ts'
+import type { LinkRest } from './session-link.ts'
+import { UnsentReader } from './unsent.ts'
+
+/** Stanzas (`unsent_turn_stanzas`) and bytes (`unsent_turn_bytes`) that are settled in a turn; the rest comes in the next. */
+export const unsentTurnStanzas = 64
+export const unsentTurnBytes = 65_536
+
+/**
+ * Stanzas that may wait for the store at a time (`unsent_open`), two slices so that it never idles: the store's queue is for
+ * others too, and its answers come in one turn.
+ */
+export const unsentOpenMax = 2 * unsentTurnStanzas
+
+export interface UnsettledNeeds {
+  readonly router: Router
+  readonly clock: Pick<Clock, 'soon'>
+  /** Stanzas that were unsent. */
+  readonly unsent: Counter
+}
+
+/** What one connection left. */
+interface Rest {
+  readonly host: LocalHost
+  readonly reader: UnsentReader
+  /** Of what went to the bare JID; asked when the connection went, for nobody who came since had it. */
+  readonly hadCopy: boolean
+  readonly session: Session
+  readonly batch: Batch | undefined
+}
+
+interface Account {
+  /** The last is settled first: what its connection left had come to it before what is left of the others. */
+  readonly rests: Rest[]
+  /** What came meanwhile. */
+  readonly behind: (() => void)[]
+}
+
+export class Unsettled {
+  readonly #needs: UnsettledNeeds
+  /** One after the other, in the order in which connections went. */
+  readonly #accounts = new Map<string, Account>()
+  /** What waits for the store, and what handlers sent. None rejects. */
+  readonly #waiting = new Set<Promise<void>>()
+  /** Stanzas of those that wait for the store. */
+  #open = 0
+  #isRunning = false
+  #isArmed = false
+  /** Of this turn. */
+  #stanzas = 0
+  #bytes = 0
+  /** Callers of `settled`. */
+  #hurried = 0
+
+  constructor(needs: UnsettledNeeds) {
+    this.#needs = needs
+  }
+
+  /** Accounts with something that is not settled. */
+  get size(): number {
+    return this.#accounts.size
+  }
+
+  /** Takes what a connection left. `batch` is told which of it the store keeps anyway, and ended when all was read. */
+  add(host: LocalHost, session: Session, left: LinkRest, batch: Batch | undefined): void {
+    const rest: Rest = {
+      host,
+      reader: new UnsentReader(left),
+      hadCopy: host.hadCopy(session, left.since),
+      session,
+      batch,
+    }
+    const key = keyOf(session.jid)
+    const known = this.#accounts.get(key)
+    if (known === undefined) this.#accounts.set(key, { rests: [rest], behind: [] })
+    else known.rests.push(rest)
+    this.#run()
+  }
+
+  /** Whether something that was sent to the account of this address is not settled. */
+  has(to: Jid): boolean {
+    return this.#accounts.size > 0 && this.#accounts.has(keyOf(to))
+  }
+
+  /** Handles a stanza for such an account behind it. */
+  behind(to: Jid, handle: () => Promise<void> | undefined): Promise<void> | undefined {
+    const account = this.#accounts.get(keyOf(to))
+    if (account === undefined) return handle()
+    return new Promise((resolve, reject) => {
+      account.behind.push(() => {
+        try {
+          const wait = handle()
+          resolve(wait)
+          if (wait !== undefined) this.#opens(wait)
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+  }
+
+  /** Resolves when all of it is kept or refused. From now on nothing waits for the answers to what went before. */
+  async settled(): Promise<void> {
+    this.#hurried++
+    this.#later()
+    while (this.#accounts.size > 0 || this.#waiting.size > 0) {
+      if (this.#accounts.size > 0) await new Promise<void>((resolve) => this.#needs.clock.soon(resolve, undefined))
+      else await Promise.all(this.#waiting)
+    }
+    this.#hurried--
+  }
+
+  #later(): void {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    this.#needs.clock.soon((self: Unsettled) => {
+      self.#isArmed = false
+      self.#stanzas = 0
+      self.#bytes = 0
+      self.#run()
+    }, this)
+  }
+
+  get #mayGoOn(): boolean {
+    return (
+      this.#stanzas < unsentTurnStanzas &&
+      this.#bytes < unsentTurnBytes &&
+      (this.#open < unsentOpenMax || this.#hurried > 0)
+    )
+  }
+
+  #run(): void {
+    if (this.#isRunning || this.#accounts.size === 0) return
+    this.#isRunning = true
+    const { router } = this.#needs
+    const isOwner = router.enter()
+    for (const [key, account] of this.#accounts) {
+      while (this.#mayGoOn && this.#step(account));
+      if (!this.#mayGoOn) break
+      this.#accounts.delete(key)
+    }
+    if (isOwner) {
+      const sent = router.leave(undefined)
+      if (sent !== undefined) this.#awaits(sent)
+    }
+    this.#isRunning = false
+    // Also that the next turn has its slice, when nothing is left now.
+    if (this.#stanzas > 0 || this.#bytes > 0) this.#later()
+  }
+
+  /** Settles one stanza of an account. False when it has none. */
+  #step({ rests, behind }: Account): boolean {
+    const rest = rests.at(-1)
+    if (rest === undefined) {
+      const handle = behind.shift()
+      if (handle === undefined) return false
+      this.#stanzas++
+      handle()
+      return true
+    }
+    const before = rest.reader.read
+    const el = rest.reader.next()
+    this.#bytes += rest.reader.read - before
+    if (el === undefined) {
+      rests.pop()
+      rest.batch?.ended()
+      return true
+    }
+    this.#stanzas++
+    if (rest.batch?.failed(rest.reader.written) === true) return true
+    const from = parseJid(el.attr('from') ?? '')
+    const to = parseJid(el.attr('to') ?? '')
+    if (from === undefined || to === undefined) return true
+    this.#needs.unsent.value++
+    const { router } = this.#needs
+    const packet = new Packet(el.name as StanzaKind, el, from, to, router.serverOrigin)
+    const wait = router.guard(rest.host, packet, () => rest.host.unsent(packet, rest.session.jid, rest.hadCopy))
+    if (wait !== undefined) this.#opens(wait)
+    return true
+  }
+
+  #opens(wait: Promise<void>): void {
+    this.#open++
+    this.#awaits(wait, () => {
+      this.#open--
+      if (this.#accounts.size > 0) this.#later()
+    })
+  }
+
+  #awaits(wait: Promise<void>, ended?: () => void): void {
+    const done = () => {
+      this.#waiting.delete(known)
+      ended?.()
+    }
+    const known = wait.then(done, done)
+    this.#waiting.add(known)
+  }
+}
+
+function keyOf({ domain, local }: Jid): string {
+  return `${domain}\0${local}`
+}
