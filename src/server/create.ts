@@ -22,7 +22,10 @@ export interface ServerOptions {
   readonly plugins?: readonly ModuleDefinition[]
   /** Where the log goes; without it there is none. One with `setLevel` gets the configuration's `log.level` at a reload. */
   readonly log?: Log
-  /** Opens the control socket; off by default. */
+  /**
+   * Opens the control socket; off by default. Where its name in the data directory would be too long, it goes into one of
+   * these folders, which have to be there, and private to this user; true: into none.
+   */
   readonly control?: boolean | { readonly runtimeDir: string; readonly privateDir: string }
   /** Clock, network, disk and dice; default: the real ones. */
   readonly world?: World
@@ -102,7 +105,7 @@ function openStores(world: World): (config: Config) => Promise<Stores> {
 function controlPath(options: ServerOptions, config: Config): string | undefined {
   const { control = false } = options
   if (control === false || !config.control.enabled) return undefined
-  const { runtimeDir, privateDir } = control === true ? { runtimeDir: '', privateDir: '/tmp' } : control
+  const { runtimeDir, privateDir } = control === true ? { runtimeDir: '', privateDir: '' } : control
   const made = controlSocketPath({ socket: config.control.socket, dataDir: config.data_dir, runtimeDir, privateDir })
   if (made instanceof CommandError) {
     throw new WorldError(made.code, made.hint === '' ? made.text : `${made.text} (${made.hint})`, { temporary: false })

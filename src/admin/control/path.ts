@@ -11,7 +11,7 @@ export interface SocketPlaces {
   readonly dataDir: string
   /** XDG_RUNTIME_DIR, '' for none: a folder of the user alone. */
   readonly runtimeDir: string
-  /** Folder of last resort, which must be made private: /tmp/ratatosk-UID. */
+  /** Folder of last resort, which must be made private: /tmp/ratatosk-UID; '' for none. */
   readonly privateDir: string
 }
 
@@ -40,7 +40,7 @@ export function controlSocketPath(places: SocketPlaces): CommandError | SocketPa
   const inRuntime = `${runtimeDir}/ratatosk-${name}`
   if (runtimeDir !== '' && fits(inRuntime)) return { path: inRuntime, needsPrivateFolder: false }
   const inPrivate = `${privateDir}/${name}`
-  if (fits(inPrivate)) return { path: inPrivate, needsPrivateFolder: true }
+  if (privateDir !== '' && fits(inPrivate)) return { path: inPrivate, needsPrivateFolder: true }
   const text = `no place for the control socket has a name of at most ${SOCKET_PATH_BYTES} bytes`
   return new CommandError('RTK_CONTROL_PATH_TOO_LONG', text, 'set control.socket')
 }
