@@ -133,3 +133,12 @@ test('stop ends it, and what was kept is there after the next start', async () =
   second.child.kill('SIGINT')
   assert.deepEqual(await second.exited, [0, null])
 })
+
+test('a data directory that cannot be one ends the start, with what to do', async () => {
+  for (const path of [file, join(file, 'below')]) {
+    const ran = await run(['--data-dir', path, 'serve'])
+    assert.equal(ran.code, 4, ran.err)
+    assert.ok(ran.err.includes(path), ran.err)
+    assert.match(ran.err, /choose one with --data-dir\) \[RTK_DISK_/)
+  }
+})

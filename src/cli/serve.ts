@@ -70,7 +70,13 @@ async function start(
 
 const isCode = (code: unknown) => typeof code === 'string' && code.startsWith('RTK_')
 
+const folderHint = 'the data directory is a folder that this user may write to: choose one with --data-dir'
+
 const hints: Readonly<Record<string, string>> = {
+  RTK_DISK_ERROR: folderHint,
+  RTK_DISK_FULL: 'the disk of the data directory is full',
+  RTK_DISK_NOT_A_DIRECTORY: folderHint,
+  RTK_DISK_PERMISSION: folderHint,
   RTK_DISK_LOCKED: 'another server has this data directory',
   RTK_NET_ADDRESS_IN_USE: 'another program listens there: stop it, or choose other ports under listeners',
   RTK_NET_PERMISSION: 'ports below 1024 need a privilege of the system',
