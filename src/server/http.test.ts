@@ -112,4 +112,29 @@ describe('HTTP routes of modules', () => {
     await server.close()
     await Promise.all([idle, silent])
   })
+
+  it('answers what it was asked before it stopped, and nothing more on that connection', async () => {
+    const asked = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const slow = defineModule({
+      name: 'slow',
+      setup(ctx) {
+        const handle = async () => {
+          asked.resolve()
+          await gate.promise
+          return new Response('at last')
+        }
+        ctx.http({ method: 'GET', path: '/slow', handle })
+      },
+    })
+    const server = await createServer({ config: { ...config, modules: {} }, plugins: [slow] })
+    const answer = raw(portOf(server, 'plain'), get('/slow').replace('Connection: close\r\n', ''))
+    await asked.promise
+    const closing = server.close()
+    // The listeners are closed, and the connections told.
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    gate.resolve()
+    assert.match(await answer, /^HTTP\/1\.1 200 [\s\S]*at last/)
+    await closing
+  })
 })

@@ -37,6 +37,9 @@ export class HttpProtocol implements Protocol {
   readonly #open: OpenConnections<Transport>
   #app: HttpApp | undefined
   #version = -1
+  /** Requests that have no response yet. */
+  #underWay = 0
+  #isStopping = false
 
   constructor(needs: HttpNeeds) {
     this.#needs = needs
@@ -80,9 +83,11 @@ export class HttpProtocol implements Protocol {
     return watched
   }
 
-  /** Ends the connections. */
+  /** Ends the connections; while requests are under way, those end that they came on as soon as they are answered. */
   stop(): void {
+    this.#isStopping = true
     this.#door.close()
+    if (this.#underWay > 0) return
     for (const transport of this.#open) transport.close()
   }
 
@@ -91,8 +96,18 @@ export class HttpProtocol implements Protocol {
     return this.#open.drained(timeoutMs)
   }
 
+  async #serve(request: Request, address: string): Promise<Response> {
+    this.#underWay++
+    try {
+      const response = await this.#route(request, address)
+      return this.#isStopping ? withHeader(response, 'connection', 'close') : response
+    } finally {
+      this.#underWay--
+    }
+  }
+
   /** The routes as they are now; made anew when a module added or removed one. */
-  #serve(request: Request, address: string): Response | Promise<Response> {
+  #route(request: Request, address: string): Response | Promise<Response> {
     const { routes } = this.#needs
     if (this.#app === undefined || this.#version !== routes.version) {
       this.#app = this.#build(routes.points)
@@ -132,7 +147,7 @@ export class HttpProtocol implements Protocol {
       return text(413, 'the request is too large')
     }
     const response = await route.handle(req.raw, req.param())
-    return route.cors === true ? forAnyOrigin(response) : response
+    return route.cors === true ? withHeader(response, 'access-control-allow-origin', '*') : response
   }
 
   /** A page of another origin asks whether it may ask (WHATWG Fetch, CORS-preflight request). */
@@ -157,9 +172,9 @@ function hostOf(req: HonoRequest): string {
 }
 
 /** A new response: the headers of one that was made by `Response.redirect`, or fetched, cannot be changed. */
-function forAnyOrigin({ body, status, statusText, headers: given }: Response): Response {
+function withHeader({ body, status, statusText, headers: given }: Response, name: string, value: string): Response {
   const headers = new Headers(given)
-  headers.set('access-control-allow-origin', '*')
+  headers.set(name, value)
   return new Response(body, { status, statusText, headers })
 }
 
