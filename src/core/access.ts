@@ -83,6 +83,36 @@ export function matches(matcher: Matcher, subject: Subject): boolean {
   }
 }
 
+/** What a matcher will say when it is known who asks: `maybe` as long as that decides. */
+type Prospect = 'yes' | 'no' | 'maybe'
+
+/** As `matches`, of somebody who has not signed in: of him only the address is known. */
+function prospect(matcher: Matcher, address: string): Prospect {
+  switch (matcher.kind) {
+    case 'all':
+      return 'yes'
+    case 'anonymous':
+    case 'user':
+    case 'host':
+    case 'domain':
+      return 'maybe'
+    case 'address':
+      return matchesAddress(matcher.networks, address) ? 'yes' : 'no'
+    case 'unix':
+      return address === '' ? 'yes' : 'no'
+    case 'rule':
+      return matcher.rule.prospect(address)
+    case 'every': {
+      const parts = matcher.of.map((part) => prospect(part, address))
+      return parts.includes('no') ? 'no' : parts.includes('maybe') ? 'maybe' : 'yes'
+    }
+    case 'some': {
+      const parts = matcher.of.map((part) => prospect(part, address))
+      return parts.includes('yes') ? 'yes' : parts.includes('maybe') ? 'maybe' : 'no'
+    }
+  }
+}
+
 function matchesAddress(networks: readonly Network[], text: string | undefined): boolean {
   if (text === undefined || text === '') return false
   const address = parseAddress(text)
@@ -102,6 +132,20 @@ export class AccessRule {
   allows(subject: Subject): boolean {
     for (const line of this.lines) if (matches(line.matcher, subject)) return line.allow
     return false
+  }
+
+  /** Whether it will allow somebody from this address who has not signed in yet; `maybe` when that depends on who he is. */
+  prospect(address: string): Prospect {
+    let found: Prospect | undefined
+    for (const line of this.lines) {
+      const matching = prospect(line.matcher, address)
+      if (matching === 'no') continue
+      const says = line.allow ? 'yes' : 'no'
+      if (found !== undefined && found !== says) return 'maybe'
+      found = says
+      if (matching === 'yes') return found
+    }
+    return found === 'yes' ? 'maybe' : 'no'
   }
 
   /** The same with the line that decided, for refusals, `explain` and tests. */

@@ -29,6 +29,8 @@ export interface Accepted {
 /** A protocol: what a listener does with a connection. Returns what handles its bytes from now on. */
 export interface Protocol {
   readonly name: string
+  /** Its clients say who they are; where `listener.access` depends on that, the protocol asks it at their sign-in. */
+  readonly signsIn?: boolean
   accept(connection: Accepted): TransportHandler
 }
 
@@ -182,7 +184,9 @@ export class Acceptor {
 
   #admit(transport: Transport, client: Endpoint, early: Uint8Array | undefined): TransportHandler {
     const { admission } = this.#needs
-    const isAllowed = this.config.access.allows({ address: client.host })
+    const { access } = this.config
+    const isAllowed =
+      this.#protocol.signsIn === true ? access.prospect(client.host) !== 'no' : access.allows({ address: client.host })
     const refusal = isAllowed
       ? admission.enter(client.host, this.config.limits.connections_per_address)
       : admission.barred()

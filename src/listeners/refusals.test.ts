@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { header, type Wire } from '../../plays/language/wire.ts'
+import { jid } from '../jid/index.ts'
 import { SymbolicServer } from './symbolic.testing.ts'
 
 const sections = (limits: Readonly<Record<string, unknown>>, listener: Readonly<Record<string, unknown>> = {}) => ({
@@ -9,8 +10,8 @@ const sections = (limits: Readonly<Record<string, unknown>>, listener: Readonly<
   listeners: [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222, ...listener }],
 })
 
-const auth = (password: string) =>
-  `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${btoa(`\0romeo\0${password}`)}</auth>`
+const auth = (password: string, name = 'romeo') =>
+  `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${btoa(`\0${name}\0${password}`)}</auth>`
 
 const tls = { servername: 'localhost', alpn: [], verify: true }
 
@@ -173,6 +174,34 @@ describe('who may connect', () => {
       assert.equal(server.counter('ratatosk_refusals_total{code="RTK_LISTENER_ACCESS"}'), 1, 'counted once')
       await secured(server, await server.wire('192.0.2.5'))
     })
+  })
+
+  it('an access rule that asks for users lets everybody knock who may be one, and decides at sign-in', async () => {
+    const access = {
+      family: [{ deny: { address: ['198.51.100.0/24'] } }, { allow: { user: ['romeo@localhost'] } }],
+      others: [{ deny: { rule: 'family' } }, { allow: 'all' }],
+    }
+    const signsIn = async (server: SymbolicServer, from: string, name: string) => {
+      const wire = await server.wire(from)
+      await secured(server, wire)
+      wire.says(auth('secret', name))
+      const heard = await wire.hears(/<success |<failure .*?<\/failure>/)
+      wire.closes()
+      return /<(success|account-disabled|not-authorized)/.exec(heard)?.[1]
+    }
+    for (const [rule, expected] of [
+      ['family', ['success', 'account-disabled']],
+      ['others', ['account-disabled', 'success']],
+    ] as const) {
+      await SymbolicServer.run({ access, ...sections({}, { access: rule }) }, async (server) => {
+        await server.server.accounts.add(jid('tybalt@localhost'), 'secret')
+        const found = [await signsIn(server, '192.0.2.1', 'romeo'), await signsIn(server, '192.0.2.1', 'tybalt')]
+        assert.deepEqual(found, expected, rule)
+        const wire = await server.wire('198.51.100.1')
+        if (rule === 'others') assert.equal(await signsIn(server, '198.51.100.1', 'romeo'), 'success')
+        else await wire.hears(/<stream:error><policy-violation /)
+      })
+    }
   })
 
   it('LST-08: nobody but the balancers may bring a PROXY header, and they have to', async () => {

@@ -147,7 +147,10 @@ function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, Lis
       default: ['127.0.0.0/8', '::1'],
       description: 'Balancers whose PROXY headers count.',
     }),
-    access: opt.access({ default: 'all', description: 'Who may connect, by address.' }),
+    access: opt.access({
+      default: 'all',
+      description: 'Who may connect, by address; with c2s also who may sign in here, by user.',
+    }),
     shaper: opt.ruled(opt.shaper({ description: 'A shaper.' }), {
       default: 'none',
       description: 'For c2s: shaper of each connection, or a rule that chooses one.',

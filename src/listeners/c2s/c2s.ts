@@ -28,6 +28,7 @@ const refusals = {
 
 export class C2sProtocol implements Protocol {
   readonly name = 'c2s'
+  readonly signsIn = true
   readonly #needs: C2sNeeds
   readonly #open: OpenConnections<C2sClient>
   /** One object a listener, shared by all its connections. */

@@ -146,8 +146,10 @@ export class C2sClient implements C2sDriver {
   #refusalOf(host: Host, username: string, state: AccountState | undefined): AccountRefusal | undefined {
     if (state !== undefined && state !== 'active') return 'account-disabled'
     const jid = makeJid(username, host.domain)
-    const subject = { host: host.domain, address: this.#accepted.client.host, ...(jid === undefined ? {} : { jid }) }
-    return this.#needs.auth(host).access.allows(subject) ? undefined : 'account-disabled'
+    const { listener, client } = this.#accepted
+    const subject = { host: host.domain, address: client.host, ...(jid === undefined ? {} : { jid }) }
+    const isAllowed = listener.access.allows(subject) && this.#needs.auth(host).access.allows(subject)
+    return isAllowed ? undefined : 'account-disabled'
   }
 
   #answer(ticket: Ticket, answer: ServerAnswer): void {
