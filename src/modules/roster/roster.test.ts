@@ -147,6 +147,21 @@ describe('roster sets (sections 2.3 to 2.5)', () => {
     assert.equal(request?.hasChild('x', 'urn:x'), false)
   })
 
+  it('what is left of such a request is cut between characters', async () => {
+    const house = await House.build({ options: { roster: { request_size: '300 B' } } })
+    const elsewhere = house.elsewhere()
+    const long = `${'h'.repeat(199)}\u{1f43f}${'y'.repeat(400)}`
+    elsewhere.send(
+      `<presence type='subscribe' id='${long}' from='s@x.example' to='romeo@montague.net'><status>${long}</status></presence>`,
+    )
+    await elsewhere.drain()
+    const one = house.actor('romeo@montague.net/one')
+    one.send('<presence/>')
+    const request = (await one.drain()).find((el) => el.attr('type') === 'subscribe')
+    assert.equal(request?.childText('status'), 'h'.repeat(199))
+    assert.equal(request?.attr('id'), 'h'.repeat(199))
+  })
+
   it('removing an item ends both subscriptions and denies a request, at the contact too', async () => {
     const house = await House.build()
     const romeo = await house.online('romeo@montague.net/one')

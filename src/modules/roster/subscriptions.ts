@@ -179,13 +179,18 @@ function requestOf(packet: Packet, sizeMax: number, cut: Counter): Octets {
   const bytes = stanzaBytes(packet.el.withAttrs(addresses))
   if (bytes.length <= sizeMax) return bytes
   cut.value++
-  const status = packet.el.childText('status', NS_CLIENT)?.slice(0, 200)
+  const status = beginning(packet.el.childText('status', NS_CLIENT))
   return stanzaBytes(
     x(
       'presence',
       NS_CLIENT,
-      { ...addresses, id: packet.el.attr('id')?.slice(0, 200), type: 'subscribe' },
+      { ...addresses, id: beginning(packet.el.attr('id')), type: 'subscribe' },
       status === undefined ? undefined : x('status', NS_CLIENT, status),
     ),
   )
+}
+
+/** What is kept of a text of a request that is cut; never half a character. */
+function beginning(text: string | undefined): string | undefined {
+  return text?.slice(0, 200).replace(/[\ud800-\udbff]$/, '')
 }
