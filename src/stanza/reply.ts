@@ -1,5 +1,6 @@
 /** Answers: results and error stanzas (RFC 6120 section 8.2.3 and 8.3). Addresses are the packet's, not the element's. */
 import { x } from '../xml/build.ts'
+import { legalText } from '../xml/check.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { StanzaError } from './error.ts'
 import { NS_CLIENT, NS_STANZA_ERRORS } from './ns.ts'
@@ -17,7 +18,7 @@ export function errorElement(error: StanzaError): Element {
     NS_CLIENT,
     { type: error.type },
     x(error.condition, NS_STANZA_ERRORS, {}, uri),
-    text === undefined ? undefined : x('text', NS_STANZA_ERRORS, {}, text),
+    text === undefined ? undefined : x('text', NS_STANZA_ERRORS, {}, legalText(text)),
     application === undefined ? undefined : x(application.name, application.ns),
   )
 }

@@ -1,5 +1,5 @@
 /** Stream errors on the wire (RFC 6120 section 4.9.2). */
-import { type Element, x } from '../xml/index.ts'
+import { type Element, legalText, x } from '../xml/index.ts'
 import { type Code, type StreamCondition, StreamError } from './error.ts'
 import { NS_STREAM, NS_STREAM_ERRORS } from './ns.ts'
 
@@ -41,7 +41,7 @@ export function streamErrorElement(error: StreamError): Element {
     'error',
     NS_STREAM,
     x(error.condition, NS_STREAM_ERRORS, error.detail?.otherHost),
-    error.text === undefined ? undefined : x('text', NS_STREAM_ERRORS, { 'xml:lang': 'en' }, error.text),
+    error.text === undefined ? undefined : x('text', NS_STREAM_ERRORS, { 'xml:lang': 'en' }, legalText(error.text)),
     application === undefined ? undefined : x(application.name, application.ns),
   )
 }

@@ -11,6 +11,12 @@ export function checkedText(text: string): string {
   throw new XmlError('RTK_XML_ILLEGAL_TEXT', `Character U+${code} at index ${at} cannot be written in XML.`)
 }
 
+/** The text with U+FFFD for each character that XML may not hold: for what must be said, whoever wrote it. */
+export function legalText(text: string): string {
+  if (illegalChar(text) < 0) return text
+  return text.toWellFormed().replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
+}
+
 /** @throws XmlError RTK_XML_ILLEGAL_NAME */
 export function checkedName(name: string): string {
   if (isLocalName(name)) return name

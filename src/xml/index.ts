@@ -1,5 +1,6 @@
 /** XML of the house: bytes ⇄ elements. Others import from here only. */
 export { type Attributes, type Child, x } from './build.ts'
+export { legalText } from './check.ts'
 export {
   attr,
   attrNamed,
