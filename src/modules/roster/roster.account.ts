@@ -3,7 +3,9 @@ import type { ModuleContext } from '../../core/module.ts'
 import type { Subscription } from '../../core/services/roster.ts'
 import { parseJid } from '../../jid/jid.ts'
 import type { Store } from '../../store/define.ts'
+import { legalText } from '../../xml/check.ts'
 import { decode, encode, type Octets } from '../../xml/octets.ts'
+import { parseElement } from '../../xml/parse.ts'
 import { type RosterBook, removalsKept } from './roster.book.ts'
 import { endSubscriptions } from './roster.queries.ts'
 import type { rosterStore } from './roster.store.ts'
@@ -73,14 +75,14 @@ function readRow(row: Readonly<Record<string, Value>>): ImportedItem | undefined
   const request = row['request']
   return {
     contact: contact.bare.toString(),
-    name: String(row['name'] ?? ''),
+    name: legalText(String(row['name'] ?? '')),
     subscription,
     pending_out: row['pending_out'] === true,
     pending_in: row['pending_in'] === true,
     listed: row['listed'] !== false,
     approved: row['approved'] === true,
     groups,
-    request: typeof request === 'string' ? encode(request) : null,
+    request: typeof request === 'string' ? readRequest(request) : null,
   }
 }
 
@@ -88,8 +90,19 @@ function readRow(row: Readonly<Record<string, Value>>): ImportedItem | undefined
 function readGroups(text: string): string | undefined {
   try {
     const groups: unknown = JSON.parse(text)
-    return Array.isArray(groups) && groups.every((group) => typeof group === 'string') ? text : undefined
+    if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string')) return undefined
+    return JSON.stringify(groups.map(legalText))
   } catch {
     return undefined
+  }
+}
+
+/** Null, as for a request without anything of its own, when it is none. */
+function readRequest(text: string): Octets | null {
+  try {
+    const el = parseElement(text)
+    return el.name === 'presence' && el.attr('type') === 'subscribe' ? encode(text) : null
+  } catch {
+    return null
   }
 }

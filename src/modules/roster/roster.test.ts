@@ -599,6 +599,26 @@ describe('the data of an account', () => {
     )
   })
 
+  it('rows with what XML cannot hold do not make a roster that nobody can get', async () => {
+    const house = await House.build()
+    const { hooks } = house.core.hostType('default')
+    const host = house.host('montague.net')
+    const of = (contact: string, more: object) => ({ contact, subscription: 'none', groups: '["a\\u0001"]', ...more })
+    const rows = [
+      of('named@b.example', { name: 'bell \u0007' }),
+      of('asking@b.example', { listed: false, pending_in: true, request: '<presence' }),
+    ]
+    await house.wait(hooks.waitingNotice('account:import', { host, local: 'copy', data: [{ store: 'roster', rows }] }))
+    const copy = house.actor('copy@montague.net/one')
+    const [item, ...rest] = itemsOf(await get(copy))
+    assert.equal(item?.attr('name'), 'bell \ufffd')
+    assert.equal(item?.text, 'a\ufffd')
+    assert.deepEqual(rest, [])
+    copy.send('<presence/>')
+    const request = (await copy.drain()).find((el) => el.attr('type') === 'subscribe')
+    assert.equal(request?.attr('from'), 'asking@b.example')
+  })
+
   it('rows that make no sense are left out and logged', async () => {
     const house = await House.build()
     const hooks = house.core.hostType('default').hooks
