@@ -302,8 +302,12 @@ export class Session implements Origin {
     if (state.kind === 'closed') return
     this.state = { kind: 'closed', end }
     this.#pending = undefined
-    if (state.kind === 'active') state.link.close(error)
-    this.#owner.ended(this, end)
+    try {
+      if (state.kind === 'active') state.link.close(error)
+    } finally {
+      // An error that cannot be written is its maker's fault; the session has ended all the same.
+      this.#owner.ended(this, end)
+    }
   }
 
   /**

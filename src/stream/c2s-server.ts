@@ -444,8 +444,11 @@ export class C2sServer implements StreamMachine, C2sWhole {
       case 'established':
         if (!this.#hasHeader) this.#effects.sendHeader(plainHeader(this.#driver, this.needs.random.id()))
         this.#hasHeader = true
-        this.#effects.send(streamErrorElement(error))
-        this.#shut({ kind: 'error', error })
+        try {
+          this.#effects.send(streamErrorElement(error))
+        } finally {
+          this.#shut({ kind: 'error', error })
+        }
         return
       case 'closing':
         this.#finish()
