@@ -18,11 +18,8 @@ import { type AbuseRow, tableOf } from './table.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ratatosk-abuse-'))
 
-/**
- * A delay that nobody notices in a conversation: below it no factor is asked for. What a cut reader had not taken is settled in one turn,
- * which takes 20 to 90 ms for a megabyte of small stanzas: a named fault, to be settled in slices.
- */
-const unnoticedMs = 200
+/** A delay that nobody notices in a conversation: below it no factor is asked for. */
+const unnoticedMs = 50
 /** An attack may cost an innocent user so many times what he waited before it. */
 const beforeFactor = 10
 /**
@@ -180,8 +177,7 @@ describe('abuse', { timeout: 150_000 }, () => {
       attack: 'slow reader',
       limit: 'limits.session_queue_bytes',
       moves: 1,
-      // The queue, and all that was in it once more: read again as stanzas, and on its way to the store.
-      growthMaxMiB: 90,
+      growthMaxMiB: 60,
       async run() {
         const slow = await attack('slow', { holdMs: 8_000 })
         const { done } = await attack('flood', { user: 'sender', holdMs: 4_000, to: slow.ready })
