@@ -113,8 +113,9 @@ describe('over sockets', () => {
       limits: { sign_in_timeout: '1 second' },
       listeners: [c2s('c2s')],
     })
-    const wire = await open(served)
+    // The server counts from when it accepts, which may be before the client learns of it.
     const began = world.clock.monoMs()
+    const wire = await open(served)
     const text = header('localhost')
     let said = 0
     const say = (): void => {
