@@ -101,7 +101,7 @@ function prospect(matcher: Matcher, address: string): Prospect {
     case 'unix':
       return address === '' ? 'yes' : 'no'
     case 'rule':
-      return matcher.rule.prospect(address)
+      return prospectOf(matcher.rule, address)
     case 'every': {
       const parts = matcher.of.map((part) => prospect(part, address))
       return parts.includes('no') ? 'no' : parts.includes('maybe') ? 'maybe' : 'yes'
@@ -111,6 +111,20 @@ function prospect(matcher: Matcher, address: string): Prospect {
       return parts.includes('yes') ? 'yes' : parts.includes('maybe') ? 'maybe' : 'no'
     }
   }
+}
+
+/** Whether a rule will allow somebody from this address who has not signed in yet; `maybe` when that depends on who he is. */
+export function prospectOf(rule: AccessRule, address: string): Prospect {
+  let found: Prospect | undefined
+  for (const line of rule.lines) {
+    const matching = prospect(line.matcher, address)
+    if (matching === 'no') continue
+    const says = line.allow ? 'yes' : 'no'
+    if (found !== undefined && found !== says) return 'maybe'
+    found = says
+    if (matching === 'yes') return found
+  }
+  return found === 'yes' ? 'maybe' : 'no'
 }
 
 function matchesAddress(networks: readonly Network[], text: string | undefined): boolean {
@@ -132,20 +146,6 @@ export class AccessRule {
   allows(subject: Subject): boolean {
     for (const line of this.lines) if (matches(line.matcher, subject)) return line.allow
     return false
-  }
-
-  /** Whether it will allow somebody from this address who has not signed in yet; `maybe` when that depends on who he is. */
-  prospect(address: string): Prospect {
-    let found: Prospect | undefined
-    for (const line of this.lines) {
-      const matching = prospect(line.matcher, address)
-      if (matching === 'no') continue
-      const says = line.allow ? 'yes' : 'no'
-      if (found !== undefined && found !== says) return 'maybe'
-      found = says
-      if (matching === 'yes') return found
-    }
-    return found === 'yes' ? 'maybe' : 'no'
   }
 
   /** The same with the line that decided, for refusals, `explain` and tests. */

@@ -2,6 +2,7 @@
  * Accepts connections for any protocol (requirements LST-08, LST-10, LST-13): the rate, the PROXY header, who may connect
  * at all. Acceptor, TLS and protocol are chosen apart (DESIGN.md section 10).
  */
+import { prospectOf } from '../core/access.ts'
 import type { ListenerConfig } from '../core/config/listener-section.ts'
 import type { Counter, Metrics } from '../core/metrics.ts'
 import { inNetwork, parseAddress } from '../core/network.ts'
@@ -186,7 +187,9 @@ export class Acceptor {
     const { admission } = this.#needs
     const { access } = this.config
     const isAllowed =
-      this.#protocol.signsIn === true ? access.prospect(client.host) !== 'no' : access.allows({ address: client.host })
+      this.#protocol.signsIn === true
+        ? prospectOf(access, client.host) !== 'no'
+        : access.allows({ address: client.host })
     const refusal = isAllowed
       ? admission.enter(client.host, this.config.limits.connections_per_address)
       : admission.barred()
