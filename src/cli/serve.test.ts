@@ -142,3 +142,12 @@ test('a data directory that cannot be one ends the start, with what to do', asyn
     assert.match(ran.err, /choose one with --data-dir\) \[RTK_DISK_/)
   }
 })
+
+test('a server whose log nobody reads any more ends in good order, and not as if all were well', async () => {
+  const { child, exited } = await serve()
+  assert.ok(existsSync(join(folder, 'data/control.sock')))
+  child.stdout.destroy()
+  child.kill('SIGHUP')
+  assert.deepEqual(await exited, [1, null])
+  assert.equal(existsSync(join(folder, 'data/control.sock')), false)
+})

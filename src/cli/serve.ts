@@ -28,7 +28,7 @@ export async function serve(options: GlobalOptions, around: Surroundings): Promi
   const server = await start(settings, log, options, around)
   if (server === undefined) return EXIT.cannotStart
   // Before anybody is told that it serves: a signal that comes then finds its handler.
-  const ended = running(server, log)
+  const ended = running(server, log, around)
   tellStart(server, log, settings, around)
   return ended
 }
@@ -136,25 +136,37 @@ async function tellReload(server: Server, log: Log): Promise<void> {
 }
 
 /** Resolves when the server has ended, by a signal or by itself. */
-async function running(server: Server, log: Log): Promise<number> {
-  const ended = Promise.withResolvers<number>()
+async function running(server: Server, log: Log, { terminal }: Surroundings): Promise<number> {
+  const ended = Promise.withResolvers<void>()
   let signals = 0
+  let exit: number = EXIT.ok
   const stop = (signal: NodeJS.Signals) => {
     if (++signals > 1) process.exit(EXIT.interrupted)
     log.info('stopping', { signal })
+    close()
+  }
+  const close = () => {
     server.close().then(
-      () => ended.resolve(EXIT.ok),
+      () => ended.resolve(),
       (error: unknown) => ended.reject(error),
     )
   }
+  terminal.whenOutEnds?.(() => {
+    if (exit !== EXIT.ok) return
+    // Whoever watches over the server shall not take this for an end that was asked for.
+    exit = EXIT.refused
+    terminal.err('ratatosk: nobody reads the log any more; stopping [RTK_CLI_OUTPUT]\n')
+    close()
+  })
   const reload = () => void tellReload(server, log)
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
   server.closed.then(
-    () => ended.resolve(EXIT.ok),
+    () => ended.resolve(),
     () => undefined,
   )
   try {
-    return await ended.promise
+    await ended.promise
+    return exit
   } finally {
     process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload)
     log.info('stopped')

@@ -6,6 +6,8 @@ export interface Terminal {
   /** Whole lines, ends included. */
   out(text: string): void
   err(text: string): void
+  /** In place of ending the program: `told` is called at each write to a standard output that nobody reads any more. */
+  whenOutEnds?(told: () => void): void
   /** True when a person reads standard output. */
   readonly isOutTty: boolean
   /** True when a person reads standard error. */
@@ -20,6 +22,9 @@ export interface Terminal {
   askSecrets(labels: readonly string[]): Promise<readonly string[] | undefined>
 }
 
+/** Of a standard output whose reader has gone; what is written after that fails by the second. */
+const goneCodes: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED'])
+
 export class Interrupted extends Error {}
 
 /** What `RealTerminal` uses of the process; tests hand in another. */
@@ -31,14 +36,19 @@ export interface Streams {
 
 export class RealTerminal implements Terminal {
   readonly #streams: Streams
+  // `ratatosk account list | head`: the reader has gone, and nobody wants to hear of it.
+  #outEnds: () => void = () => process.exit(0)
 
   constructor(streams: Streams = process) {
     this.#streams = streams
-    // `ratatosk account list | head`: the reader has gone, and nobody wants to hear of it.
     streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0)
-      throw error
+      if (!goneCodes.has(error.code)) throw error
+      this.#outEnds()
     })
+  }
+
+  whenOutEnds(told: () => void): void {
+    this.#outEnds = told
   }
 
   get isOutTty(): boolean {
