@@ -176,6 +176,31 @@ describe('what comes for the account meanwhile', () => {
   })
 })
 
+describe('accounts', () => {
+  it('have their slices in turn, even when one of them is written to without end', async () => {
+    const made = ground()
+    const many = upTo(2 * unsentTurnStanzas).map((name) => made.client(`${name}@montague.net/x`))
+    goes(made.client(`${bare}/a`), messages(100))
+    const write = () => {
+      for (const one of many) one.send(`<message to='${bare}' type='chat' id='m'><body>x</body></message>`)
+    }
+    write()
+    made.clock.turn()
+    await settles()
+    goes(made.client('nurse@capulet.com/n'), messages(10, 'nurse@capulet.com', 1_000))
+    for (let turn = 0; turn < 2; turn++) {
+      write()
+      made.clock.turn()
+      await settles()
+    }
+    assert.deepEqual(
+      made.kept.filter((id) => Number(id) >= 1_000),
+      upTo(10, 1_000),
+    )
+    assert.equal(unsettled(made), 1)
+  })
+})
+
 describe('several connections of one account', () => {
   it('what went on to another resource that goes too comes before what is left', () => {
     const made = ground()

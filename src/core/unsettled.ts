@@ -52,7 +52,7 @@ interface Account {
 
 export class Unsettled {
   readonly #needs: UnsettledNeeds
-  /** One after the other, in the order in which connections went. */
+  /** Each has a slice in its turn, those first whose connections went first. */
   readonly #accounts = new Map<string, Account>()
   /** What waits for the store, and what handlers sent. None rejects. */
   readonly #waiting = new Set<Promise<void>>()
@@ -150,8 +150,12 @@ export class Unsettled {
     const isOwner = router.enter()
     for (const [key, account] of this.#accounts) {
       while (this.#mayGoOn && this.#step(account));
-      if (!this.#mayGoOn) break
+      const isOver = this.#mayGoOn
       this.#accounts.delete(key)
+      if (isOver) continue
+      // Its turn comes again: an account that many write to without end must not keep the others waiting.
+      this.#accounts.set(key, account)
+      break
     }
     if (isOwner) {
       const sent = router.leave(undefined)
