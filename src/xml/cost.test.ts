@@ -12,10 +12,10 @@ const isLong = process.env['RATATOSK_LONG'] === '1'
 
 /** Good bytes that a hostile byte may cost. A byte is one that is sent; of stanzas below the least that a shaper charges, that. */
 const MOST = 2
-/** A busy machine shares its caches: a tenth and a half more is still the same. A kind made quadratic costs many times as much. */
-const TOLERANCE = 1.15
+/** A busy machine shares its caches: a quarter more is still the same. A kind made quadratic costs many times as much. */
+const TOLERANCE = 1.25
 /** The best of so many attempts counts: what disturbs a measurement never makes it cheaper. */
-const ATTEMPTS = 6
+const ATTEMPTS = 15
 const SLICE_BYTES = 1_000_000
 
 /** Scans about a megabyte of one kind again and again, by one scanner. */
