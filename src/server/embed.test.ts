@@ -159,7 +159,7 @@ describe('an embedded server', () => {
       const config = ${JSON.stringify(inMemory)}
       const live = async () => (await createServer({ config })).close()
       // What Node compiles and learns in the first lives stays, and is not ours.
-      for (let i = 0; i < 50; i++) await live()
+      for (let i = 0; i < 40; i++) await live()
       const perLife = await leftByEach(10, ${most}, live)
       const left = [Server, Core].map((of) => queryObjects(of))
       console.log(JSON.stringify({ perLife, left, resources: process.getActiveResourcesInfo() }))
