@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -76,6 +76,23 @@ describe('real files', () => {
     assert.equal(statSync(join(root, 'key')).mode & 0o777, 0o640)
     await assert.rejects(disk.writeText(root, 'a file in a directory’s place', 0o600))
     assert.deepEqual(await disk.list(root), ['key'])
+  })
+
+  it('tell why a directory cannot be locked', async () => {
+    const disk = new RealDisk()
+    const root = join(temporary, 'unlockable')
+    await assert.rejects(disk.lock(root), { code: 'RTK_DISK_NOT_FOUND' })
+    await disk.makeDirectory(root, 0o700)
+    chmodSync(temporary, 0o755)
+    chmodSync(root, 0o555)
+    // Nothing is forbidden to root.
+    const user = process.getuid?.() || 65_534
+    const program = `
+      import { RealDisk } from ${JSON.stringify(new URL('./disk.ts', import.meta.url).href)}
+      process.setuid?.(${user})
+      await new RealDisk().lock(${JSON.stringify(root)}).catch(({ code }) => process.stdout.write(code))`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+    assert.equal(stdout, 'RTK_DISK_PERMISSION')
   })
 
   it('are unlocked when their holder is killed, and name him while he lives', async () => {

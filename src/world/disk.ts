@@ -1,6 +1,6 @@
 /** Real files. Writing is atomic and durable: temporary name, fsync, rename, fsync of the directory. */
 import { randomBytes } from 'node:crypto'
-import { access, chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, chmod, constants, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve as resolvePath } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Disk } from './disk.types.ts'
@@ -20,9 +20,15 @@ const codes: ReadonlyMap<string, `RTK_DISK_${string}`> = new Map([
   ['EISDIR', 'RTK_DISK_IS_A_DIRECTORY'],
 ])
 
+/** SQLite's primary result codes, by which the lock file fails. */
+const sqliteCodes: ReadonlyMap<number, `RTK_DISK_${string}`> = new Map([
+  [8, 'RTK_DISK_PERMISSION'], // SQLITE_READONLY
+  [13, 'RTK_DISK_FULL'], // SQLITE_FULL
+])
+
 function diskError(doing: string, path: string, error: unknown): WorldError {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const known = codes.get(code)
+  const known = codes.get(code) ?? sqliteCodes.get(sqliteCode(error))
   return new WorldError(known ?? 'RTK_DISK_ERROR', `cannot ${doing} ${path}: ${code || String(error)}`, {
     temporary: known === 'RTK_DISK_FULL',
     cause: error,
@@ -75,6 +81,8 @@ export class RealDisk implements Disk {
 
   async lock(path: string): Promise<{ release(): Promise<void> }> {
     const { DatabaseSync } = await import('node:sqlite')
+    // SQLite only says that it cannot open the file; the system says why.
+    await told('lock', path, access(path, constants.W_OK | constants.X_OK))
     let database: DatabaseSync
     try {
       database = new DatabaseSync(join(path, LOCK_FILE))
@@ -135,7 +143,7 @@ function hold(database: DatabaseSync, path: string): { release(): Promise<void> 
     database.exec('COMMIT')
     database.exec('BEGIN IMMEDIATE')
   } catch (error) {
-    const busy = error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
+    const busy = sqliteCode(error) === SQLITE_BUSY
     const holder = busy ? holderOf(database) : 0
     database.close()
     if (!busy) throw diskError('lock', path, error)
@@ -154,6 +162,11 @@ function hold(database: DatabaseSync, path: string): { release(): Promise<void> 
 }
 
 const SQLITE_BUSY = 5
+
+/** The primary result code, NaN for what is no error of SQLite. */
+function sqliteCode(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : Number.NaN
+}
 
 function holderOf(database: DatabaseSync): number {
   try {

@@ -21,14 +21,18 @@ test('what the kernel has not taken is known', async () => {
   const client = await world.net.connect(listening.place, idle, 5_000)
   client.pause()
   const ours = await accepted.promise
-  ours.write(ascii('x'.repeat(bytes)))
-  for (let turn = 0; turn < 100; turn++)
-    await new Promise<void>((resolve) => world.clock.soon(() => resolve(), undefined))
-  assert.equal(drained, 0)
-  assert.ok(ours.queuedBytes > bytes / 2, `${ours.queuedBytes}`)
-  ours.destroy()
-  await closed.promise
-  assert.ok(ours.unsent.bytes.length - ours.unsent.taken > bytes / 2)
-  client.destroy()
-  await listening.close()
+  try {
+    ours.write(ascii('x'.repeat(bytes)))
+    for (let turn = 0; turn < 100; turn++)
+      await new Promise<void>((resolve) => world.clock.soon(() => resolve(), undefined))
+    assert.equal(drained, 0)
+    assert.ok(ours.queuedBytes > bytes / 2, `${ours.queuedBytes}`)
+    ours.destroy()
+    await closed.promise
+    assert.ok(ours.unsent.bytes.length - ours.unsent.taken > bytes / 2)
+  } finally {
+    ours.destroy()
+    client.destroy()
+    await listening.close()
+  }
 })

@@ -141,8 +141,13 @@ class PlainTransport extends BaseTransport {
   }
 
   protected reading(on: boolean): void {
-    if (on) this.#stream.resume()
-    else this.#stream.pause()
+    const stream = this.#stream
+    if (on) stream.resume()
+    else {
+      stream.pause()
+      // Node forgets a pause in the tick of the first `resume`: it reads on, and nothing holds the peer back.
+      process.nextTick(() => this.paused && stream === this.#stream && stream.pause())
+    }
   }
 
   protected shut(): void {
