@@ -15,7 +15,7 @@ async function alive<T>(work: Promise<T>): Promise<T> {
 }
 
 describe('real clock', () => {
-  it('fires in order of time, never early', () =>
+  it('fires in order of time, never early', (t) =>
     alive(
       (async () => {
         const clock = new RealClock(new Turn())
@@ -27,8 +27,11 @@ describe('real clock', () => {
           fired.push(ms)
           if (fired.length === 4) resolve()
         }
+        // All are asked for at the same time, however busy the machine is.
+        const { mock } = t.mock.method(performance, 'now', () => begin)
         for (const ms of [45, 0, 20, 32]) clock.after(ms, note, ms)
         clock.after(25, note, 25).cancel()
+        mock.restore()
         await promise
         assert.deepEqual(fired, [0, 20, 32, 45])
       })(),
@@ -51,8 +54,11 @@ describe('real clock', () => {
 
   it('tells the time of day', () => {
     const clock = new RealClock(new Turn())
-    assert.ok(Math.abs(clock.now().getTime() - Date.now()) < 1_000)
-    assert.ok(Math.abs(clock.wallMs() - Date.now()) < 1_000)
+    for (const time of [() => clock.now().getTime(), () => clock.wallMs()]) {
+      const before = Date.now()
+      const between = time()
+      assert.ok(before <= between && between <= Date.now(), `${between}`)
+    }
   })
 })
 

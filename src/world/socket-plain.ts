@@ -32,7 +32,8 @@ export class PlainDoor implements Door {
   }
 
   take(socket: Socket): Accepted {
-    socket.removeAllListeners()
+    // By name: removing all at once makes Node ask a tick later whether to read, and a pause until then would be lost.
+    for (const name of socket.eventNames()) socket.removeAllListeners(name)
     return socket as unknown as Accepted
   }
 
@@ -141,13 +142,8 @@ class PlainTransport extends BaseTransport {
   }
 
   protected reading(on: boolean): void {
-    const stream = this.#stream
-    if (on) stream.resume()
-    else {
-      stream.pause()
-      // Node forgets a pause in the tick of the first `resume`: it reads on, and nothing holds the peer back.
-      process.nextTick(() => this.paused && stream === this.#stream && stream.pause())
-    }
+    if (on) this.#stream.resume()
+    else this.#stream.pause()
   }
 
   protected shut(): void {
