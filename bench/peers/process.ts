@@ -69,10 +69,14 @@ export function give(path: string, owner: Identity | undefined): void {
   if (owner) chownSync(path, owner.uid, owner.gid)
 }
 
+const handedOut = new Set<number>()
+
 /** A port of 127.0.0.1 that was free a moment ago, below the range that outgoing connections draw from. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)
+    // Nobody listens yet on one that was handed out a moment ago.
+    if (handedOut.has(port)) continue
     const server = createServer()
     server.listen(port, '127.0.0.1')
     const [event] = await Promise.race([
@@ -82,6 +86,7 @@ export async function freePort(): Promise<number> {
     if (event === 'error') continue
     server.close()
     await once(server, 'close')
+    handedOut.add(port)
     return port
   }
   throw new Error('no free port between 20000 and 32000')

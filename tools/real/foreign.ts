@@ -23,6 +23,8 @@ export function give(path: string): void {
   if (uid !== undefined) chownSync(path, uid, gid)
 }
 
+const handedOut = new Set<number>()
+
 /** A port of 127.0.0.1 that was free just now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -30,7 +32,11 @@ export function freePort(): Promise<number> {
     server.on('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+      const port = typeof address === 'object' && address ? address.port : 0
+      // Nobody listens yet on one that was handed out a moment ago.
+      const isTaken = handedOut.has(port)
+      handedOut.add(port)
+      server.close(() => resolve(isTaken ? freePort() : port))
     })
   })
 }
