@@ -854,6 +854,7 @@ export declare class Session implements Origin {
     detach(): SessionLink | undefined;
     attach(link: SessionLink, info: LinkInfo): boolean;
     moveTo(to: Session): void;
+    takeMessages(nowMs: number): void;
     receive(el: Element): void;
     suspendUntil(wait: Promise<unknown>): void;
     deliver(packet: Packet): boolean;
