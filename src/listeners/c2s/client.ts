@@ -1,6 +1,7 @@
 /** One client's connection: answers what its stream machine asks, and ties its session to it. */
 import type { AccountState } from '../../core/accounts.ts'
 import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
@@ -34,16 +35,24 @@ export class C2sClient implements C2sDriver {
   readonly #needs: C2sNeeds
   readonly #accepted: Accepted
   readonly #connection: Connection
+  readonly #shaperHolds: Counter
   #machine: C2sServer | undefined
   #session: Session | undefined
   /** Accounts that had ended when the account was last looked up. */
   #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
 
-  constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection, gone: (client: C2sClient) => void) {
+  constructor(
+    needs: C2sNeeds,
+    accepted: Accepted,
+    connection: Connection,
+    shaperHolds: Counter,
+    gone: (client: C2sClient) => void,
+  ) {
     this.#needs = needs
     this.#accepted = accepted
     this.#connection = connection
+    this.#shaperHolds = shaperHolds
     this.#gone = gone
   }
 
@@ -194,8 +203,7 @@ export class C2sClient implements C2sDriver {
     core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
     const { transport, listener, client } = this.#accepted
     const subject = { jid, host: jid.domain, address: client.host }
-    const holds = core.metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
-    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, holds)
+    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, this.#shaperHolds)
     if (!log.enabled('debug')) return
     log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: client.host })
   }
@@ -274,7 +282,6 @@ export class C2sClient implements C2sDriver {
 }
 
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
-export const shaperHoldsHelp = 'Times a shaper held the reading of a client'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
 
