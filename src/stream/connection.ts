@@ -43,8 +43,8 @@ export interface ConnectionOptions {
 }
 
 const defaultLingerMs = 2_000
-const defaultTurnStanzas = 64
-const defaultTurnBytes = 65_536
+export const defaultTurnStanzas = 64
+export const defaultTurnBytes = 65_536
 
 /** What it takes from the peer now. */
 type Intake =

@@ -260,7 +260,7 @@ export class C2sClient implements C2sDriver {
 
   #tellError(error: StreamError): void {
     const { metrics } = this.#needs.core
-    metrics.counter(errorCounter(error), errorHelp).value++
+    metrics.family('ratatosk_stream_errors_total', 'condition', errorHelp).count(error.condition)
     // A refused connection was counted when it came.
     if (error.code !== this.#accepted.refusal) metrics.refusals.count(error.code)
     if (error.cause === undefined) return
@@ -284,8 +284,3 @@ export class C2sClient implements C2sDriver {
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
-
-/** One counter a condition: there are 25 of them. */
-function errorCounter({ condition }: StreamError): string {
-  return `ratatosk_stream_errors_${condition.replaceAll('-', '_')}_total`
-}
