@@ -93,6 +93,7 @@ export class ListLog implements Log {
 export class FakeLink implements SessionLink {
   readonly written: Octets[] = []
   queuedBytes = 0
+  traffic = { receivedBytes: 0, sentBytes: 0 }
   holds = 0
   closed: StreamError | 'closed' | undefined = undefined
   /** Told, a turn later, that what was written has left; undefined while nothing leaves. */

@@ -52,6 +52,13 @@ async function kept(ground: Ground): Promise<void> {
   await ground.passes(100)
 }
 
+/** juliet does not read what romeo tells her. */
+async function behind(ground: Ground): Promise<void> {
+  const { romeo } = await ground.unread()
+  for (let i = 0; i < 100; i++) romeo.says(message('juliet@localhost/here', 'x'.repeat(1_000)))
+  await ground.passes(1_000)
+}
+
 /** juliet has asked romeo, his roster is in memory, and then the store falls silent. */
 async function silentStore(ground: Ground, before: (ground: Ground) => Promise<void>): Promise<void> {
   await ground.account('juliet')
@@ -147,6 +154,21 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
       rose(1)
     },
   ],
+  ratatosk_connections_behind: async ({ ground, rose }) => {
+    await behind(ground)
+    rose(1)
+  },
+  ratatosk_connections_behind_bytes: async ({ ground }) => {
+    await behind(ground)
+    const bytes = ground.counter('ratatosk_connections_behind_bytes')
+    assert.ok(bytes > 50_000 && bytes < 200_000, `${bytes}`)
+  },
+  ratatosk_tls_handshakes_waiting: async ({ ground, rose }) => {
+    // They wait for no time at all; `handshakes.test.ts` sees them do so.
+    const { net } = ground.symbolic.simulation.world('server')
+    Object.defineProperty(net, 'queues', { value: { ...net.queues, handshakes: 12 } })
+    rose(12)
+  },
   ratatosk_control_connections: async ({ ground, rose }) => {
     const wire = await control(ground)
     await wire.hears(/"protocol"/)

@@ -141,7 +141,7 @@ describe('/metrics', () => {
       ['session.max_per_user default', 20],
       ['session.max_per_user staff', 5],
       ['modules.offline.messages_max staff', 7],
-      ['store_operation_timeout', 30],
+      ['store_operation_timeout', 10],
     ]
     for (const [key, value] of rows) assert.equal(shown.get(key), value, key)
     assert.equal(shown.get('limits.stanza_bytes c2s'), undefined)

@@ -115,6 +115,7 @@ export class Server {
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
       store: stores.metrics,
+      net: world.net,
       controlConnections: () => this.#control?.connections ?? 0,
     })
     enterProcessFigures(this.core.metrics, world.vitals)

@@ -47,6 +47,7 @@ export class SimWorld implements World {
       clock: this.clock,
       turn,
       handshakes: new Handshakes(turn),
+      behind: new Set(),
       network,
       life: this.#life,
       host,

@@ -131,6 +131,11 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     }
   }
 
+  get traffic(): { readonly receivedBytes: number; readonly sentBytes: number } {
+    const { receivedBytes, sentBytes } = this.transport
+    return { receivedBytes, sentBytes }
+  }
+
   get queuedBytes(): number {
     return this.transport.queuedBytes + this.#heldBytes
   }

@@ -148,6 +148,15 @@ store:
     owns: section('control'),
   },
   {
+    title: 'Figures: `metrics`',
+    text: `Every figure of the server, as OpenMetrics, at \`/metrics\` of the HTTP listeners: who asks from this machine gets them, others
+need a rule, and \`none\` is for nobody. What there is, and how Prometheus is told: [metrics.md](metrics.md).`,
+    example: `access:
+  prometheus: [{ allow: { address: [192.0.2.7, 127.0.0.1] } }]
+metrics: { access: prometheus }`,
+    owns: section('metrics'),
+  },
+  {
     title: 'Plugins: `plugins`',
     text: `They are loaded with all their modules, whose options stand under \`modules\`. How they are written:
 [write-a-plugin.md](write-a-plugin.md). For example \`plugins: [./greeter.ts, ratatosk-plugin-weather]\`.`,
