@@ -1,5 +1,6 @@
 /** What the modules of one host type registered: set up once for all its hosts (DESIGN.md section 6). */
 import { FeatureTable } from './features.ts'
+import type { HandlerMeter } from './handler-meter.ts'
 import { type HookFault, type HookPoint, HookTable } from './hook-table.ts'
 import { IqTable } from './iq.ts'
 import { ServiceTable } from './service-table.ts'
@@ -32,5 +33,11 @@ export class HostType {
     this.undelivered = hooks.point('message:undelivered')
     this.outcome = hooks.point('message:outcome')
     this.presenceSelf = hooks.point('presence:self')
+  }
+
+  /** Takes the time of all handlers from now on; undefined: no longer. */
+  measure(meter: HandlerMeter | undefined): void {
+    this.hooks.measure(meter)
+    this.iq.measure(meter)
   }
 }

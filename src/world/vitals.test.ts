@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Delays, RealVitals } from './vitals.ts'
@@ -11,8 +10,10 @@ function burn(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 async function until(isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; !isSo(); await setImmediate()) {
+  for (const end = performance.now() + 10_000; !isSo(); await turn()) {
     assert.ok(performance.now() < end, 'it did not come to that within 10 seconds')
   }
 }
@@ -22,7 +23,7 @@ describe('the vitals of the real process', () => {
     const vitals = new RealVitals()
     const before = [vitals.cpuSeconds(), vitals.loopCpuSeconds(), vitals.loopBusySeconds()] as const
     burn(50)
-    await setImmediate()
+    await turn()
     const after = [vitals.cpuSeconds(), vitals.loopCpuSeconds(), vitals.loopBusySeconds()] as const
     for (const [i, value] of after.entries()) {
       assert.ok(value > (before[i] ?? 0) && value < 3_600, `${i}: ${before[i]} to ${value}`)
@@ -49,7 +50,7 @@ describe('the vitals of the real process', () => {
     second()
     const last = vitals.delays().count
     burn(250)
-    for (let i = 0; i < 20; i++) await setImmediate()
+    for (let i = 0; i < 20; i++) await turn()
     assert.equal(vitals.delays().count, last)
   })
 
