@@ -145,9 +145,15 @@ function addRemote(
     const last = words.pop() ?? ''
     const parent = words.reduce((at, word) => group(at, program, word), program)
     if (parent.commands.some((command) => command.name() === last)) continue
+    const isTop = description.name === 'top'
     const command = remoteCommand(description, last, async (args, dryRun) => {
-      state.exit = await runRemote(description, args, { ...program.opts<GlobalOptions>(), dryRun }, around)
+      const options = program.opts<GlobalOptions>()
+      if (isTop) {
+        const { runTop } = await import('./top.ts')
+        state.exit = await runTop(args, { ...options, once: command.opts()['once'] === true }, around)
+      } else state.exit = await runRemote(description, args, { ...options, dryRun }, around)
     })
+    if (isTop) command.option('--once', 'look once; otherwise again and again until Ctrl-C, in place on a terminal')
     parent.addCommand(command.copyInheritedSettings(program))
   }
 }

@@ -95,12 +95,18 @@ describe('the cost of handlers', () => {
     const { core, client } = bench(['localhost'])
     const { iq } = core.hostType('default')
     const add = (name: string, module: string) =>
-      iq.add('get', { name, ns: 'urn:x' }, 'host', { module, handler: () => undefined, concurrent: false, hidesAccounts: false })
+      iq.add('get', { name, ns: 'urn:x' }, 'host', {
+        module,
+        handler: () => undefined,
+        concurrent: false,
+        hidesAccounts: false,
+      })
     add('before', 'one')
     const end = core.handlers.watch()
     const remove = add('meanwhile', 'two')
     const romeo = client('romeo@localhost/orchard')
-    const asks = (name: string) => romeo.send(`<iq type='get' id='${name}' to='localhost'><${name} xmlns='urn:x'/></iq>`)
+    const asks = (name: string) =>
+      romeo.send(`<iq type='get' id='${name}' to='localhost'><${name} xmlns='urn:x'/></iq>`)
     for (const name of ['before', 'meanwhile', 'before']) asks(name)
     remove()
     assert.equal(iq.find('get', 'meanwhile', 'urn:x', 'host'), undefined)

@@ -17,6 +17,7 @@ import { ModuleSet } from '../core/module-set.ts'
 import { type Origin, Packet } from '../core/packet.ts'
 import type { Session } from '../core/session.ts'
 import { jid } from '../jid/jid.ts'
+import { SimVitals } from '../sim/vitals.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import { openStores } from '../store/front.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
@@ -118,7 +119,7 @@ export class House {
       below: (limit: number) => next++ % limit,
     }
     // Modules read no network, disk or hashing.
-    const world = { clock, random, log: new ListLog() } as unknown as World
+    const world = { clock, random, log: new ListLog(), vitals: new SimVitals() } as unknown as World
     const engine = new SimulatedEngine(clock)
     const stores = await settling(clock, openStores(world, engine))
     const house = new House(options, stores, engine, world, clock)

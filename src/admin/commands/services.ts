@@ -5,8 +5,8 @@ import type { Place } from '../../world/net.types.ts'
 
 export interface CommandServices {
   readonly accounts: Pick<AccountService, 'add' | 'count' | 'list' | 'remove' | 'setPassword' | 'setState'>
-  readonly core: Pick<Core, 'host' | 'hosts' | 'metrics' | 'sessions'> & {
-    readonly world: Pick<Core['world'], 'clock' | 'log'>
+  readonly core: Pick<Core, 'handlers' | 'host' | 'hosts' | 'hostTypes' | 'metrics' | 'sessions'> & {
+    readonly world: Pick<Core['world'], 'clock' | 'log' | 'vitals'>
   }
   readonly stores: { readonly state: { readonly name: string; readonly code: string; readonly text: string } }
   readonly listening: readonly ListenerInfo[]
