@@ -207,8 +207,8 @@ describe('top', () => {
 
 describe('what a counter rose by', () => {
   it('is what it is now where it began anew', () => {
-    const now = { in: 5, out: 2, bytesIn: 10, bytesOut: 3 }
-    assert.deepEqual(rise(now, { in: 2, out: 2, bytesIn: 1_000, bytesOut: 0 }), {
+    const now = { received: 5, delivered: 2, bytesIn: 10, bytesOut: 3 }
+    assert.deepEqual(rise(now, { received: 2, delivered: 2, bytesIn: 1_000, bytesOut: 0 }), {
       in: 3,
       out: 0,
       bytesIn: 10,

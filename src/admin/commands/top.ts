@@ -14,9 +14,9 @@ const orders = ['stanzas', 'in', 'out', 'bytes'] as const
 type Order = (typeof orders)[number]
 
 const sizes: Readonly<Record<Order, (tally: Tally) => number>> = {
-  stanzas: (tally) => tally.in + tally.out,
-  in: (tally) => tally.in,
-  out: (tally) => tally.out,
+  stanzas: (tally) => tally.received + tally.delivered,
+  in: (tally) => tally.received,
+  out: (tally) => tally.delivered,
   bytes: (tally) => tally.bytesIn + tally.bytesOut,
 }
 
@@ -168,8 +168,8 @@ async function busiest(core: CommandServices['core'], traffic: Traffic, look: Lo
 
 function rates(tally: Tally, { seconds }: Look) {
   return {
-    in: round(tally.in / seconds),
-    out: round(tally.out / seconds),
+    in: round(tally.received / seconds),
+    out: round(tally.delivered / seconds),
     bytes_in: Math.round(tally.bytesIn / seconds),
     bytes_out: Math.round(tally.bytesOut / seconds),
   }

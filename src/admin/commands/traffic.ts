@@ -9,8 +9,10 @@ import type { Clock } from '../../world/clock.types.ts'
 
 /** Counters of a session, or what they rose by. */
 export interface Tally {
-  in: number
-  out: number
+  /** Stanzas from the client. */
+  received: number
+  /** Stanzas to the client. */
+  delivered: number
   bytesIn: number
   bytesOut: number
 }
@@ -24,14 +26,14 @@ export interface HostTally extends Tally {
 /** What is looked at in a turn of the event loop: some 2 ms. */
 const SESSIONS_A_TURN = 5_000
 
-export const noTally: Readonly<Tally> = Object.freeze({ in: 0, out: 0, bytesIn: 0, bytesOut: 0 })
+export const noTally: Readonly<Tally> = Object.freeze({ received: 0, delivered: 0, bytesIn: 0, bytesOut: 0 })
 
 export function tallyOf(session: Session): Tally {
   const { state, received, delivered } = session
   const traffic = state.kind === 'active' ? state.link.traffic : undefined
   return {
-    in: received,
-    out: delivered,
+    received,
+    delivered,
     bytesIn: traffic?.receivedBytes ?? 0,
     bytesOut: traffic?.sentBytes ?? 0,
   }
@@ -42,16 +44,16 @@ const since = (now: number, before: number) => (now >= before ? now - before : n
 
 export function rise(now: Tally, before: Readonly<Tally>): Tally {
   return {
-    in: since(now.in, before.in),
-    out: since(now.out, before.out),
+    received: since(now.received, before.received),
+    delivered: since(now.delivered, before.delivered),
     bytesIn: since(now.bytesIn, before.bytesIn),
     bytesOut: since(now.bytesOut, before.bytesOut),
   }
 }
 
 export function addTo(sum: Tally, tally: Tally): void {
-  sum.in += tally.in
-  sum.out += tally.out
+  sum.received += tally.received
+  sum.delivered += tally.delivered
   sum.bytesIn += tally.bytesIn
   sum.bytesOut += tally.bytesOut
 }
