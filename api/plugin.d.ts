@@ -343,6 +343,11 @@ export interface Option<T> {
     readonly unit: string;
     readonly min: number | undefined;
     readonly max: number | undefined;
+    readonly unlimited: boolean;
+    readonly lengths: {
+        readonly min: number | undefined;
+        readonly max: number | undefined;
+    };
     readonly values: readonly string[] | undefined;
     readonly fields: OptionSchema | undefined;
     readonly of: Option<unknown> | undefined;
@@ -873,12 +878,17 @@ export declare class Session implements Origin {
 export interface SessionLink {
     write(bytes: Octets): void;
     readonly queuedBytes: number;
+    readonly traffic: Traffic;
     hold(): void;
     release(): void;
     askDrained(): void;
     close(error?: StreamError): void;
     cut(error: StreamError): void;
     drop(): void;
+}
+export interface Traffic {
+    readonly receivedBytes: number;
+    readonly sentBytes: number;
 }
 export interface LinkRest extends Unsent {
     readonly heldBack: Octets;

@@ -92,6 +92,14 @@ function addConfig(program: Command, around: Surroundings, state: State): void {
       state.exit = await optionsCommand(program.opts(), around)
     })
   addExamples(listing, ['config options', 'config options --json'])
+  const schema = own(config, program, 'schema')
+    .summary('Writes a JSON Schema of the configuration, with which editors complete it.')
+    .description('Writes a JSON Schema (draft-07) of the configuration, the options of its plugins included.')
+    .action(async () => {
+      const { schemaCommand } = await import('./config-commands.ts')
+      state.exit = await schemaCommand(program.opts(), around)
+    })
+  addExamples(schema, ['config schema > ratatosk.schema.json'])
 }
 
 /** What commander says of a wrong command line, with where help is; as JSON where that is asked for. */

@@ -35,7 +35,8 @@ export class CounterFamily {
   }
 }
 
-export type MetricKind = 'counter' | 'gauge' | 'histogram'
+/** `info`: what does not change while the server runs, in labels; its value is 1. */
+export type MetricKind = 'counter' | 'gauge' | 'histogram' | 'info'
 
 export interface MetricInfo {
   readonly name: string
@@ -83,7 +84,7 @@ export class Metrics {
   readonly #families = new Map<string, { info: MetricInfo; family: CounterFamily }>()
   readonly #gauges = new Map<string, { info: MetricInfo; readers: readonly (() => number)[] }>()
   readonly #others = new Map<string, Entered>()
-  /** What each name, `_total` left out, is: two of them would be one in the exposition. */
+  /** What each name, `_total` or `_info` left out, is: two of them would be one in the exposition. */
   readonly #kinds = new Map<string, MetricKind>()
 
   /** The same name gives the same counter. Names follow the Prometheus conventions (`…_total`). */
@@ -115,7 +116,7 @@ export class Metrics {
 
   /** Throws a TypeError when the name is one of another kind: that is a mistake in the program. */
   #claim(info: MetricInfo): MetricInfo {
-    const base = info.name.replace(/_total$/, '')
+    const base = info.name.replace(/_(?:total|info)$/, '')
     const known = this.#kinds.get(base)
     if (known !== undefined && known !== info.kind) {
       throw new TypeError(`the figure '${info.name}' is a ${known} already, so it cannot be a ${info.kind}`)

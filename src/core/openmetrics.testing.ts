@@ -26,6 +26,7 @@ const TYPES = ['counter', 'gauge', 'histogram', 'gaugehistogram', 'stateset', 'i
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   counter: ['_total', '_created'],
   gauge: [''],
+  info: ['_info'],
   histogram: ['_bucket', '_count', '_sum', '_created'],
 }
 

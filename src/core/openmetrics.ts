@@ -14,9 +14,10 @@ export function unitOf(family: string): string {
   return units.find((unit) => family.endsWith(`_${unit}`)) ?? ''
 }
 
-/** The family as its descriptors name it: a counter's samples have `_total` behind it. */
+/** The family as its descriptors name it: a counter's samples have `_total` behind it, an info's `_info`. */
 export function familyName({ name, kind }: Pick<MetricFamily, 'kind' | 'name'>): string {
-  return kind === 'counter' ? name.replace(/_total$/, '') : name
+  if (kind === 'counter') return name.replace(/_total$/, '')
+  return kind === 'info' ? name.replace(/_info$/, '') : name
 }
 
 /** Whole: descriptors and samples of each family, and the end. */

@@ -61,7 +61,10 @@ type Labels = LabelledValue['labels']
 function* limitsOf({ config, modules }: LimitSource): Generator<Limit> {
   const { limits, listeners, shapers, host_types: types } = config()
   yield* numbers(limitOptions, limits, 'limits')
-  for (const { name: listener, accept_rate, limits: own } of listeners) {
+  // One with several addresses is there several times.
+  for (const { name: listener, accept_rate, limits: own } of new Map(
+    listeners.map((one) => [one.name, one]),
+  ).values()) {
     yield limit('frequency', 'listeners[].accept_rate', accept_rate, { listener })
     for (const each of numbers(connectionLimits, own, 'limits', { listener })) {
       const { limit: path = '' } = each.labels

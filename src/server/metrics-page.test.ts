@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { fixedLimits, limits, noLimits } from '../../tools/docs/limits.ts'
 import { files, text } from '../../tools/lib/repository.ts'
 import { type ReadFamily, readOpenMetrics } from '../core/openmetrics.testing.ts'
+import { softwareVersion } from '../core/software.ts'
 import { createServer, type Server } from '../index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { address } from './embed.testing.ts'
@@ -52,6 +53,7 @@ describe('/metrics', () => {
     const read = readOpenMetrics(await answer.text())
     assert.ok((read.get('process_resident_memory_bytes')?.samples[0]?.value ?? 0) > 10_000_000)
     assert.ok((read.get('process_cpu_seconds')?.samples[0]?.value ?? 0) > 0)
+    assert.equal(read.get('ratatosk_build')?.samples[0]?.labels.get('version'), softwareVersion)
     assert.equal(read.get('ratatosk_sessions')?.samples[0]?.value, 0)
     assert.equal(read.get('ratatosk_loop_delay_seconds')?.type, 'histogram')
   })
@@ -106,7 +108,10 @@ describe('/metrics', () => {
       shapers: { slow: { rate: '3 KB/s', burst: '20 KB' } },
       limits: { stanza_bytes: '128 KiB', depth: 32 },
       host_types: { staff: { session: { max_per_user: 5 }, modules: { offline: { messages_max: 7 } } } },
-      listeners: [...listeners, { protocol: 'c2s', address, port: 5999, name: 'lax', accept_rate: 'unlimited' }],
+      listeners: [
+        ...listeners,
+        { protocol: 'c2s', address: ['127.0.0.1', '::1'], port: 0, name: 'lax', accept_rate: 'unlimited' },
+      ],
     })
     const shown = new Map<string, number>()
     for (const family of read.values()) {
@@ -167,9 +172,9 @@ const wrongUnits =
 
 /** What is wrong with a figure's name, kind and help; '' for nothing. */
 function fault({ name, kind, help }: { readonly name: string; readonly kind: string; readonly help: string }): string {
-  const base = name.replace(/_total$/, '')
+  const base = name.replace(kind === 'info' ? /_info$/ : /_total$/, '')
   if (!/^(?:ratatosk|process)(?:_[a-z][a-z0-9]*)+$/.test(name)) return 'not in snake case, or without prefix'
-  if ((name !== base) !== (kind === 'counter')) return '`_total` is for counters'
+  if ((name !== base) !== (kind === 'counter' || kind === 'info')) return '`_total` is for counters'
   if (/_(?:bucket|count|created|gsum|info|sum)$/.test(base)) return 'ends as a sample of another kind'
   if (wrongUnits.test(base)) return 'no base unit'
   if (/_(?:counter|gauge|histogram|metric)(?:_|$)/.test(base)) return 'names its kind'
@@ -194,7 +199,7 @@ describe('the law of names', () => {
     )
     assert.ok(names.length > 40, `${names.length}`)
     for (const name of names as string[]) {
-      const kind = name.endsWith('_total') ? 'counter' : 'gauge'
+      const kind = name.endsWith('_total') ? 'counter' : name.endsWith('_info') ? 'info' : 'gauge'
       assert.equal(fault({ name, kind, help: 'None' }), '', name)
     }
   })

@@ -1,8 +1,12 @@
 /** Figures of the process. Those that every exporter has bear the names that every dashboard knows (`process_…`). */
 import type { Metrics } from '../core/metrics.ts'
+import { softwareVersion } from '../core/software.ts'
 import type { Vitals } from '../world/vitals.types.ts'
 
 export function enterProcessFigures(metrics: Metrics, vitals: Vitals): void {
+  metrics.labelled({ name: 'ratatosk_build_info', kind: 'info', help: 'What runs' }, () => [
+    { labels: { version: softwareVersion }, value: 1 },
+  ])
   metrics.counted('process_cpu_seconds_total', 'CPU time of the whole process, user and system', () =>
     vitals.cpuSeconds(),
   )

@@ -209,8 +209,8 @@ describe('what a counter rose by', () => {
   it('is what it is now where it began anew', () => {
     const now = { received: 5, delivered: 2, bytesIn: 10, bytesOut: 3 }
     assert.deepEqual(rise(now, { received: 2, delivered: 2, bytesIn: 1_000, bytesOut: 0 }), {
-      in: 3,
-      out: 0,
+      received: 3,
+      delivered: 0,
       bytesIn: 10,
       bytesOut: 3,
     })
