@@ -28,7 +28,9 @@ export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions,
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
+export type { RegistrationRequest } from './core/services/registration.ts'
 export type {
   RosterItem,
   RosterItems,

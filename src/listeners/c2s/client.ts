@@ -1,10 +1,12 @@
 /** One client's connection: answers what its stream machine asks, and ties its session to it. */
 import type { AccountState } from '../../core/accounts.ts'
+import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
+import { iqType, stanzaKind } from '../../stanza/stanza.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
 import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
@@ -15,6 +17,7 @@ import { readScramName } from '../../stream/sasl/index.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
+import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
@@ -36,6 +39,8 @@ export class C2sClient implements C2sDriver {
   readonly #connection: Connection
   #machine: C2sServer | undefined
   #session: Session | undefined
+  /** What the stream is for, by its last header. */
+  #host: Host | undefined
   /** Accounts that had ended when the account was last looked up. */
   #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
@@ -71,6 +76,7 @@ export class C2sClient implements C2sDriver {
   host(domain: string): StreamHost | undefined {
     const host = this.#needs.core.host(domain)
     if (host === undefined) return undefined
+    this.#host = host
     const { listener } = this.#accepted
     const hasCertificate = listener.tls !== 'none' && this.#needs.hasCertificate(listener, domain)
     return { domain: host.domain, tls: hasCertificate ? 'required' : 'none' }
@@ -91,8 +97,17 @@ export class C2sClient implements C2sDriver {
 
   features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
     const local = this.#needs.core.localHost(streamHost.domain)
-    if (local === undefined || stage === 'sasl') return []
-    return local.type.hooks.fold('stream:features', [], local.host)
+    if (local === undefined) return []
+    const { type, host } = local
+    const others =
+      stage === 'sasl'
+        ? type.hooks.fold('stream:stranger-features', [], this.#stranger(host))
+        : type.hooks.fold('stream:features', [], host)
+    return [...others, limitsFeature(this.#accepted.listener.limits, stage)]
+  }
+
+  #stranger(host: Host): Stranger {
+    return { host, address: this.#accepted.client.host, isSecure: this.#machine?.channel.isSecure === true }
   }
 
   lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
@@ -236,8 +251,25 @@ export class C2sClient implements C2sDriver {
     machine.bound(ticket, { jid: result.jid, sink: result })
   }
 
-  claim(): boolean {
-    return false
+  claim(el: Element, stage: 'features' | 'bind' | 'established'): boolean {
+    return stage === 'features' && this.#requested(el)
+  }
+
+  /** A request before sign-in is a module's, or nobody's. */
+  #requested(el: Element): boolean {
+    const local = this.#needs.core.localHost(this.#host?.domain ?? '')
+    if (local === undefined || stanzaKind(el) !== 'iq' || el.attr('id') === undefined) return false
+    const [type, to] = [iqType(el), el.attr('to')]
+    if ((type !== 'get' && type !== 'set') || (to !== undefined && to !== local.host.domain)) return false
+    const send = (answer: Element) => {
+      if (this.#machine?.state === 'features') this.#connection.send(answer)
+    }
+    return local.type.hooks.fold('stream:stranger-request', false, {
+      ...this.#stranger(local.host),
+      el,
+      stream: this,
+      send,
+    })
   }
 
   ended(end: StreamEnd): void {
