@@ -111,7 +111,7 @@ export class Inquiries {
   ask(advert: Advert, jid: Jid, asker: Jid): void {
     const key = keyOf(advert.hash, advert.node, advert.ver)
     const known = this.#inquiries.get(key)
-    const inquiry = known ?? { key, advert, fresh: new Map(), spent: new Map(), asked: undefined }
+    const inquiry: Inquiry = known ?? { key, advert, fresh: new Map(), spent: new Map(), asked: undefined }
     if (known === undefined) this.#inquiries.set(key, inquiry)
     const name = jid.toString()
     if (inquiry.asked?.jid.equals(jid) || inquiry.spent.get(name)?.isLate === false) return

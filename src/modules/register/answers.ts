@@ -23,7 +23,7 @@ export const refusals = {
   hidden: new StanzaError('RTK_REGISTER_HIDDEN', 'service-unavailable'),
   host: new StanzaError('RTK_REGISTER_MAX', 'not-acceptable', { text: 'too many accounts were made; try again later' }),
   incomplete: new StanzaError('RTK_REGISTER_INCOMPLETE', 'not-acceptable', { text: 'a username and a password are needed' }),
-  incompleteChange: new StanzaError('RTK_REGISTER_INCOMPLETE', 'bad-request', {
+  incompleteChange: new StanzaError('RTK_REGISTER_CHANGE', 'bad-request', {
     text: 'a username and a password are needed',
   }),
   name: new StanzaError('RTK_REGISTER_NAME', 'not-acceptable', { text: 'this cannot be a username' }),

@@ -40,7 +40,7 @@ export default defineModule({
       default: 10,
       min: 1,
       max: 1_000_000,
-      description: 'Changes of one account’s password within `window`: each is costly to make.',
+      description: 'Changes of the password of one account within `window`: each is costly to make.',
       reload: 'hot',
     }),
     removal: opt.bool({ default: true, description: 'Users may remove their accounts.', reload: 'hot' }),
