@@ -29,30 +29,37 @@ const answer = (id: string) => xml`<iq to='localhost' type='result' id='${id}'>
 </iq>`
 
 export default [
-  play('one client is asked what it can do, and the next of its kind is not', { cast }, async ({ romeo, nurse }, stage) => {
-    await romeo.connects()
-    romeo.sends(exodus)
-    const id = await asked(romeo, stage)
-    await romeo.receives(question, exodus.withAttrs({ from: romeo.full }))
-    romeo.sends(answer(id))
-    await stage.settles()
-    await nurse.comesOnline(exodus)
-  }),
+  play(
+    'one client is asked what it can do, and the next of its kind is not',
+    { cast },
+    async ({ romeo, nurse }, stage) => {
+      await romeo.connects()
+      romeo.sends(exodus)
+      const id = await asked(romeo, stage)
+      await romeo.receives(question, exodus.withAttrs({ from: romeo.full }))
+      romeo.sends(answer(id))
+      await stage.settles()
+      await nurse.comesOnline(exodus)
+    },
+  ),
 
-  play('who lies about it is not believed: the next of its kind is asked', { cast }, async ({ romeo, nurse }, stage) => {
-    await romeo.connects()
-    romeo.sends(exodus)
-    const id = await asked(romeo, stage)
-    await romeo.receives(question, exodus.withAttrs({ from: romeo.full }))
-    romeo.sends(xml`<iq to='localhost' type='result' id='${id}'>
+  play(
+    'who lies about it is not believed: the next of its kind is asked',
+    { cast },
+    async ({ romeo, nurse }, stage) => {
+      await romeo.connects()
+      romeo.sends(exodus)
+      const id = await asked(romeo, stage)
+      await romeo.receives(question, exodus.withAttrs({ from: romeo.full }))
+      romeo.sends(xml`<iq to='localhost' type='result' id='${id}'>
       <query xmlns='http://jabber.org/protocol/disco#info'><identity category='client' type='pc'/><feature var='urn:example:evil'/></query>
     </iq>`)
-    await stage.settles()
-    await nurse.connects()
-    nurse.sends(exodus)
-    const next = await asked(nurse, stage)
-    await nurse.receives(question, exodus.withAttrs({ from: nurse.full }))
-    nurse.sends(answer(next))
-  }),
-
+      await stage.settles()
+      await nurse.connects()
+      nurse.sends(exodus)
+      const next = await asked(nurse, stage)
+      await nurse.receives(question, exodus.withAttrs({ from: nurse.full }))
+      nurse.sends(answer(next))
+    },
+  ),
 ]

@@ -1,13 +1,13 @@
 /** XEP-0115: what is learned from presence, who is asked, who is believed, and what the server says of itself. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeSession, encodeSession, SessionFault } from '../../core/session-codec.ts'
 import type { CapsKnown, CapsService } from '../../core/services/caps.ts'
+import { decodeSession, encodeSession, SessionFault } from '../../core/session-codec.ts'
 import { jid } from '../../jid/jid.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { type Actor, type Elsewhere, House, type HouseOptions, show } from '../modules.testing.ts'
-import { advertised, answerTo, exodus, featured, feature, form, type Program, program, psi } from './caps.testing.ts'
+import { advertised, answerTo, exodus, feature, featured, form, type Program, program, psi } from './caps.testing.ts'
 
 const INFO = 'http://jabber.org/protocol/disco#info'
 const CAPS = 'http://jabber.org/protocol/caps'
@@ -358,7 +358,8 @@ describe('what is kept is bounded', () => {
   it('nothing is left when all have gone, asked or not', async () => {
     const it = await scene()
     const actors: Actor[] = []
-    for (let n = 0; n < 20; n++) actors.push((await arrives(it.house, `a${n % 3}@montague.net/${n}`, featured(`urn:${n}`)))[0])
+    for (let n = 0; n < 20; n++)
+      actors.push((await arrives(it.house, `a${n % 3}@montague.net/${n}`, featured(`urn:${n}`)))[0])
     for (const actor of actors) actor.drop()
     await it.house.pass(60_000)
     assert.equal(it.house.core.metrics.value('ratatosk_caps_queries_open'), 0)
@@ -405,7 +406,13 @@ describe('the server’s own capabilities (§6.3)', () => {
     house.core.hostType('default').hooks.on('disco:info', 'contact', (info, { host, node }) => {
       if (info === undefined || node !== '' || host.domain !== 'montague.net') return info
       const type = field('FORM_TYPE', 'http://jabber.org/network/serverinfo', 'hidden')
-      const extension = x('x', 'jabber:x:data', { type: 'result' }, type, field('abuse-addresses', 'mailto:a@montague.net'))
+      const extension = x(
+        'x',
+        'jabber:x:data',
+        { type: 'result' },
+        type,
+        field('abuse-addresses', 'mailto:a@montague.net'),
+      )
       return { ...info, extensions: [...info.extensions, extension] }
     })
     assert.notEqual(verOf(house), before)

@@ -48,7 +48,9 @@ export function feature(name: string): string {
 
 export function form(formType: string, fields: Readonly<Record<string, readonly string[]>>, type = 'hidden'): string {
   const value = (text: string) => `<value>${text}</value>`
-  const rest = Object.entries(fields).map(([name, texts]) => `<field var='${name}'>${texts.map(value).join('')}</field>`)
+  const rest = Object.entries(fields).map(
+    ([name, texts]) => `<field var='${name}'>${texts.map(value).join('')}</field>`,
+  )
   const head = `<field var='FORM_TYPE' type='${type}'>${value(formType)}</field>`
   return `<x xmlns='jabber:x:data' type='result'>${head}${rest.join('')}</x>`
 }

@@ -13,7 +13,12 @@ import { NS_CAPS } from './verification.ts'
 export default defineModule({
   name: 'caps',
   xeps: [
-    { xep: 115, version: '1.6.0', status: 'complete', note: 'without caps optimisation (§8.4) and the legacy format (§13)' },
+    {
+      xep: 115,
+      version: '1.6.0',
+      status: 'complete',
+      note: 'without caps optimisation (§8.4) and the legacy format (§13)',
+    },
     { xep: 128, version: '1.0.1', status: 'complete' },
   ],
   provides: ['caps'],
@@ -64,7 +69,11 @@ export default defineModule({
       (name, advert) => inquiries.left(name, advert),
     )
     ctx.gauge('hashes', 'Verified capabilities in memory; limit hashes_max', () => inquiries.known)
-    ctx.gauge('elsewhere', 'Entities elsewhere with capabilities in memory; limit elsewhere_max', () => adverts.elsewhere)
+    ctx.gauge(
+      'elsewhere',
+      'Entities elsewhere with capabilities in memory; limit elsewhere_max',
+      () => adverts.elsewhere,
+    )
     ctx.gauge('queries_open', 'Questions for capabilities that wait for their answer', () => inquiries.open)
     ctx.onReload(() => inquiries.resize())
     ctx.onStop(() => inquiries.stop())

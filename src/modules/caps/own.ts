@@ -62,7 +62,11 @@ export class OwnCaps {
   /** What disco#info tells of a host. */
   #info(query: DiscoQuery): DiscoInfo | Promise<DiscoInfo> {
     const { features } = this.#ctx
-    const known: DiscoInfo = { identities: features.identities('host'), features: features.list('host'), extensions: [] }
+    const known: DiscoInfo = {
+      identities: features.identities('host'),
+      features: features.list('host'),
+      extensions: [],
+    }
     const info = this.#ctx.fold('disco:info', known, query)
     return info instanceof Promise ? info.then((told) => told ?? known) : (info ?? known)
   }

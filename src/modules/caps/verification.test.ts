@@ -8,7 +8,8 @@ import { exodus, feature, form, type Program, psi } from './caps.testing.ts'
 import { readInfo, verificationInput, verificationString } from './verification.ts'
 
 const hashing = new RealHashing()
-const read = (told: string) => readInfo(parseElement(`<query xmlns='http://jabber.org/protocol/disco#info'>${told}</query>`))
+const read = (told: string) =>
+  readInfo(parseElement(`<query xmlns='http://jabber.org/protocol/disco#info'>${told}</query>`))
 const inputOf = (told: string) => decode(verificationInput(read(told) ?? assert.fail('ill-formed')))
 const pc = `<identity category='client' type='pc'/>`
 
@@ -71,8 +72,14 @@ describe('an answer is ill-formed (§5.4)', () => {
     ['with a slash in a category', `<identity category='client/pc' type='x'/>`],
     ['with a slash in a language', `<identity category='client' type='pc' xml:lang='en/x'/>`],
     ['with a feature as an identity (§9.3)', `<identity category='http:' type='' name='jabber.org/protocol/muc'/>`],
-    ['with a field twice', `<x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>a</value></field><field var='b'/><field var='b'/></x>`],
-    ['with a field without name', `<x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>a</value></field><field/></x>`],
+    [
+      'with a field twice',
+      `<x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>a</value></field><field var='b'/><field var='b'/></x>`,
+    ],
+    [
+      'with a field without name',
+      `<x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>a</value></field><field/></x>`,
+    ],
   ]
   for (const [name, told] of cases) it(name, () => assert.equal(read(told), undefined))
 

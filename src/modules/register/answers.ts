@@ -15,14 +15,18 @@ export const refusals = {
   changes: new StanzaError('RTK_REGISTER_CHANGES', 'resource-constraint', {
     text: 'the password was changed too often; try again later',
   }),
-  channel: new StanzaError('RTK_REGISTER_CHANNEL', 'not-authorized', { text: 'passwords are changed inside of TLS only' }),
+  channel: new StanzaError('RTK_REGISTER_CHANNEL', 'not-authorized', {
+    text: 'passwords are changed inside of TLS only',
+  }),
   closed: new StanzaError('RTK_REGISTER_CLOSED', 'service-unavailable'),
   conflict: new StanzaError('RTK_REGISTER_CONFLICT', 'conflict', { text: 'this name is taken' }),
   failed: new StanzaError('RTK_REGISTER_FAILED', 'internal-server-error'),
   foreign: new StanzaError('RTK_REGISTER_FOREIGN', 'not-allowed'),
   hidden: new StanzaError('RTK_REGISTER_HIDDEN', 'service-unavailable'),
   host: new StanzaError('RTK_REGISTER_MAX', 'not-acceptable', { text: 'too many accounts were made; try again later' }),
-  incomplete: new StanzaError('RTK_REGISTER_INCOMPLETE', 'not-acceptable', { text: 'a username and a password are needed' }),
+  incomplete: new StanzaError('RTK_REGISTER_INCOMPLETE', 'not-acceptable', {
+    text: 'a username and a password are needed',
+  }),
   incompleteChange: new StanzaError('RTK_REGISTER_CHANGE', 'bad-request', {
     text: 'a username and a password are needed',
   }),
@@ -31,7 +35,9 @@ export const refusals = {
   others: new StanzaError('RTK_REGISTER_OTHERS', 'forbidden', { text: 'this is the account of somebody else' }),
   password: new StanzaError('RTK_REGISTER_PASSWORD', 'not-acceptable', { text: 'this cannot be a password' }),
   remove: new StanzaError('RTK_REGISTER_REMOVE', 'bad-request', { text: 'a removal stands alone' }),
-  second: new StanzaError('RTK_REGISTER_SECOND', 'not-acceptable', { text: 'an account was made on this stream already' }),
+  second: new StanzaError('RTK_REGISTER_SECOND', 'not-acceptable', {
+    text: 'an account was made on this stream already',
+  }),
   unauthorized: new StanzaError('RTK_REGISTER_SIGN_IN', 'unexpected-request', { text: 'sign in first' }),
   unknown: new StanzaError('RTK_REGISTER_UNKNOWN', 'registration-required'),
 } as const

@@ -11,12 +11,17 @@ import { storeError } from '../../store/errors.ts'
 import { Quota } from './quota.ts'
 
 const REGISTER = 'jabber:iq:register'
-const query = (content = '') => (content === '' ? `<query xmlns='${REGISTER}'/>` : `<query xmlns='${REGISTER}'>${content}</query>`)
+const query = (content = '') =>
+  content === '' ? `<query xmlns='${REGISTER}'/>` : `<query xmlns='${REGISTER}'>${content}</query>`
 const filled = (username: string, password: string) =>
   query(`<username>${username}</username><password>${password}</password>`)
 const removal = query('<remove/>')
 
-function run(register: Readonly<Record<string, unknown>>, work: (ground: Ground) => Promise<void>, more = {}): Promise<void> {
+function run(
+  register: Readonly<Record<string, unknown>>,
+  work: (ground: Ground) => Promise<void>,
+  more = {},
+): Promise<void> {
   const config = { listeners: [listener], modules: { register }, ...more }
   return SymbolicServer.run(config, (symbolic) => work(groundOf(symbolic, 'none')))
 }
@@ -153,15 +158,19 @@ describe('who is asked what he has registered (XEP-0077 §3.1)', () => {
     }))
 
   it('of another host of the server: he has no account there', () =>
-    run({}, async (ground) => {
-      await ground.symbolic.server.accounts.add(jid('romeo@example.org'), 'secret')
-      const wire = await ground.bound()
-      assert.equal(conditionOf(await ask(wire, 'get', query(), 'example.org')), 'not-allowed')
-      assert.equal(conditionOf(await ask(wire, 'set', filled('romeo', 'x'), 'example.org')), 'not-allowed')
-      assert.equal(conditionOf(await ask(wire, 'set', removal, 'example.org')), 'registration-required')
-      const host = ground.symbolic.server.core.host('example.org') ?? assert.fail()
-      assert.equal(await ground.symbolic.server.accounts.exists(host, 'romeo'), true)
-    }, { hosts: { localhost: {}, 'example.org': {} } }))
+    run(
+      {},
+      async (ground) => {
+        await ground.symbolic.server.accounts.add(jid('romeo@example.org'), 'secret')
+        const wire = await ground.bound()
+        assert.equal(conditionOf(await ask(wire, 'get', query(), 'example.org')), 'not-allowed')
+        assert.equal(conditionOf(await ask(wire, 'set', filled('romeo', 'x'), 'example.org')), 'not-allowed')
+        assert.equal(conditionOf(await ask(wire, 'set', removal, 'example.org')), 'registration-required')
+        const host = ground.symbolic.server.core.host('example.org') ?? assert.fail()
+        assert.equal(await ground.symbolic.server.accounts.exists(host, 'romeo'), true)
+      },
+      { hosts: { localhost: {}, 'example.org': {} } },
+    ))
 })
 
 describe('an account is removed by its user (XEP-0077 §3.2)', () => {
@@ -171,7 +180,9 @@ describe('an account is removed by its user (XEP-0077 §3.2)', () => {
       const other = await ground.bound('romeo', 'there')
       const waiting = await ground.signedIn()
       wire.says(`<iq type='set' id='bye'>${removal}</iq>`)
-      await wire.hears(/<iq [^>]*id='bye'[^>]*type='result'[^>]*\/>.*<stream:error><not-authorized .*<\/stream:stream>/s)
+      await wire.hears(
+        /<iq [^>]*id='bye'[^>]*type='result'[^>]*\/>.*<stream:error><not-authorized .*<\/stream:stream>/s,
+      )
       await other.hears(/<stream:error><not-authorized /)
       waiting.says(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`)
       await waiting.hears(/<stream:error><not-authorized /)
@@ -252,7 +263,11 @@ describe('an account is made by a stranger (XEP-0077 §3.1.1)', () => {
       assert.match(await ask(wire, 'set', filled('juliet', 'mine'), ''), /type='result'/)
       wire.says(plain('juliet', 'mine'))
       await wire.hears(/<success [^>]*\/>/)
-      const [entry] = await ground.symbolic.server.accounts.list(ground.symbolic.server.hosts[0] ?? assert.fail(), '', 1)
+      const [entry] = await ground.symbolic.server.accounts.list(
+        ground.symbolic.server.hosts[0] ?? assert.fail(),
+        '',
+        1,
+      )
       assert.equal(`${entry?.local} ${entry?.origin}`, 'juliet registration')
       assert.equal(ground.counter('ratatosk_register_sign_ups_total'), 1)
     }))

@@ -25,7 +25,8 @@ export default defineModule({
       default: 3,
       min: 1,
       max: 1_000_000,
-      description: 'Attempts of one client address to make an account of a host within `window`; IPv6 counts by its /64.',
+      description:
+        'Attempts of one client address to make an account of a host within `window`; IPv6 counts by its /64.',
       reload: 'hot',
     }),
     sign_ups_max: opt.int({
