@@ -222,6 +222,30 @@ describe('nobody is believed for others (§5.4 rule 3.9, §9.3)', () => {
     })
   }
 
+  it('who has gone, or advertises something else, is not asked next', async () => {
+    const it = await scene()
+    const [mallory, [question = assert.fail()]] = await arrives(it.house, 'mallory@montague.net/m', exodus)
+    const [gone] = await arrives(it.house, 'romeo@montague.net/orchard', exodus)
+    const [changed] = await arrives(it.house, 'nurse@capulet.com/x', exodus)
+    gone.drop()
+    changed.send(`<presence>${psi.c}</presence>`)
+    assert.equal((await questions(changed)).length, 1)
+    mallory.send(answerTo(show(question), ''))
+    assert.deepEqual(await questions(changed), [])
+    assert.equal(it.counter('rejected_total'), 1)
+    assert.equal(it.house.core.metrics.value('ratatosk_caps_queries_open'), 1)
+  })
+
+  it('what came too late, when he advertised something else, is not held against him', async () => {
+    const it = await scene()
+    const [romeo, [question = assert.fail()]] = await arrives(it.house, 'romeo@montague.net/orchard', exodus)
+    romeo.send(`<presence>${psi.c}</presence>`)
+    romeo.send(answerTo(show(question), ''))
+    await questions(romeo)
+    romeo.send(`<presence>${exodus.c}</presence>`)
+    assert.equal((await questions(romeo)).length, 1)
+  })
+
   it('an answer by somebody else is none', async () => {
     const it = await scene()
     const [romeo, [question = assert.fail()]] = await arrives(it.house, 'romeo@montague.net/orchard', exodus)
@@ -306,6 +330,8 @@ describe('others elsewhere', () => {
     const romeo = await tells(it.house, 'romeo@montague.net/orchard', exodus)
     it.there.send(presence(featured('urn:evil'), 'romeo@montague.net/orchard'))
     assert.deepEqual(await questions(it.there), [])
+    assert.deepEqual(await questions(romeo), [])
+    assert.equal(it.house.core.metrics.value('ratatosk_caps_elsewhere'), 0)
     assert.ok(it.caps.ofSession(romeo.session)?.has(muc))
   })
 

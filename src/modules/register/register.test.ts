@@ -279,6 +279,19 @@ describe('an account is made by a stranger (XEP-0077 §3.1.1)', () => {
       await wire.hears(/<stream:error><not-authorized /)
     }))
 
+  it('nor where there is no TLS: no feature', () =>
+    run(
+      open,
+      async (ground) => {
+        const wire = await ground.connected()
+        wire.says(header('localhost'))
+        assert.doesNotMatch(await wire.hears(/<\/stream:features>/), /iq-register/)
+        wire.says(`<iq type='set' id='a'>${filled('juliet', 'x')}</iq>`)
+        await wire.hears(/<stream:error><not-authorized /)
+      },
+      { listeners: [{ ...listener, tls: 'none' }] },
+    ))
+
   it('other requests, and those to others, still end the stream', () =>
     run(open, async (ground) => {
       for (const said of [
