@@ -1,6 +1,6 @@
 /** What was written for a client and has not left, as stanzas again. */
 import { stanzaKind } from '../stanza/stanza.ts'
-import type { Element } from '../xml/element.types.ts'
+import type { ChildName, Element } from '../xml/element.types.ts'
 import { trustedLimits } from '../xml/limits.ts'
 import type { Octets } from '../xml/octets.ts'
 import { Scanner } from '../xml/scanner.ts'
@@ -18,13 +18,15 @@ export class UnsentReader {
   #scanner: Scanner
   #stanza: Element | undefined
   #isOver = false
+  readonly #until: ChildName | undefined
   #start = 0
   /** Where the stanza began that was read last. */
   #begin = 0
   /** Bytes that were read. */
   read = 0
 
-  constructor({ bytes, taken, heldBack }: LinkRest) {
+  constructor({ bytes, taken, heldBack, until }: LinkRest) {
+    this.#until = until
     this.#rest = Buffer.from(bytes, 'latin1')
     this.#taken = taken
     this.#next = heldBack
@@ -66,7 +68,8 @@ export class UnsentReader {
       this.#start += bytes
       this.read += bytes
       if (bytes === 0) return undefined
-      if (stanza !== undefined && stanzaKind(stanza) !== undefined && this.#start > this.#taken) return stanza
+      if (stanza !== undefined && stanza.name === this.#until?.name && stanza.ns === this.#until.ns) this.#isOver = true
+      else if (stanza !== undefined && stanzaKind(stanza) !== undefined && this.#start > this.#taken) return stanza
     }
     return undefined
   }

@@ -41,6 +41,28 @@ interface Rest {
   readonly hadCopy: boolean
   readonly session: Session
   readonly batch: Batch | undefined
+  /** When each was sent; undefined where all of it was sent just now. */
+  readonly times: SendingTimes | undefined
+}
+
+/** When stanzas were sent that are read one after the other. */
+class SendingTimes {
+  readonly #pairs: readonly number[]
+  #at = 0
+  #count = 0
+
+  /** As `Unacknowledged.times`. */
+  constructor(pairs: readonly number[]) {
+    this.#pairs = pairs
+  }
+
+  /** Of the next stanza, in milliseconds since 1970. */
+  next(): number {
+    const number = this.#count++
+    const pairs = this.#pairs
+    while (this.#at + 2 < pairs.length && (pairs[this.#at + 2] as number) <= number) this.#at += 2
+    return pairs[this.#at + 1] ?? 0
+  }
 }
 
 interface Account {
@@ -83,6 +105,7 @@ export class Unsettled {
       hadCopy: host.hadCopy(session, left.since),
       session,
       batch,
+      times: left.times === undefined ? undefined : new SendingTimes(left.times),
     }
     const key = keyOf(session.jid)
     const known = this.#accounts.get(key)
@@ -185,14 +208,17 @@ export class Unsettled {
       return true
     }
     this.#stanzas++
+    const sentMs = rest.times?.next()
     if (rest.batch?.failed(rest.reader.written) === true) return true
     const from = parseJid(el.attr('from') ?? '')
     const to = parseJid(el.attr('to') ?? '')
     if (from === undefined || to === undefined) return true
     this.#needs.unsent.value++
     const { router } = this.#needs
+    const { host, session } = rest
+    const hadCopy = sentMs === undefined ? rest.hadCopy : host.hadCopy(session, sentMs)
     const packet = new Packet(el.name as StanzaKind, el, from, to, router.serverOrigin)
-    const wait = router.guard(rest.host, packet, () => rest.host.unsent(packet, rest.session.jid, rest.hadCopy))
+    const wait = router.guard(host, packet, () => host.unsent(packet, session.jid, hadCopy, sentMs))
     if (wait !== undefined) this.#opens(wait)
     return true
   }
