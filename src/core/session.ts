@@ -177,7 +177,7 @@ export class Session implements Origin {
     return !this.#waiting && (this.#pending?.length ?? 0) === 0 && this.#ledger?.isSettled !== false
   }
 
-  /** Calls back once what was received is settled, or the session has ended: now, if that is so. */
+  /** Calls back once what was received is settled, also when the session has ended meanwhile: now, if that is so. */
   whenSettled(tell: () => void): void {
     this.#tells = [...(this.#tells ?? []), tell]
     this.#tellSettled()
@@ -185,7 +185,7 @@ export class Session implements Origin {
 
   #tellSettled(): void {
     const tells = this.#tells
-    if (tells === undefined || !(this.#isSettled || this.hasEnded)) return
+    if (tells === undefined || !(this.#isSettled || this.state.kind === 'moved')) return
     this.#tells = undefined
     for (const tell of tells) tell()
   }

@@ -6,7 +6,7 @@ import type { ClientStream, TakeOver } from '../client-stream.ts'
 import type { LedgerPolicy } from '../ledger.ts'
 import type { Session } from '../session.ts'
 
-/** A session that a client wants to go on with, and may. */
+/** A session that a client wants to go on with, and may; or could until it ended, which `answers.failed` tells. */
 export interface Resumable {
   readonly session: Session
   readonly answers: TakeOver

@@ -1,5 +1,4 @@
 /** Sessions that ended of late: a client that comes too late learns which of its stanzas were handled (XEP-0198 §5). */
-import type { Ledger } from '../../core/ledger.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 
@@ -7,12 +6,13 @@ import type { Jid } from '../../jid/jid.ts'
 export const endedKept = 1_000
 
 export class Ended {
-  /** By SM-ID, in the order in which they ended. The ledger is empty, and goes on counting what is under way. */
-  readonly #last = new Map<string, { readonly account: Jid; readonly ledger: Ledger }>()
+  /** By SM-ID, in the order in which they ended. They go on counting what is under way. */
+  readonly #last = new Map<string, Session>()
 
-  note({ jid, ledger }: Session): void {
+  note(session: Session): void {
+    const { ledger } = session
     if (ledger === undefined || ledger.resumeMs === 0) return
-    this.#last.set(ledger.id, { account: jid.bare, ledger })
+    this.#last.set(ledger.id, session)
     if (this.#last.size <= endedKept) return
     for (const oldest of this.#last.keys()) {
       this.#last.delete(oldest)
@@ -20,9 +20,9 @@ export class Ended {
     }
   }
 
-  /** How many stanzas of the client were handled in the session with this SM-ID; undefined when nobody knows. */
-  handled(account: Jid, id: string): number | undefined {
+  /** The account's session that had this SM-ID; undefined when nobody knows. */
+  find(account: Jid, id: string): Session | undefined {
     const found = this.#last.get(id)
-    return found?.account.equals(account) ? found.ledger.handled : undefined
+    return found?.jid.bare.equals(account) ? found : undefined
   }
 }

@@ -98,12 +98,13 @@ export default defineModule({
       const previd = request.attr('previd')
       if (h === undefined || previd === undefined) return smFailed('bad-request')
       if (options.resume_timeout === 0) return smFailed('feature-not-implemented')
-      const notFound = () => smFailed('item-not-found', ended.handled(account, previd))
-      const session = ctx.sessions
+      const live = ctx.sessions
         .ofAccount(account.domain, account.local)
         .find(({ ledger }) => ledger !== undefined && ledger.id === previd && ledger.resumeMs > 0)
-      if (session?.ledger === undefined) return notFound()
-      if (!session.ledger.mayAcknowledge(h)) return smTooHigh(h, session.ledger.sent)
+      // Of one that has ended the client is told what was handled, once that is known.
+      const session = live ?? ended.find(account, previd)
+      if (session?.ledger === undefined) return smFailed('item-not-found')
+      if (live?.ledger?.mayAcknowledge(h) === false) return smTooHigh(h, live.ledger.sent)
       return {
         session,
         answers: {
@@ -111,7 +112,7 @@ export default defineModule({
             ledger?.acknowledge(h)
             return smResumed(previd, ledger?.handled ?? 0)
           },
-          failed: notFound,
+          failed: () => smFailed('item-not-found', ended.find(account, previd)?.ledger?.handled),
         },
       }
     }
