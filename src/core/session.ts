@@ -21,7 +21,7 @@ import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import { Ledger, type LedgerPolicy } from './ledger.ts'
 import type { LedgerBook } from './ledger-book.ts'
-import type { Origin, Packet, Settlement } from './packet.ts'
+import type { Origin, Packet } from './packet.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import { SlotValues } from './slots.ts'
 
@@ -161,7 +161,7 @@ export class Session implements Origin {
 
   /** Undefined until its client asks for it. */
   get ledger(): Ledger | undefined {
-    return this.#ledger
+    return this.state.kind === 'moved' ? this.#successor(this.state.to).ledger : this.#ledger
   }
 
   /**
@@ -192,6 +192,7 @@ export class Session implements Origin {
 
   /** From now on stanzas are counted both ways, and what is delivered is kept until it is acknowledged. Once. */
   beginLedger(policy: LedgerPolicy, id: string, resumeMs: number): void {
+    if (this.state.kind === 'moved') return this.#successor(this.state.to).beginLedger(policy, id, resumeMs)
     const underWay = (this.#pending?.length ?? 0) + (this.#isProcessing ? 1 : 0)
     this.#hasEarlier = this.delivered > 0
     this.keepLedger(new Ledger(this.#owner.ledgers, policy, id, resumeMs, underWay))
@@ -252,6 +253,7 @@ export class Session implements Origin {
 
   /** A stanza of the client was answered before it came here (RFC 3921 section 3): it counts, and so does the answer. */
   answered(reply: Element): void {
+    if (this.state.kind === 'moved') return this.#successor(this.state.to).answered(reply)
     if (this.#waiting) this.#queue(null)
     else this.received++
     if (!this.#waiting) this.#ledger?.processed()
@@ -260,7 +262,7 @@ export class Session implements Origin {
 
   /** Work for the stanza that is being processed goes on while later ones are processed: none counts as settled before it. */
   opens(work: Promise<unknown>): void {
-    this.#ledger?.opens(work, () => this.#tellSettled())
+    this.ledger?.opens(work, () => this.#tellSettled())
   }
 
   #await(wait: Promise<void>): void {
@@ -452,8 +454,6 @@ export class Session implements Origin {
     this.#hasClosed(end)
   }
 
-  settled(_packet: Packet, _how: Settlement): void {}
-
   /** The last of a chain of moves, remembered so that those between are not kept alive. */
   #successor(to: Session): Session {
     let last = to
@@ -463,10 +463,7 @@ export class Session implements Origin {
   }
 
   #queue(el: Element | null): void {
-    if (this.state.kind === 'moved') {
-      if (el !== null) this.#successor(this.state.to).receive(el)
-      return
-    }
+    if (el !== null && this.state.kind === 'moved') return this.#successor(this.state.to).receive(el)
     this.received++
     this.#pending ??= []
     this.#pending.push(el)
