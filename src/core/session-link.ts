@@ -26,7 +26,7 @@ export interface SessionLink {
 export interface LinkRest extends Unsent {
   /** What was held back from the link since it was cut: newer than the rest. */
   readonly heldBack: Octets
-  /** What comes from this first-level element on is kept elsewhere. */
+  /** From this first-level element on all is kept elsewhere; if it has left, nothing else is here. */
   readonly until?: ChildName
   /** When each was sent, where that is known (`Unacknowledged`, ledger.ts). */
   readonly times?: readonly number[]

@@ -101,7 +101,7 @@ export class Session implements Origin {
   lastTo: Jid | undefined = undefined
   readonly #owner: SessionOwner
   #ledger: Ledger | undefined
-  /** Something was delivered before the ledger was begun, and its link has not gone. */
+  /** Something was delivered before the ledger was begun, and may not have left. */
   #hasEarlier = false
   /** null: one that was answered before it came here. */
   #pending: (Element | null)[] | undefined
@@ -194,13 +194,13 @@ export class Session implements Origin {
   beginLedger(policy: LedgerPolicy, id: string, resumeMs: number): void {
     if (this.state.kind === 'moved') return this.#successor(this.state.to).beginLedger(policy, id, resumeMs)
     const underWay = (this.#pending?.length ?? 0) + (this.#isProcessing ? 1 : 0)
-    this.#hasEarlier = this.delivered > 0
     this.keepLedger(new Ledger(this.#owner.ledgers, policy, id, resumeMs, underWay))
   }
 
   /** For a session that was decoded: the ledger it had. */
   keepLedger(ledger: Ledger): void {
     this.#ledger = ledger
+    this.#hasEarlier = this.delivered > ledger.sent
     ledger.goesOver(this.state.kind === 'active' ? this.state.link : undefined)
   }
 
@@ -463,11 +463,13 @@ export class Session implements Origin {
   }
 
   #queue(el: Element | null): void {
-    if (el !== null && this.state.kind === 'moved') return this.#successor(this.state.to).receive(el)
-    this.received++
-    this.#pending ??= []
-    this.#pending.push(el)
-    if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
+    if (el !== null && this.state.kind === 'moved') this.#successor(this.state.to).receive(el)
+    else {
+      this.received++
+      this.#pending ??= []
+      this.#pending.push(el)
+      if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
+    }
   }
 
   #hold(): void {
