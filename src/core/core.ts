@@ -89,6 +89,7 @@ export class Core implements SessionOwner {
       clock: world.clock,
       log: world.log,
       metrics: this.metrics,
+      find: (jid) => this.sessions.find(jid),
       resumed: (session) => this.#hosts.get(session.host.domain)?.type.hooks.notice('session:resumed', session),
     })
     this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)

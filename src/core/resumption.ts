@@ -2,6 +2,7 @@
  * Sessions that have lost their connection and wait for their client: for a while, and then they end. Another connection of
  * the account takes one over, also while the old one seems to be alive.
  */
+import type { Jid } from '../jid/jid.ts'
 import { StreamError } from '../stanza/error.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Log } from '../world/log.types.ts'
@@ -17,6 +18,8 @@ export interface ResumptionNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
+  /** The session that has a full JID. */
+  find(jid: Jid): Session | undefined
   /** Told when a session has a link again. */
   resumed(session: Session): void
 }
@@ -49,8 +52,22 @@ export class Resumption {
     if (log.enabled('debug')) log.debug('a session waits for its client', { jid: session.label })
   }
 
-  /** Takes the old link away from a session that another connection is about to take over; it waits meanwhile. */
-  release(session: Session): void {
+  /**
+   * Another connection is about to take the session over: the old one is closed, if it seems to be alive. Once all is settled
+   * that was received from the client, `decided` is called: with the session as it is then, for `resume`; with undefined
+   * when it has ended, or somebody was quicker.
+   */
+  take(session: Session, decided: (session: Session | undefined) => void): void {
+    const { jid, ledger } = session
+    this.#release(session)
+    session.whenSettled(() => {
+      const found = this.#needs.find(jid)
+      const isSame = found?.ledger !== undefined && found.ledger.id === ledger?.id && found.ledger.resumeMs > 0
+      decided(isSame && !found.isActive ? found : undefined)
+    })
+  }
+
+  #release(session: Session): void {
     const { ledger } = session
     const link = ledger === undefined ? undefined : session.detach()
     if (ledger === undefined || link === undefined) return

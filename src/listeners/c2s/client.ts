@@ -284,7 +284,7 @@ export class C2sClient implements C2sDriver, ClientStream {
   takeOver(session: Session, answers: TakeOver): void {
     const { core } = this.#needs
     const machine = this.#machine
-    const { host, jid, ledger } = session
+    const { host, jid } = session
     if (machine?.state !== 'binding') return
     if (core.accountEndings.since(this.#endingsSeen, host, jid.local)) {
       machine.close(accountEnded)
@@ -292,12 +292,9 @@ export class C2sClient implements C2sDriver, ClientStream {
     }
     // Nothing more comes over the old stream, and over this one nothing until it is decided.
     machine.ask()
-    core.resumption.release(session)
-    session.whenSettled(() => {
+    core.resumption.take(session, (found) => {
       if (this.#machine === undefined || machine.state !== 'binding') return
-      // It may have moved, or ended, or somebody was quicker.
-      const found = core.sessions.find(jid)
-      if (found?.ledger?.id !== ledger?.id || found === undefined || found.isActive) this.send(answers.failed())
+      if (found === undefined) this.send(answers.failed())
       else {
         this.#session = found
         machine.establish({ jid, sink: found }, answers.taken(found))
