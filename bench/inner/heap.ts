@@ -1,7 +1,7 @@
 /**
- * SES-10: memory of an idle session over TCP, with roster and presence, and what stream management (XEP-0198) adds: what the garbage collector holds, and what lies
- * outside its heap, after a full collection. Sockets' kernel memory and V8's slack are not in it; the row of `bench/rows.ts`
- * has them. Run with `--expose-gc`.
+ * SES-10: memory of an idle session over TCP, with roster and presence: what the garbage collector holds, and what lies
+ * outside its heap, after a full collection; and what stream management (XEP-0198) adds. Sockets' kernel memory and V8's
+ * slack are not in it; the row of `bench/rows.ts` has them. Run with `--expose-gc`.
  */
 
 import { fork } from 'node:child_process'

@@ -90,6 +90,7 @@ export class Core implements SessionOwner {
       log: world.log,
       metrics: this.metrics,
       find: (jid) => this.sessions.find(jid),
+      each: (fn) => this.sessions.each(undefined, fn),
       resumed: (session) => this.#hosts.get(session.host.domain)?.type.hooks.notice('session:resumed', session),
     })
     this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)

@@ -14,12 +14,18 @@ import type { LinkInfo, SessionLink } from './session-link.ts'
 const errorFull = new StreamError('RTK_SESSION_UNACKNOWLEDGED', 'policy-violation', 'too much is not acknowledged')
 const errorTaken = new StreamError('RTK_SESSION_RESUMED', 'conflict', 'the session was resumed on another stream')
 
+/** Clients are given so long, in milliseconds, to say what they have when the server stops; and are looked at so often. */
+const lastAnswerMs = 1_000
+const lastLookMs = 50
+
 export interface ResumptionNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
   /** The session that has a full JID. */
   find(jid: Jid): Session | undefined
+  /** Calls `fn` for each session. */
+  each(fn: (session: Session) => void): void
   /** Told when a session has a link again. */
   resumed(session: Session): void
 }
@@ -91,6 +97,20 @@ export class Resumption {
     if (ledger === undefined) return
     ledger.resumeMs = 0
     if (!session.isActive) session.close(end)
+  }
+
+  /** Asks all clients what they have: the server stops, and what they have need not be kept for them. */
+  async ask(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < lastAnswerMs; waitedMs += lastLookMs) {
+      let open = 0
+      this.#needs.each(({ isActive, ledger }) => {
+        if (!isActive || ledger === undefined || ledger.length === 0) return
+        open++
+        ledger.ask()
+      })
+      if (open === 0) return
+      await new Promise<void>((resolve) => this.#needs.clock.after(lastLookMs, resolve, undefined))
+    }
   }
 
   /** Its client has acknowledged too little. */

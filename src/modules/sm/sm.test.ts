@@ -423,6 +423,21 @@ describe('§5: resumption', () => {
     }))
 })
 
+describe('a server that stops', () => {
+  it('asks first what its clients have, and keeps only what they have not', () =>
+    play({}, async (ground) => {
+      const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+      await counts(juliet)
+      for (const id of ['1', '2', '3']) romeo.says(message(here('juliet'), 'x', id))
+      await juliet.hears(/id='3'.*<\/message>/)
+      const closing = ground.symbolic.server.close()
+      await juliet.hears(/<r [^>]*>/)
+      juliet.says(a(2))
+      await closing
+      assert.equal(ground.counter('ratatosk_offline_kept_total'), 1)
+    }))
+})
+
 describe('§7: a stream that is closed in good order', () => {
   it('ends its session at once', () =>
     play({}, async (ground) => {
