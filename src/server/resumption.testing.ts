@@ -110,10 +110,11 @@ export class Fickle {
   async #begins(client: XmppClient, before: ClientAcks | undefined): Promise<Life | undefined> {
     const life = new Life()
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
-    client.onStanza = ((inner) => (el, one) => {
+    const inner = client.onStanza
+    client.onStanza = (el, one) => {
       life.came(el)
       inner(el, one)
-    })(client.onStanza)
+    }
     const enabling = client.enable()
     life.acks = client.acks
     const answer = await enabling
