@@ -34,7 +34,8 @@ function scene(policy: Partial<LedgerPolicy> = {}, resumeMs = 60_000) {
   romeo.session.beginLedger(policyOf(policy), 'the name', resumeMs)
   const ledger = romeo.session.ledger as Ledger
   const give = (...ids: (number | string)[]) => {
-    for (const id of ids) made.core.send(stanza(String(id)), made.core.hosts()[0]?.jid ?? assert.fail(), romeo.session.jid)
+    for (const id of ids)
+      made.core.send(stanza(String(id)), made.core.hosts()[0]?.jid ?? assert.fail(), romeo.session.jid)
   }
   const beats = (count: number) => {
     for (let i = 0; i < count; i++) made.clock.advance(1_000)

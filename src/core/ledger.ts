@@ -177,11 +177,7 @@ export class Ledger implements Beaten {
     if (this.#unasked++ === 0) this.#unaskedBeat = book.beat
     this.#unaskedBytes += bytes.length
     if (link === undefined || this.#isAsking) return
-    if (
-      this.#unasked >= askStanzas ||
-      this.#unaskedBytes >= askBytes ||
-      book.beat - this.#unaskedBeat >= askBeats
-    )
+    if (this.#unasked >= askStanzas || this.#unaskedBytes >= askBytes || book.beat - this.#unaskedBeat >= askBeats)
       this.ask()
   }
 

@@ -40,7 +40,10 @@ export class Resumption {
     this.#needs = needs
     const { metrics } = needs
     this.#resumed = metrics.counter('ratatosk_sessions_resumed_total', 'Sessions that went on over another connection')
-    this.#expired = metrics.counter('ratatosk_sessions_expired_total', 'Sessions whose client did not come back in time')
+    this.#expired = metrics.counter(
+      'ratatosk_sessions_expired_total',
+      'Sessions whose client did not come back in time',
+    )
     this.#full = metrics.counter(
       'ratatosk_sessions_unacknowledged_total',
       'Sessions that ended because their client acknowledged too little of what it was sent',

@@ -51,7 +51,10 @@ async function rest(story: Story): Promise<void> {
   }
   for (let before = ''; ; ) {
     await story.passes(20_000)
-    const now = JSON.stringify([juliet.lives.map((one) => one.received.length), symbolic.counter('ratatosk_stanzas_routed_total')])
+    const now = JSON.stringify([
+      juliet.lives.map((one) => one.received.length),
+      symbolic.counter('ratatosk_stanzas_routed_total'),
+    ])
     if (now === before) break
     before = now
   }

@@ -2,13 +2,14 @@
  * Two clients that count and are resumed (XEP-0198), on a network that breaks under them, and the account of where each
  * message came to.
  */
+
+import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { ROUGH } from '../sim/index.ts'
 import type { SimRandom } from '../sim/random.ts'
-import { jid } from '../jid/index.ts'
 import { StreamError } from '../stanza/error.ts'
-import type { ClientAcks } from '../stream/client-acks.ts'
 import { ClientFailure, connectClient, type XmppClient } from '../stream/client.ts'
+import type { ClientAcks } from '../stream/client-acks.ts'
 import { type Element, x } from '../xml/index.ts'
 import { listener } from './limits.testing.ts'
 

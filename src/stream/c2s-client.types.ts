@@ -1,7 +1,7 @@
 /** What the client's machine asks of its driver, and what it needs to know. */
 import type { Jid } from '../jid/index.ts'
 import type { StanzaCondition } from '../stanza/error.ts'
-import type { HashName, Hashing } from '../world/hashing.types.ts'
+import type { Hashing, HashName } from '../world/hashing.types.ts'
 import type { CloseCause } from '../world/net.types.ts'
 import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/index.ts'

@@ -8,7 +8,9 @@ import { play } from '../../server/slow-readers.testing.ts'
 
 const NS = `xmlns='urn:xmpp:sm:3'`
 const failed = (condition: string, h = '') =>
-  new RegExp(`<failed ${NS}${h === '' ? '' : ` h='${h}'`}><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`)
+  new RegExp(
+    `<failed ${NS}${h === '' ? '' : ` h='${h}'`}><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`,
+  )
 const enable = (more = '') => `<enable ${NS}${more}/>`
 const resume = (id: string, h: number | string) => `<resume ${NS} previd='${id}' h='${h}'/>`
 const a = (h: number | string) => `<a ${NS} h='${h}'/>`
@@ -57,7 +59,9 @@ describe('§2 and §3: enabling', () => {
       const wire = await ground.secured()
       wire.says(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${btoa('\0romeo\0secret')}</auth>`)
       await wire.hears(/<success [^>]*\/>/)
-      wire.says(`<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`)
+      wire.says(
+        `<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`,
+      )
       const features = await wire.hears(/<\/stream:features>/)
       assert.match(features, new RegExp(`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>.*<sm ${NS}/>`))
     }))
@@ -238,7 +242,10 @@ describe('§4: acknowledgements', () => {
       const next = await ground.bound('juliet')
       next.says('<presence/>')
       const heard = await next.hears(/id='3'.*<\/message>/)
-      assert.deepEqual([...heard.matchAll(/ id='(\d)'/g)].map(([, id]) => id), ['2', '3'])
+      assert.deepEqual(
+        [...heard.matchAll(/ id='(\d)'/g)].map(([, id]) => id),
+        ['2', '3'],
+      )
       const stamp = /<delay [^>]*from='localhost'[^>]*stamp='([^']*)'/.exec(heard)?.[1] ?? ''
       assert.ok(Math.abs(Date.parse(stamp) - sent) <= 1_100, `${stamp} and not ${new Date(sent).toISOString()}`)
     }))
@@ -288,7 +295,7 @@ describe('§5: resumption', () => {
     play({ modules: { sm: { resume_timeout: '10 seconds' } } }, async (ground) => {
       const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
       const id = await counts(juliet)
-      juliet.says(`<presence to='${here('romeo')}'/>` + message(here('romeo'), 'x'))
+      juliet.says(`<presence to='${here('romeo')}'/>${message(here('romeo'), 'x')}`)
       await romeo.hears(/<\/message>/)
       juliet.closes()
       await ground.passes(5_000)
