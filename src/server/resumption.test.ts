@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SimRandom } from '../sim/random.ts'
-import { harm, type Story, tell } from './resumption.testing.ts'
+import { type Fickle, harm, type Story, tell } from './resumption.testing.ts'
 
 const isLong = process.env['RATATOSK_LONG'] === '1'
 const seeds = Number(process.env['RATATOSK_SEEDS'] ?? (isLong ? 10_000 : 200))
@@ -38,20 +38,26 @@ async function life(story: Story, random: SimRandom): Promise<number> {
   return said
 }
 
+/** Comes, however often it takes. */
+async function stays(story: Story, one: Fickle): Promise<void> {
+  for (let tries = 0; tries < 10 && one.client?.acks?.id === undefined; tries++) {
+    await story.passes(8_000)
+    await one.comes(true)
+  }
+  assert.ok(one.client?.acks?.id !== undefined, `${one.name} cannot come`)
+}
+
 /** Nothing breaks any more; both come, and all that waits anywhere gets there. */
 async function rest(story: Story): Promise<void> {
   const { romeo, juliet, symbolic } = story
   symbolic.engine.latencyMs = 0
-  for (const one of [romeo, juliet]) {
-    for (let tries = 0; tries < 10 && one.client?.acks?.id === undefined; tries++) {
-      await story.passes(8_000)
-      await one.comes(true)
-    }
-    assert.ok(one.client?.acks?.id !== undefined, `${one.name} cannot come`)
-  }
   for (let before = ''; ; ) {
+    // What broke last may be noticed only now.
+    for (const one of [romeo, juliet]) await stays(story, one)
     await story.passes(20_000)
     const now = JSON.stringify([
+      romeo.client?.acks?.id,
+      juliet.client?.acks?.id,
       juliet.lives.map((one) => one.received.length),
       symbolic.counter('ratatosk_stanzas_routed_total'),
     ])
