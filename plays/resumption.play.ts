@@ -1,4 +1,4 @@
-/** XEP-0198: stanzas that are counted, and sessions that go on over another connection. */
+/** XEP-0198 (requirements SES-09): stanzas that are counted, and sessions that go on over another connection. */
 import { play, xml } from './language/index.ts'
 
 const cast = { romeo: 'romeo@localhost/orchard', juliet: 'juliet@localhost/balcony' }

@@ -1,5 +1,5 @@
 /**
- * XEP-0198, simulated: whatever breaks and whenever, each message comes to exactly one place: a client that has
+ * XEP-0198 (requirements SES-02, SES-09), simulated: whatever breaks and whenever, each message comes to exactly one place: a client that has
  * acknowledged it, the offline store, or an error to its sender.
  */
 import assert from 'node:assert/strict'
