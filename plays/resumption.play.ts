@@ -7,20 +7,24 @@ const said = (from: string, to: string, n: number) =>
   xml`<message from='${from}' to='${to}' id='${String(n)}' type='chat'><body>${String(n)}</body></message>`
 
 export default [
-  play('what was said while the connection was gone arrives once, in order', { cast }, async ({ romeo, juliet }) => {
-    await juliet.comesOnline()
-    await juliet.counts()
-    await romeo.connects()
-    romeo.sends(said(romeo.full, juliet.full, 1))
-    await juliet.receives(said(romeo.full, juliet.full, 1))
-    await juliet.vanishes()
-    for (const n of [2, 3, 4]) romeo.sends(said(romeo.full, juliet.bare, n))
-    await romeo.catchesUp()
-    await juliet.resumes()
-    for (const n of [2, 3, 4]) await juliet.receives(said(romeo.full, juliet.bare, n))
-    juliet.sends(said(juliet.full, romeo.full, 5))
-    await romeo.receives(said(juliet.full, romeo.full, 5))
-  }),
+  play(
+    'SES-09: what was said while the connection was gone arrives once, in order',
+    { cast },
+    async ({ romeo, juliet }) => {
+      await juliet.comesOnline()
+      await juliet.counts()
+      await romeo.connects()
+      romeo.sends(said(romeo.full, juliet.full, 1))
+      await juliet.receives(said(romeo.full, juliet.full, 1))
+      await juliet.vanishes()
+      for (const n of [2, 3, 4]) romeo.sends(said(romeo.full, juliet.bare, n))
+      await romeo.catchesUp()
+      await juliet.resumes()
+      for (const n of [2, 3, 4]) await juliet.receives(said(romeo.full, juliet.bare, n))
+      juliet.sends(said(juliet.full, romeo.full, 5))
+      await romeo.receives(said(juliet.full, romeo.full, 5))
+    },
+  ),
 
   play('again and again, in both directions', { cast }, async ({ romeo, juliet }) => {
     await romeo.comesOnline()

@@ -103,7 +103,7 @@ function checkOrder({ juliet }: Story): void {
   }
 }
 
-describe('whatever breaks, each message comes to one place', () => {
+describe('SES-09: whatever breaks, each message comes to one place, in order', () => {
   for (let from = first; from < first + seeds; from += stride) {
     const to = Math.min(from + stride, first + seeds)
     it(`seeds ${from} to ${to - 1}`, async () => {

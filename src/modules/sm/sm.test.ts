@@ -253,7 +253,7 @@ describe('§4: acknowledgements', () => {
     }))
 })
 
-describe('§5: resumption', () => {
+describe('SES-02: §5: resumption', () => {
   it('examples 11 to 13: what was not handled is sent again, and nothing else; either side learns what the other has', () =>
     play({}, async (ground) => {
       const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
