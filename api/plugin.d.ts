@@ -994,6 +994,7 @@ export declare class Session implements Origin {
     detach(): SessionLink | undefined;
     attach(link: SessionLink, info: LinkInfo): boolean;
     moveTo(to: Session): void;
+    takeMessages(nowMs: number): void;
     receive(el: Element): void;
     answered(reply: Element): void;
     opens(work: Promise<unknown>): void;

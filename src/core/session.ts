@@ -239,6 +239,13 @@ export class Session implements Origin {
     this.#ledger = to.ledger
   }
 
+  /** What waited for the account was handed over: messages to the bare JID come here again. */
+  takeMessages(nowMs: number): void {
+    if (this.takesMessages) return
+    this.takesMessages = true
+    this.takesSinceMs = nowMs
+  }
+
   /** A stanza arrived from the client. */
   receive(el: Element): void {
     if (this.#waiting) {

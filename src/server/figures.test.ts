@@ -69,11 +69,7 @@ async function silentStore(ground: Ground, before: (ground: Ground) => Promise<v
 const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   ratatosk_account_cache_entries: after(nobody, 1),
   ratatosk_accounts_unsettled: async ({ ground, rose }) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     for (let i = 0; i < 300; i++) romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
     await ground.passes(1_000)
     ground.symbolic.engine.latencyMs = 1_000
@@ -261,11 +257,7 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   // The stanza, and its error.
   ratatosk_stanzas_routed_total: after(nobody, 2),
   ratatosk_stanzas_unsent_total: async ({ ground, rose }) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
     romeo.says(message('juliet@localhost/here', 'x'.repeat(20_000)))
     await ground.passes(1_000)

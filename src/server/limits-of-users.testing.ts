@@ -51,11 +51,7 @@ const acknowledgesNothing = (first: string, second: string) => async (ground: Gr
 
 export const serverProofs = {
   'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     const words = message('juliet@localhost/here', 'x'.repeat(1_000))
     romeo.says(words.repeat(50))
     await ground.passes(1_000)

@@ -2,6 +2,7 @@
 import type { AccountState } from '../../core/accounts.ts'
 import type { ClientStream, TakeOver } from '../../core/client-stream.ts'
 import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
@@ -37,6 +38,7 @@ export class C2sClient implements C2sDriver, ClientStream {
   readonly #needs: C2sNeeds
   readonly #accepted: Accepted
   readonly #connection: Connection
+  readonly #shaperHolds: Counter
   #machine: C2sServer | undefined
   #session: Session | undefined
   /** What the stream is for, by its last header. */
@@ -45,10 +47,17 @@ export class C2sClient implements C2sDriver, ClientStream {
   #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
 
-  constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection, gone: (client: C2sClient) => void) {
+  constructor(
+    needs: C2sNeeds,
+    accepted: Accepted,
+    connection: Connection,
+    shaperHolds: Counter,
+    gone: (client: C2sClient) => void,
+  ) {
     this.#needs = needs
     this.#accepted = accepted
     this.#connection = connection
+    this.#shaperHolds = shaperHolds
     this.#gone = gone
   }
 
@@ -200,8 +209,7 @@ export class C2sClient implements C2sDriver, ClientStream {
     core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
     const { transport, listener, client } = this.#accepted
     const subject = { jid, host: jid.domain, address: client.host }
-    const holds = core.metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
-    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, holds)
+    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, this.#shaperHolds)
     if (!log.enabled('debug')) return
     log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: client.host })
   }
@@ -338,7 +346,6 @@ export class C2sClient implements C2sDriver, ClientStream {
 }
 
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
-export const shaperHoldsHelp = 'Times a shaper held the reading of a client'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
 

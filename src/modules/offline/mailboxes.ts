@@ -180,7 +180,7 @@ export class Mailboxes {
       else if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
       else if (box.added === added) {
         // At this very moment nothing is before the next message; a moment later something could be.
-        this.#takesAgain(session)
+        session.takeMessages(this.#ctx.clock.wallMs())
         return
       }
     }
@@ -253,21 +253,16 @@ export class Mailboxes {
     const ready = this.#ctx.sessions
       .ofAccount(box.host.domain, box.local)
       .filter((session) => isReady(session) && session.takesMessages)
-    const [first, ...others] = ready.sort((a, b) => b.priority - a.priority)
+    const [first] = ready.sort((a, b) => b.priority - a.priority)
     if (first === undefined) return
     for (const session of ready) session.takesMessages = false
     this.handOver(first)
       .catch((error: unknown) => this.#warn('kept messages could not be handed over', box, error))
       .finally(() => {
         // One that has lost its connection goes on with the hand-over when it has another.
-        for (const session of [first, ...others]) if (session !== first || isReady(first)) this.#takesAgain(session)
+        const now = this.#ctx.clock.wallMs()
+        for (const session of ready) if (session !== first || isReady(first)) session.takeMessages(now)
       })
-  }
-
-  #takesAgain(session: Session): void {
-    if (session.takesMessages) return
-    session.takesMessages = true
-    session.takesSinceMs = this.#ctx.clock.wallMs()
   }
 
   #warn(message: string, box: Mailbox, error: unknown): void {

@@ -93,9 +93,7 @@ export class OwnPresence {
     void this.#ctx.tellAll('presence:ready', session).then(() => {
       const left = session.slots.get(this.#handOvers) - 1
       session.slots.set(this.#handOvers, left)
-      if (left > 0 || session.takesMessages || !session.isActive) return
-      session.takesMessages = true
-      session.takesSinceMs = this.#ctx.clock.wallMs()
+      if (left === 0 && session.isActive) session.takeMessages(this.#ctx.clock.wallMs())
     })
   }
 
