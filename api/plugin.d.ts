@@ -931,25 +931,6 @@ declare module '../services.ts' {
 }
 
 // src/core/session.ts
-export interface SessionLimits {
-    readonly queueBytesMax: number;
-    readonly pendingStanzasMax: number;
-}
-export interface SessionOwner {
-    readonly limits: SessionLimits;
-    readonly ledgers: LedgerBook;
-    process(session: Session, el: Element): Promise<void> | undefined;
-    ended(session: Session, cause: SessionEnd): void;
-    unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void;
-    overflow(session: Session, queuedBytes: number): void;
-    held(): void;
-    waits(session: Session, ledger: Ledger): void;
-    unacknowledged(session: Session): void;
-}
-export interface SessionEnd {
-    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
-    readonly detail: string;
-}
 export type SessionState = {
     readonly kind: 'active';
     readonly link: SessionLink;
@@ -980,7 +961,7 @@ export declare class Session implements Origin {
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
-    constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    constructor(owner: SessionOwner<Session>, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get label(): string;
     get isAvailable(): boolean;
     get isActive(): boolean;
@@ -1033,6 +1014,27 @@ export interface LinkInfo {
     readonly tls: string;
     readonly auth: string;
     readonly listener: string;
+}
+
+// src/core/session-owner.ts
+export interface SessionLimits {
+    readonly queueBytesMax: number;
+    readonly pendingStanzasMax: number;
+}
+export interface SessionOwner<S> {
+    readonly limits: SessionLimits;
+    readonly ledgers: LedgerBook;
+    process(session: S, el: Element): Promise<void> | undefined;
+    ended(session: S, cause: SessionEnd): void;
+    unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
+    overflow(session: S, queuedBytes: number): void;
+    held(): void;
+    waits(session: S, ledger: Ledger): void;
+    unacknowledged(session: S): void;
+}
+export interface SessionEnd {
+    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
+    readonly detail: string;
 }
 
 // src/core/slots.ts
@@ -1096,7 +1098,8 @@ export type { AcknowledgementService, Resumable } from './core/services/acknowle
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
 export * from './core/services.ts';
-export type { Session, SessionEnd } from './core/session.ts';
+export type { Session } from './core/session.ts';
+export type { SessionEnd } from './core/session-owner.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';

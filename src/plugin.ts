@@ -40,7 +40,8 @@ export type {
   SubscriptionChange,
 } from './core/services/roster.ts'
 export * from './core/services.ts'
-export type { Session, SessionEnd } from './core/session.ts'
+export type { Session } from './core/session.ts'
+export type { SessionEnd } from './core/session-owner.ts'
 export type { Slot, SlotCodec } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'

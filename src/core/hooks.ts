@@ -6,7 +6,8 @@
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
-import type { Session, SessionEnd } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionEnd } from './session-owner.ts'
 
 declare const kind: unique symbol
 
