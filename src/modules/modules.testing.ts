@@ -35,6 +35,7 @@ import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
 import register from './register/register.ts'
 import roster from './roster/roster.ts'
+import sm from './sm/sm.ts'
 import time from './time/time.ts'
 import version from './version/version.ts'
 
@@ -46,6 +47,7 @@ export const testedModules = [
   presence,
   register,
   roster,
+  sm,
   time,
   version,
 ] as unknown as readonly ModuleDefinition[]

@@ -7,6 +7,7 @@ import ping from '../modules/ping/ping.ts'
 import presence from '../modules/presence/presence.ts'
 import register from '../modules/register/register.ts'
 import roster from '../modules/roster/roster.ts'
+import sm from '../modules/sm/sm.ts'
 import time from '../modules/time/time.ts'
 import version from '../modules/version/version.ts'
 
@@ -19,6 +20,7 @@ export const defaultModules = [
   presence,
   register,
   roster,
+  sm,
   time,
   version,
 ] as unknown as readonly ModuleDefinition[]
