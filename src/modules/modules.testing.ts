@@ -27,21 +27,29 @@ import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
+import contact from './contact/contact.ts'
 import disco from './disco/disco.ts'
+import last from './last/last.ts'
 import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
+import privateStorage from './private/private.ts'
 import roster from './roster/roster.ts'
 import time from './time/time.ts'
+import vcard from './vcard/vcard.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
+  contact,
   disco,
+  last,
   offline,
   ping,
   presence,
+  privateStorage,
   roster,
   time,
+  vcard,
   version,
 ] as unknown as readonly ModuleDefinition[]
 

@@ -97,6 +97,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     metric: 'ratatosk_bind_sessions_max_total',
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
+  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -105,6 +106,8 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
+  'modules.private.bytes_max': stanza('policy-violation', 'ratatosk_private_bytes_max_total'),
+  'modules.private.namespace_max': stanza('policy-violation', 'ratatosk_private_namespace_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
   'modules.roster.requests_max': nothing(
     'silence, as for an account that does not exist',
@@ -117,6 +120,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     'ratatosk_roster_request_size_total',
   ),
   'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_accounts_total'),
+  'modules.vcard.bytes_max': stanza('policy-violation', 'ratatosk_vcard_bytes_max_total'),
 }
 
 /** Options with a number that limit nobody, and why. */
