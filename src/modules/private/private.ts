@@ -56,7 +56,7 @@ export default defineModule({
         if (query instanceof StanzaError) return query
         const row = await store.get({ host: request.host.domain, local: request.account, ns: query.ns })
         if (row !== undefined) return parseOctets(row.data)
-        return x('query', NS_PRIVATE, ...query.elements.map((el) => x(el.name, el.ns)))
+        return x('query', NS_PRIVATE, {}, ...query.elements.map((el) => x(el.name, el.ns)))
       },
       target,
     )

@@ -46,7 +46,7 @@ export function isBlank({ elements: [first, ...others] }: PrivateQuery): boolean
 
 /** As it is kept: the query with its elements, and no more. */
 export function queryBytes({ elements }: PrivateQuery): Octets {
-  return stanzaBytes(x('query', NS_PRIVATE, ...elements))
+  return stanzaBytes(x('query', NS_PRIVATE, {}, ...elements))
 }
 
 /** Undefined when the bytes are no private data: they may come from a foreign backup. */
