@@ -17,14 +17,16 @@ function obstacle({ symbolic }: Ground, kind: StanzaKind, released: Promise<unde
 }
 
 /** Sets of which the first is taken, and the second is one too much. */
-const sets = (good: string, bad: string, form = set) => async (ground: Ground) => {
-  const wire = await ground.bound()
-  wire.says(form(good))
-  await wire.hears(/<iq [^>]*type='result'[^>]*>/)
-  ground.still()
-  wire.says(form(bad))
-  return wire.hears(anyStanzaError)
-}
+const sets =
+  (good: string, bad: string, form = set) =>
+  async (ground: Ground) => {
+    const wire = await ground.bound()
+    wire.says(form(good))
+    await wire.hears(/<iq [^>]*type='result'[^>]*>/)
+    ground.still()
+    wire.says(form(bad))
+    return wire.hears(anyStanzaError)
+  }
 
 export const serverProofs = {
   'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {

@@ -30,7 +30,9 @@ const shown = (form: Element | undefined) =>
 
 describe('contact addresses (XEP-0157 §3, XEP-0128 §2)', () => {
   it('a form of type result, with the hidden FORM_TYPE first, and one field a role with all its addresses', async () => {
-    const given = Object.fromEntries(roles.map((role) => [role, [`mailto:${role}@example.org`, `xmpp:${role}@example.org`]]))
+    const given = Object.fromEntries(
+      roles.map((role) => [role, [`mailto:${role}@example.org`, `xmpp:${role}@example.org`]]),
+    )
     const house = await House.build({ options: { contact: given } })
     const romeo = house.actor('romeo@montague.net/a')
     const [form, ...others] = await forms(romeo, 'montague.net')

@@ -232,7 +232,10 @@ describe('the server (§5, §6)', () => {
     const romeo = house.actor(`${me}/a`)
     for (const to of ['montague.net', me]) {
       const answer = await romeo.ask('get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, to)
-      assert.ok(answer.elements[0]?.elements.some((el) => el.attr('var') === NS), to)
+      assert.ok(
+        answer.elements[0]?.elements.some((el) => el.attr('var') === NS),
+        to,
+      )
     }
   })
 

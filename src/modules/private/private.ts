@@ -28,7 +28,8 @@ export default defineModule({
   options: {
     bytes_max: opt.bytes({
       default: '1 MiB',
-      description: 'Bytes of private data of one account, all namespaces together; more is refused with policy-violation.',
+      description:
+        'Bytes of private data of one account, all namespaces together; more is refused with policy-violation.',
       reload: 'hot',
     }),
     namespace_max: opt.bytes({

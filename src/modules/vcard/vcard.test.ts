@@ -95,10 +95,7 @@ describe('another’s vCard (§3.3)', () => {
   it('none and no account are one answer', async () => {
     const house = await House.build({ accounts: [me, 'juliet@capulet.com'] })
     const juliet = house.actor('juliet@capulet.com/b')
-    const [none, nobody] = [
-      await juliet.ask('get', empty, me),
-      await juliet.ask('get', empty, 'nobody@montague.net'),
-    ]
+    const [none, nobody] = [await juliet.ask('get', empty, me), await juliet.ask('get', empty, 'nobody@montague.net')]
     assert.equal(conditionOf(none), 'service-unavailable')
     assert.equal(none.payload, nobody.payload)
   })
@@ -125,7 +122,10 @@ describe('another’s vCard (§3.3)', () => {
     const romeo = house.actor(`${me}/a`)
     for (const to of ['montague.net', me]) {
       const answer = await romeo.ask('get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, to)
-      assert.ok(answer.elements[0]?.elements.some((el) => el.attr('var') === NS), to)
+      assert.ok(
+        answer.elements[0]?.elements.some((el) => el.attr('var') === NS),
+        to,
+      )
     }
   })
 })
@@ -135,7 +135,10 @@ describe('limits', () => {
     const house = await House.build({ options: { vcard: { bytes_max: '1 KiB' } } })
     const romeo = house.actor(`${me}/a`)
     const fits = card('x'.repeat(1024 - card('').length))
-    assert.equal(show((await romeo.ask('set', fits)).withAttrs({ id: undefined, from: undefined, to: undefined })), `<iq type='result'/>`)
+    assert.equal(
+      show((await romeo.ask('set', fits)).withAttrs({ id: undefined, from: undefined, to: undefined })),
+      `<iq type='result'/>`,
+    )
     assert.equal(house.core.metrics.value('ratatosk_vcard_bytes_max_total'), 0)
     // Bytes, not characters.
     assert.equal(await write(romeo, card(`è${'x'.repeat(1024 - card('').length - 1)}`)), 'policy-violation')
