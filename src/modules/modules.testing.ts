@@ -29,26 +29,34 @@ import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
 import caps from './caps/caps.ts'
+import contact from './contact/contact.ts'
 import disco from './disco/disco.ts'
+import last from './last/last.ts'
 import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
+import privateStorage from './private/private.ts'
 import register from './register/register.ts'
 import roster from './roster/roster.ts'
 import sm from './sm/sm.ts'
 import time from './time/time.ts'
+import vcard from './vcard/vcard.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
   caps,
+  contact,
   disco,
+  last,
   offline,
   ping,
   presence,
   register,
+  privateStorage,
   roster,
   sm,
   time,
+  vcard,
   version,
 ] as unknown as readonly ModuleDefinition[]
 

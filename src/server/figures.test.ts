@@ -191,6 +191,15 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     rose(1)
   },
   ratatosk_jid_cache_entries: after(nobody, 1),
+  ratatosk_last_store_failures_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    wire.says('</stream:stream>')
+    await wire.isClosed()
+    await ground.passes(100)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+  },
   ratatosk_offline_kept_total: async ({ ground, rose }) => {
     await kept(ground)
     rose(1)

@@ -198,6 +198,19 @@ const changesTwice: Look = async (ground) => {
   await ground.passes(60_000)
   return registers(newPassword)(ground)
 }
+/** Where disco says that the operator can be reached, in this role. */
+const reached =
+  (role: string): Look =>
+  async (ground) => {
+    const wire = await ground.bound()
+    const info = `<iq type='get' id='ask' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`
+    const heard = await answered(wire, info)
+    wire.closes()
+    await ground.passes(100)
+    return new RegExp(`<field var='${role}-addresses'><value>([^<]*)`).exec(heard)?.[1] ?? 'nowhere'
+  }
+
+const contactRoles = ['abuse', 'admin', 'feedback', 'sales', 'security', 'status', 'support']
 
 /** A request of a stranger to a resource that is there. */
 const asksResource: Look = async (ground) => {
@@ -293,6 +306,15 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     { session: { max_per_user: 1, max_per_user_policy: 'refuse' } },
     binds('one', 'two'),
     ['bound', 'resource-constraint'],
+  ),
+  ...Object.fromEntries(
+    contactRoles.map((role) => [
+      `modules.contact.${role}`,
+      shows({}, { modules: { contact: { [role]: 'xmpp:odin@localhost' } } }, reached(role), [
+        'nowhere',
+        'xmpp:odin@localhost',
+      ]),
+    ]),
   ),
   'modules.presence.iq_needs_presence': shows(
     {},

@@ -11,6 +11,8 @@ const NS_ROSTER = 'jabber:iq:roster'
 const nobody = 'nobody@localhost'
 
 const set = (item: string, id = 'set') => `<iq type='set' id='${id}'><query xmlns='${NS_ROSTER}'>${item}</query></iq>`
+const keep = (content: string) => `<iq type='set' id='set'><query xmlns='jabber:iq:private'>${content}</query></iq>`
+const card = (name: string) => `<iq type='set' id='set'><vCard xmlns='vcard-temp'><FN>${name}</FN></vCard></iq>`
 const subscribe = (to: string, more = '') => `<presence type='subscribe' to='${to}'>${more}</presence>`
 
 /** A handler that stands in the way of every stanza of this kind until it is released; undefined: never. */
@@ -20,14 +22,16 @@ function obstacle({ symbolic }: Ground, kind: StanzaKind, released: Promise<unde
 }
 
 /** Sets of which the first is taken, and the second is one too much. */
-const sets = (good: string, bad: string) => async (ground: Ground) => {
-  const wire = await ground.bound()
-  wire.says(set(good))
-  await wire.hears(/<iq [^>]*type='result'[^>]*>/)
-  ground.still()
-  wire.says(set(bad))
-  return wire.hears(anyStanzaError)
-}
+const sets =
+  (good: string, bad: string, form = set) =>
+  async (ground: Ground) => {
+    const wire = await ground.bound()
+    wire.says(form(good))
+    await wire.hears(/<iq [^>]*type='result'[^>]*>/)
+    ground.still()
+    wire.says(form(bad))
+    return wire.hears(anyStanzaError)
+  }
 
 /** Becomes available with the capabilities of a program; the question that comes. */
 async function asked(wire: Wire, { c }: Program): Promise<string> {
@@ -179,6 +183,21 @@ export const serverProofs = {
     ground.still()
     return tells(await ground.bound('romeo', 'two'), large)
   }),
+  'modules.last.status_size': simulated({ modules: { last: { status_size: '5 B' } } }, async (ground) => {
+    const leaves = async (status: string) => {
+      const wire = await ground.bound()
+      wire.says(`<presence/><presence type='unavailable'><status>${status}</status></presence>`)
+      wire.says('</stream:stream>')
+      await wire.isClosed()
+    }
+    await leaves('short')
+    ground.still()
+    await leaves('longer')
+    // Nobody is told, and he comes back as ever.
+    const wire = await ground.bound()
+    wire.says(`<iq type='get' id='last'><query xmlns='jabber:iq:last'/></iq>`)
+    return wire.hears(/<iq [^>]*id='last'.*?<\/iq>/)
+  }),
   'modules.offline.messages_max': simulated({ modules: { offline: { messages_max: 1 } } }, async (ground) => {
     await ground.account('juliet')
     const wire = await ground.bound()
@@ -251,6 +270,14 @@ export const serverProofs = {
       wire.says(filledIn('romeo', 'two'))
       return wire.hears(anyStanzaError)
     },
+  ),
+  'modules.private.bytes_max': simulated(
+    { modules: { private: { bytes_max: '1 KiB' } } },
+    sets(`<e xmlns='urn:a'>${'x'.repeat(500)}</e>`, `<e xmlns='urn:b'>${'x'.repeat(500)}</e>`, keep),
+  ),
+  'modules.private.namespace_max': simulated(
+    { modules: { private: { namespace_max: '5 B' } } },
+    sets(`<e xmlns='urn:a'>x</e>`, `<e xmlns='urn:ab'>x</e>`, keep),
   ),
   'modules.roster.items_max': simulated(
     { modules: { roster: { items_max: 1 } } },
@@ -336,4 +363,8 @@ export const serverProofs = {
     if (ground.counter('ratatosk_roster_cached') !== 1) throw new Error('the cache is larger than its limit')
     return asks('romeo')
   }),
+  'modules.vcard.bytes_max': simulated(
+    { modules: { vcard: { bytes_max: '1 KiB' } } },
+    sets('x'.repeat(900), 'x'.repeat(1_024), card),
+  ),
 }

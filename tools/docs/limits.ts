@@ -106,6 +106,7 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'modules.caps.queries_per_peer': nothing('the question waits', 'ratatosk_caps_queries_per_peer_total'),
   'modules.caps.size_max': nothing('what he can do stays unknown', 'ratatosk_caps_size_max_total'),
+  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -120,6 +121,8 @@ export const limits: Readonly<Record<string, Limit>> = {
     'resource-constraint',
     'ratatosk_register_password_changes_max_total',
   ),
+  'modules.private.bytes_max': stanza('policy-violation', 'ratatosk_private_bytes_max_total'),
+  'modules.private.namespace_max': stanza('policy-violation', 'ratatosk_private_namespace_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
   'modules.roster.requests_max': nothing(
     'silence, as for an account that does not exist',
@@ -142,6 +145,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     'its connection is dropped, and its session waits for the client',
     'ratatosk_sessions_silent_total',
   ),
+  'modules.vcard.bytes_max': stanza('policy-violation', 'ratatosk_vcard_bytes_max_total'),
 }
 
 /** Options with a number that limit nobody, and why. */
