@@ -25,7 +25,7 @@ export class BatchRun {
 
   constructor(pipe: (calls: readonly Call[]) => Promise<Piped>, count: number) {
     this.#pipe = pipe
-    this.#answers = Array.from({ length: count })
+    this.#answers = Array.from({ length: count }, () => [])
   }
 
   /**
