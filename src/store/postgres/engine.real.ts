@@ -2,7 +2,8 @@
 /** What only PostgreSQL has: signing in, TLS, other users of the database, standbys, crashes, full disks. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { Place } from '../../../tools/real/foreign.ts'
 import { RealPostgres } from '../../../tools/real/postgres.ts'
@@ -28,6 +29,7 @@ const bricks = defineStore({
       { sql: 'update brick set body = body where id = :first', expect: 'some', otherwise: 'absent' },
       { sql: 'update brick set body = body where id = :second', expect: 'some', otherwise: 'absent' },
     ]),
+    drop: write({ above: integer }, ['delete from brick where id > :above']),
     count: one({}, { n: integer }, 'select count(*) as n from brick'),
     ids: many({}, { id: integer }, 'select id from brick order by id'),
     slow: one({ ms: integer }, { done: text }, `select 'yes' as done from (select pg_sleep(:ms / 1000.0)) as slept`),
@@ -291,6 +293,38 @@ test('deadlocks with another program are nobody’s fault: the batch is tried ag
   assert.equal((await ours).outcome, 'kept')
   await other.end()
   await stores.close()
+})
+
+test('a full disk: writes are refused for now, reads go on, and it recovers when there is room', async (t) => {
+  const folder = place.path('small')
+  mkdirSync(folder)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'none', folder]).status !== 0) {
+    t.skip('a disk of its own can only be had as root')
+    return
+  }
+  try {
+    chmodSync(folder, 0o700)
+    server.own(folder)
+    await server.sql('postgres', `create tablespace small location '${folder}'`)
+    const database = await server.database('tablespace small')
+    const stores = await open(database)
+    const store = await stores.open(bricks)
+    let id = 0
+    let code = ''
+    while (code === '') code = await codeOf(store.put({ id: ++id, body: randomBytes(100_000) }))
+    assert.equal(code, 'RTK_STORE_DISK_FULL')
+    assert.ok(id > 20 && id < 200, `${id} bricks`)
+    assert.deepEqual([stores.state.name, stores.state.code], ['full', 'RTK_STORE_DISK_FULL'])
+    assert.match(stores.state.text, /No space left on device/)
+    assert.equal((await store.count({}))?.n, id - 1)
+    await store.drop({ above: 1 })
+    assert.equal(stores.state.name, 'ready')
+    await stores.close()
+    await server.sql('postgres', `drop database ${database} with (force)`)
+    await server.sql('postgres', 'drop tablespace small')
+  } finally {
+    spawnSync('umount', ['-l', folder])
+  }
 })
 
 test('the server crashes and starts again: what was acknowledged is there, the epoch stays', async () => {
