@@ -131,8 +131,8 @@ test('a secret is read from the environment where the command gives it one', asy
 
 test('PostgreSQL: every mistake by its line; what means nothing to the engine is warned of', async () => {
   const told = async (text: string, files: Parameters<typeof worldOf>[0] = {}) => {
-    const world = worldOf({ '/r.yaml': { text }, ...files })
-    const { mistakes } = await finishConfig(await openConfig({ file: '/r.yaml' }, world.disk), world)
+    const world = worldOf({ '/etc/r.yaml': { text }, ...files })
+    const { mistakes } = await finishConfig(await openConfig({ file: '/etc/r.yaml' }, world.disk), world)
     return mistakes.map(({ severity, line, path, text }) => `${severity} ${line} ${path}: ${text}`)
   }
   assert.deepEqual(await told('store:\n  engine: postgres\n'), [
@@ -148,11 +148,11 @@ test('PostgreSQL: every mistake by its line; what means nothing to the engine is
   tls_ca: ca.pem
   password: { file: none }
 `
-  assert.deepEqual(await told(text, { '/ca.pem': { text: 'no certificate' } }), [
+  assert.deepEqual(await told(text, { '/etc/ca.pem': { text: 'no certificate' } }), [
     'error 6 store.url[1]: a password does not belong into the URL: write it under store.password',
     "error 7 store.tls: 'yes' is not one of auto, verify, trust, off",
-    'error 8 store.tls_ca: /ca.pem holds no certificate',
-    'error 9 store.password.file: there is no file /none',
+    'error 8 store.tls_ca: /etc/ca.pem holds no certificate',
+    'error 9 store.password.file: there is no file /etc/none',
   ])
   assert.deepEqual(await told('store:\n  url: postgres://u@h/d\n'), [
     'warning 2 store.url: store.url means nothing to the engine sqlite',
