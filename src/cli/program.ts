@@ -99,7 +99,9 @@ function addStore(program: Command, around: Surroundings, state: State): void {
   const store = group(program, program, 'store')
   const migrate = own(store, program, 'migrate')
     .summary('Brings the store to what this program expects.')
-    .description('Brings the store to what this program expects, as the start of the server does. No server may run on it.')
+    .description(
+      'Brings the store to what this program expects, as the start of the server does. No server may run on it.',
+    )
     .option('--dry-run', 'apply and undo: tells what is due and whether it would succeed')
     .action(async (options: { readonly dryRun?: boolean }) => {
       const { migrateCommand } = await import('./store-commands.ts')

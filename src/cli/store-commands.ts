@@ -115,7 +115,8 @@ function tell(steps: readonly Step[], options: GlobalOptions & { readonly dryRun
     writer.end()
   }
   const count = `${steps.length} migration${steps.length === 1 ? '' : 's'}`
-  const text = steps.length === 0 ? 'nothing is due' : options.dryRun === true ? `${count} due, none kept` : `${count} done`
+  const text =
+    steps.length === 0 ? 'nothing is due' : options.dryRun === true ? `${count} due, none kept` : `${count} done`
   terminal.out(`${text}\n`)
 }
 
@@ -156,7 +157,8 @@ export async function copyCommand(
     ),
   )
   writer?.end()
-  if (!isJson) terminal.out(`${copied.reduce((sum, { rows }) => sum + rows, 0)} rows of ${copied.length} tables copied\n`)
+  if (!isJson)
+    terminal.out(`${copied.reduce((sum, { rows }) => sum + rows, 0)} rows of ${copied.length} tables copied\n`)
   return EXIT.ok
 }
 
@@ -164,4 +166,3 @@ function isSameStore({ store: a }: Config, { store: b }: Config): boolean {
   if (a.engine !== b.engine) return false
   return a.engine === 'postgres' ? a.url.some((url) => b.url.includes(url)) : a.path === b.path
 }
-

@@ -145,7 +145,9 @@ test('SIGSTOP of PostgreSQL under load: chat goes on, sign-ins are refused for n
   )
 })
 
-function ready(server: { readonly server: { readonly listening: readonly { protocol: string; place: unknown }[] } }): string {
+function ready(server: {
+  readonly server: { readonly listening: readonly { protocol: string; place: unknown }[] }
+}): string {
   const http = server.server.listening.find(({ protocol }) => protocol === 'http')
   const { host, port } = http?.place as { host: string; port: number }
   return `http://${host}:${port}/ready`

@@ -183,7 +183,11 @@ function copyDefinition({ name, migrations }: StoreDefinition, tables: readonly 
     )
     operations[`put_${table.name}`] = write(
       {},
-      [each(`insert into ${quoted} (${names.join(', ')}) values (${names.map((_, index) => `:c${index}`).join(', ')})`)],
+      [
+        each(
+          `insert into ${quoted} (${names.join(', ')}) values (${names.map((_, index) => `:c${index}`).join(', ')})`,
+        ),
+      ],
       { items: shape },
     ) as Operation
     operations[`count_${table.name}`] = one({}, { n: integer }, `select count(*) as n from ${quoted}`)

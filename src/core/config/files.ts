@@ -106,12 +106,7 @@ async function warnOfReaders(
   report.warning(input, 'RTK_CONFIG_READABLE', `everybody on this machine can read ${what}`, `chmod o-r ${path}`)
 }
 
-async function checkStoreAuthorities(
-  root: MapInput,
-  folder: string,
-  doors: FileDoors,
-  report: Report,
-): Promise<void> {
+async function checkStoreAuthorities(root: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
   const store = entryOf(root, 'store')?.value
   if (store?.kind !== 'map') return
   const found = await textOf(store, 'tls_ca', folder, doors, report)

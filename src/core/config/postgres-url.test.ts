@@ -11,7 +11,11 @@ test('a URL is host, port, database and user', () => {
     ...place,
     host: '/run/postgresql',
   })
-  assert.deepEqual(parsePostgresUrl('postgres://a%40b@db.example.org/c%20d'), { ...place, user: 'a@b', database: 'c d' })
+  assert.deepEqual(parsePostgresUrl('postgres://a%40b@db.example.org/c%20d'), {
+    ...place,
+    user: 'a@b',
+    database: 'c d',
+  })
 })
 
 test('what is wrong with a URL is said, and the URL is not: it may hold a password', () => {

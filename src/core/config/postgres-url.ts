@@ -24,7 +24,8 @@ export function parsePostgresUrl(text: string): PostgresPlace | string {
   const host = decoded(url.hostname.replace(/^\[(.*)\]$/, '$1'))
   const database = decoded(url.pathname.slice(1))
   const user = decoded(url.username)
-  if (host === undefined || database === undefined || user === undefined) return 'a % in it is not followed by two digits'
+  if (host === undefined || database === undefined || user === undefined)
+    return 'a % in it is not followed by two digits'
   if (host === '') return 'the host is missing: postgres://USER@HOST/DATABASE'
   if (user === '') return 'the user is missing: postgres://USER@HOST/DATABASE'
   if (database === '' || database.includes('/')) return 'the database is missing: postgres://USER@HOST/DATABASE'

@@ -1,5 +1,5 @@
 /** The PostgreSQL engine for the contract of engines: a database for each test, a relay that can be stopped between. */
-import { createServer, type Server, connect as dial, type Socket } from 'node:net'
+import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import type { RealPostgres } from '../../../tools/real/postgres.ts'
 import { BaseBench } from '../contract/harness.test.ts'
 import type { Engine } from '../link.types.ts'

@@ -6,8 +6,8 @@ import { Place } from '../../../tools/real/foreign.ts'
 import { RealPostgres } from '../../../tools/real/postgres.ts'
 import { accounts } from '../accounts.ts'
 import { HandClock, testWorld } from '../contract/harness.test.ts'
-import { copyStores } from '../copy.ts'
 import { definitions, fill, samples } from '../copy.testing.ts'
+import { copyStores } from '../copy.ts'
 import { openPostgres, openSqlite } from '../index.ts'
 
 test('SQLite to PostgreSQL and back: the same rows, of every type', async () => {

@@ -56,9 +56,12 @@ export async function check(connection: PostgresConnection, where: string): Prom
     throw storeError('RTK_STORE_DATABASE', `${where} is PostgreSQL ${version}; 14 or a later one is needed`)
   }
   const made = `make it anew: create database NAME encoding 'UTF8' locale 'C' template template0`
-  if (encoding !== 'UTF8') throw storeError('RTK_STORE_DATABASE', `${where} has the encoding ${encoding}, not UTF8; ${made}`)
+  if (encoding !== 'UTF8')
+    throw storeError('RTK_STORE_DATABASE', `${where} has the encoding ${encoding}, not UTF8; ${made}`)
   // Asked after the encoding is known: others have no such letters.
-  const [order] = await connection.rows(`select 'B' < 'a' and 'a-b' < 'aa' and 'z' < U&'\\00E9' and U&'\\FFFD' < U&'\\+010000'`)
+  const [order] = await connection.rows(
+    `select 'B' < 'a' and 'a-b' < 'aa' and 'z' < U&'\\00E9' and U&'\\FFFD' < U&'\\+010000'`,
+  )
   if (order?.[0] !== 't') throw storeError('RTK_STORE_DATABASE', `${where} does not order text by bytes; ${made}`)
   if (schema === null) throw storeError('RTK_STORE_DATABASE', `${where} has no schema that this user may use`)
 }
@@ -157,7 +160,12 @@ async function metaOf(connection: PostgresConnection, where: string): Promise<Re
 }
 
 /** `fresh` when the database is new, or not the one that it was: see `identityOf`. */
-async function epochOf(connection: PostgresConnection, where: string, identity: string, fresh: string): Promise<string> {
+async function epochOf(
+  connection: PostgresConnection,
+  where: string,
+  identity: string,
+  fresh: string,
+): Promise<string> {
   const meta = await metaOf(connection, where)
   const known = meta.get('epoch')
   if (known !== undefined && meta.get('identity') === identity) return known
@@ -214,7 +222,11 @@ async function dueNow(connection: PostgresConnection, store: StoreData) {
   return due
 }
 
-async function apply(connection: PostgresConnection, store: StoreData, wallMs: number): Promise<readonly MigrationStep[]> {
+async function apply(
+  connection: PostgresConnection,
+  store: StoreData,
+  wallMs: number,
+): Promise<readonly MigrationStep[]> {
   await lockForMigrating(connection)
   // Another program may have done it while we waited.
   const due = await dueNow(connection, store)

@@ -9,8 +9,8 @@ import { Place } from '../../../tools/real/foreign.ts'
 import { RealPostgres } from '../../../tools/real/postgres.ts'
 import { program } from '../../../tools/real/programs.ts'
 import { RealClock } from '../../world/clock.ts'
-import { Turn } from '../../world/turn.ts'
 import { WorldError } from '../../world/error.ts'
+import { Turn } from '../../world/turn.ts'
 import { codeOf, stateIs, testWorld } from '../contract/harness.test.ts'
 import { bytes, defineStore, guarded, integer, many, one, text, write } from '../define.ts'
 import { openPostgres, type PostgresStoresOptions } from '../index.ts'
@@ -93,7 +93,10 @@ test('a wrong password, none, no database, no server, a server of something else
     await refusal(open(database, { password: 'wrong' })),
     new RegExp(`^RTK_STORE_PERMISSION: PostgreSQL at ${where}: password authentication failed for user "ratatosk"`),
   )
-  assert.match(await refusal(open(database, { password: undefined })), /^RTK_STORE_PERMISSION: .*store\.password is not set/)
+  assert.match(
+    await refusal(open(database, { password: undefined })),
+    /^RTK_STORE_PERMISSION: .*store\.password is not set/,
+  )
   assert.match(await refusal(open('nowhere')), /^RTK_STORE_PERMISSION: .*database "nowhere" does not exist/)
   const nobody = { ...server.address(database), port: 1 }
   assert.match(await refusal(open(database, { servers: [nobody] })), /^RTK_STORE_FAILED \(temporary\): .*ECONNREFUSED/)
@@ -104,8 +107,13 @@ test('a wrong password, none, no database, no server, a server of something else
 
 test('a database of another encoding, or one that orders text otherwise, is refused with what to do', async () => {
   const latin = await server.database(`encoding 'LATIN1' locale 'C' template template0`)
-  assert.match(await refusal(open(latin)), /^RTK_STORE_DATABASE: .*encoding LATIN1, not UTF8; make it anew: create database/)
-  const words = await server.database(`encoding 'UTF8' locale_provider icu icu_locale 'en' locale 'C' template template0`)
+  assert.match(
+    await refusal(open(latin)),
+    /^RTK_STORE_DATABASE: .*encoding LATIN1, not UTF8; make it anew: create database/,
+  )
+  const words = await server.database(
+    `encoding 'UTF8' locale_provider icu icu_locale 'en' locale 'C' template template0`,
+  )
   assert.match(await refusal(open(words)), /^RTK_STORE_DATABASE: .*does not order text by bytes/)
 })
 
@@ -150,7 +158,10 @@ test('only looking makes nothing', async () => {
   const looker = await open(database, { looking: true })
   assert.deepEqual(await looker.rehearse(bricks), [{ version: 1, name: 'first' }])
   await looker.close()
-  const [made] = await server.sql(database, `select count(*)::int as n from pg_class where relname like 'ratatosk%' or relname = 'brick'`)
+  const [made] = await server.sql(
+    database,
+    `select count(*)::int as n from pg_class where relname like 'ratatosk%' or relname = 'brick'`,
+  )
   assert.equal(made?.['n'], 0)
 })
 
@@ -168,10 +179,7 @@ test('an administrator ends the connection: it comes back by itself with all tha
   await store.put({ id: 1, body: small })
   const { epoch } = stores
   const failed = stateIs(stores, 'failed')
-  await server.sql(
-    'postgres',
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`,
-  )
+  await server.sql('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`)
   assert.match((await failed).text, /terminating connection due to administrator command/)
   await stateIs(stores, 'ready')
   assert.deepEqual([(await store.count({}))?.n, stores.epoch], [1, epoch])
@@ -184,10 +192,7 @@ test('a server that becomes read-only: the state says so, and it comes back when
   const store = await stores.open(bricks)
   const failed = stateIs(stores, 'failed')
   await server.sql('postgres', `alter database ${database} set default_transaction_read_only = on`)
-  await server.sql(
-    'postgres',
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`,
-  )
+  await server.sql('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`)
   await failed
   const readOnly = await stateOf(stores, 'RTK_STORE_READ_ONLY')
   assert.match(readOnly.text, /is read-only/)

@@ -11,7 +11,18 @@ import type { MigrationStep } from '../store.types.ts'
 import { Reply, type StoreData, type WireValue } from '../wire.ts'
 import { BatchRun } from './batch.ts'
 import { PostgresConnection } from './connection.ts'
-import { check, endBefore, limitStatements, look, migrate, open, rehearse, setEpoch, settle, takeForUse } from './database.ts'
+import {
+  check,
+  endBefore,
+  limitStatements,
+  look,
+  migrate,
+  open,
+  rehearse,
+  setEpoch,
+  settle,
+  takeForUse,
+} from './database.ts'
 import { postgresError } from './failure.ts'
 import { functionName } from './function.ts'
 import { callsOf, type PreparedOperation, prepareAll } from './prepared.ts'

@@ -3,15 +3,7 @@ import { storeError } from '../errors.ts'
 import { Answer, type OperationData, type StoreData, type WireValue } from '../wire.ts'
 import type { Answered, Call, PostgresConnection, ResultColumn, Row, Text } from './connection.ts'
 import { postgresError } from './failure.ts'
-import {
-  callOf,
-  functionName,
-  functionText,
-  isPlain,
-  Outcome,
-  parameterOids,
-  statementText,
-} from './function.ts'
+import { callOf, functionName, functionText, isPlain, Outcome, parameterOids, statementText } from './function.ts'
 import { fromPostgres, type Sent, toArray, toPostgres, types } from './values.ts'
 
 export interface PreparedOperation {
@@ -24,10 +16,18 @@ export interface PreparedOperation {
 }
 
 /** Rejects with `WorldError`: RTK_STORE_DEFINITION when the SQL is wrong or its result is not what is declared. */
-export async function prepareAll(connection: PostgresConnection, store: StoreData): Promise<readonly PreparedOperation[]> {
+export async function prepareAll(
+  connection: PostgresConnection,
+  store: StoreData,
+): Promise<readonly PreparedOperation[]> {
   const found = await look(connection, store)
   const functions = store.operations.filter((data) => !isPlain(data))
-  const made = functions.map((data) => functionText(data, (found.get(data) ?? []).map(({ length }) => length > 0)))
+  const made = functions.map((data) =>
+    functionText(
+      data,
+      (found.get(data) ?? []).map(({ length }) => length > 0),
+    ),
+  )
   if (made.length > 0) {
     await connection.run(made.join(';\n')).catch((error: unknown) => {
       throw definitionError(error, `store ${store.name}`)
