@@ -189,7 +189,7 @@ export function readArguments<S extends OptionSchema>(
   const { mistakes } = reading.report
   const texts = mistakes.map(
     (m) =>
-      `${m.path === '' ? '' : `${m.path}: `}${m.text}${m.hint === '' ? '' : ` (${m.hint.replace(', or { file: PATH }', '')})`}`,
+      `${m.path === '' ? '' : `${m.path}: `}${m.text}${m.hint === '' ? '' : ` (${m.hint.replace(', { file: PATH } or { env: NAME }', '')})`}`,
   )
   return new CommandError('RTK_COMMAND_ARGUMENTS', texts.join('; ') || 'arguments are a map of names to values')
 }

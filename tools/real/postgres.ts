@@ -1,5 +1,5 @@
 /** A real PostgreSQL for `*.real.ts` tests: a cluster of its own in a place of its own, on a free loopback port. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { type Foreign, freePort, give, type Place } from './foreign.ts'
@@ -17,7 +17,7 @@ export interface Address {
 }
 
 function binary(name: string): string {
-  return join(dirname(program('postgresql')), name)
+  return join(dirname(realpathSync(program('postgresql'))), name)
 }
 
 export class RealPostgres {

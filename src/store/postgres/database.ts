@@ -17,8 +17,8 @@ const LOCKS = 0x52544b31
 const IN_USE = 1
 const MIGRATING = 2
 
-/** How long another server's lock, or its end, is waited for, milliseconds. */
-const PATIENCE_MS = 5000
+/** How long another server's lock, or its end, is waited for at most, milliseconds. */
+export const PATIENCE_MS = 5000
 
 /**
  * Says how this connection shall work. What is acknowledged as kept has to outlive the server, so `synchronous_commit` is
@@ -67,9 +67,14 @@ export async function check(connection: PostgresConnection, where: string): Prom
 }
 
 /** Ends what a lost connection of ours left behind: it may still be at work. Rejects while it has not ended. */
-export async function endBefore(connection: PostgresConnection, pid: number, name: string): Promise<void> {
+export async function endBefore(
+  connection: PostgresConnection,
+  pid: number,
+  name: string,
+  patienceMs: number,
+): Promise<void> {
   const rows = await connection.rows(
-    `select pg_terminate_backend(pid, ${PATIENCE_MS}) from pg_stat_activity
+    `select pg_terminate_backend(pid, ${patienceMs}) from pg_stat_activity
      where pid = $1::int and application_name = $2::text and pid <> pg_backend_pid()`,
     [String(pid), name],
   )
@@ -82,8 +87,8 @@ export async function endBefore(connection: PostgresConnection, pid: number, nam
  * Keeps other servers out while this connection lives: their caches and ours would not hear of each other. Rejects with
  * RTK_STORE_LOCKED.
  */
-export async function takeForUse(connection: PostgresConnection, where: string): Promise<void> {
-  await connection.run(`set lock_timeout = ${PATIENCE_MS}`)
+export async function takeForUse(connection: PostgresConnection, where: string, patienceMs: number): Promise<void> {
+  await connection.run(`set lock_timeout = ${patienceMs}`)
   try {
     await connection.rows(`select pg_advisory_lock(${LOCKS}, ${IN_USE})`)
   } catch (error) {

@@ -257,7 +257,7 @@ test('a network that swallows everything: the connection is given up, its remain
 
 test('what a lost connection left at work is ended before the next one is used', async () => {
   const database = await server.database()
-  const stores = await open(database, { silenceMs: 300, limits: { operationTimeoutMs: 200 } })
+  const stores = await open(database, { silenceMs: 1000, limits: { operationTimeoutMs: 200 } })
   const store = await stores.open(bricks)
   const [row] = await server.sql(
     database,

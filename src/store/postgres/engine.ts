@@ -18,6 +18,7 @@ import {
   look,
   migrate,
   open,
+  PATIENCE_MS,
   rehearse,
   setEpoch,
   settle,
@@ -163,7 +164,7 @@ class PostgresLink implements Link {
     this.epoch = await this.#watched(async () => {
       await settle(connection)
       await check(connection, where)
-      if (before !== undefined) await endBefore(connection, before.pid, before.name)
+      if (before !== undefined) await endBefore(connection, before.pid, before.name, this.#patienceMs)
       const epoch = await this.#take(connection, freshEpoch)
       await limitStatements(connection, this.#options.operationTimeoutMs)
       return epoch
@@ -173,7 +174,7 @@ class PostgresLink implements Link {
 
   async #take(connection: PostgresConnection, freshEpoch: string): Promise<string> {
     if (this.#options.looking === true) return look(connection, this.#where)
-    await takeForUse(connection, this.#where)
+    await takeForUse(connection, this.#where, this.#patienceMs)
     return open(connection, this.#where, freshEpoch)
   }
 
@@ -190,9 +191,18 @@ class PostgresLink implements Link {
     if (wasOpen) this.#events.died(cause)
   }
 
+  get #silenceMs(): number {
+    return this.#options.silenceMs ?? DEFAULT_SILENCE_MS
+  }
+
+  /** What is waited for in the server has to end before the watch does, or nobody would hear what it was. */
+  get #patienceMs(): number {
+    return Math.min(PATIENCE_MS, Math.ceil(this.#silenceMs / 2))
+  }
+
   /** Does `work` with a watch on it: a server that says nothing for too long is as good as gone. */
   async #watched<T>(work: () => Promise<T>): Promise<T> {
-    const silenceMs = this.#options.silenceMs ?? DEFAULT_SILENCE_MS
+    const silenceMs = this.#silenceMs
     const timer: Timer = this.#clock.after(
       silenceMs,
       (link: PostgresLink) => {
