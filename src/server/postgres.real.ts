@@ -134,14 +134,16 @@ test('SIGSTOP of PostgreSQL under load: chat goes on, sign-ins are refused for n
   // Answered behind all that he sent before.
   await benvolio.request(`<iq type='get' id='after'><query xmlns='jabber:iq:roster'/></iq>`)
   const mercutio = await online(await server.connect(`${name('mercutio')}/here`))
+  const bounced = new Set(
+    benvolio.unread.filter((el) => el.name === 'message' && el.attr('type') === 'error').map((el) => el.attr('id')),
+  )
+  // The hand-over takes its time: what is lost runs into the patience of `receive`.
+  for (const id of waiting) if (!bounced.has(id)) await mercutio.receive(isMessage(id))
   await mercutio.request(`<iq type='get' id='after'><query xmlns='jabber:iq:roster'/></iq>`)
-  const delivered = mercutio.unread.filter((el) => el.name === 'message' && el.attr('type') !== 'error')
-  const bounced = benvolio.unread.filter((el) => el.name === 'message' && el.attr('type') === 'error')
-  const accounted = new Set([...delivered, ...bounced].map((el) => el.attr('id')))
   assert.deepEqual(
-    waiting.filter((id) => !accounted.has(id)),
+    mercutio.unread.filter((el) => el.name === 'message').map((el) => el.attr('id')),
     [],
-    'neither delivered nor refused',
+    'delivered twice, or delivered and refused',
   )
 })
 
