@@ -36,10 +36,7 @@ const options = {
 
 export default defineModule({
   name: 'contact',
-  xeps: [
-    { xep: 128, version: '1.0.1', status: 'complete' },
-    { xep: 157, version: '1.1.1', status: 'complete' },
-  ],
+  xeps: [{ xep: 157, version: '1.1.1', status: 'complete' }],
   options,
   setup(ctx) {
     let form = formOf(ctx.options)
