@@ -1,5 +1,6 @@
 /** What commands do with a store while no server uses it: which stores there are, migrating, copying. */
 import { secretStore } from '../auth/secrets.store.ts'
+import type { AccountDirectory } from '../core/accounts.ts'
 import { CommandRegistry } from '../core/commands.ts'
 import type { Config } from '../core/config/index.ts'
 import { Core } from '../core/core.ts'
@@ -9,6 +10,18 @@ import { openSqlite, type StoreDefinition, type Stores } from '../store/index.ts
 import type { World } from '../world/world.types.ts'
 import { coreLimits } from './limits.ts'
 import { ModuleSets } from './module-sets.ts'
+
+/** Modules are set up only to name their stores: whoever asks more of the accounts is at fault. */
+const unasked = (): never => {
+  throw new Error('no account is asked for while stores are named')
+}
+const nobody: AccountDirectory = {
+  exists: unasked,
+  keeps: () => false,
+  add: unasked,
+  setPassword: unasked,
+  remove: unasked,
+}
 
 /**
  * The stores of a server with this configuration. Modules name theirs when they are set up: so they are, on a database in
@@ -23,7 +36,7 @@ export async function storesOf(
   const memory = await openSqlite(world, { path: ':memory:' })
   try {
     const stores = listening(memory, (definition) => found.set(definition.name, definition))
-    const core = new Core(world, { exists: () => true }, coreLimits(config.limits))
+    const core = new Core(world, nobody, coreLimits(config.limits))
     for (const { domain, type } of config.hosts.values()) core.addHost(domain, core.hostType(type))
     const sets = new ModuleSets({ core, stores, commands: new CommandRegistry(), modules })
     const types = [...config.host_types.values()].filter(({ name }) => core.hosts(name).length > 0)
