@@ -7,6 +7,7 @@ import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
 import type { Session, SessionEnd } from './session.ts'
+import type { Bind2Request, Resumption, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
 
@@ -92,6 +93,18 @@ export interface Hooks {
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
+  /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */
+  'sasl2:features': Fold<readonly Element[], Host>
+  /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */
+  'bind2:features': Fold<readonly string[], Host>
+  /** Before anything is bound: does the client go on with an older session (XEP-0198)? The first answer stands. */
+  'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>
+  /** Sets up a session in the turn in which it was bound; children of `<bound/>` (XEP-0386 section 3.2). */
+  'bind2:bound': Fold<readonly Element[], Bind2Request>
+  /** Children of `<bound/>` that a store must be asked for: the state of an archive. */
+  'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>
+  /** Children of `<success/>` that are neither of resumption nor of Bind 2. */
+  'sasl2:success': WaitingFold<readonly Element[], SignInDone>
   'account:created': Notice<AccountRef>
   'account:export': WaitingFold<readonly AccountData[], AccountRef>
   'account:import': WaitingNotice<AccountRef & { readonly data: readonly AccountData[] }>

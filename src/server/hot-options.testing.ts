@@ -131,7 +131,8 @@ const signsIn: Look = async (ground) => {
   return /<failure [^>]*><([a-z-]+)/.exec(heard)?.[1] ?? 'in'
 }
 
-const mechanisms: Look = async ({ symbolic, connected }) => {
+/** The features inside of TLS. */
+const features: Look = async ({ symbolic, connected }) => {
   const wire = await connected()
   wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
   await wire.hears(/<proceed [^>]*\/>/)
@@ -139,11 +140,19 @@ const mechanisms: Look = async ({ symbolic, connected }) => {
   wire.says(header('localhost'))
   const heard = await wire.hears(/<\/stream:features>/)
   wire.closes()
-  return [...heard.matchAll(/<mechanism>([^<]*)</g)].map(([, name]) => name).join(' ')
+  return heard
 }
 
-/** The iterations of a password that is set now, as its owner is told. */
-const iterations: Look = async (ground) => {
+const mechanisms: Look = async (ground) => {
+  const list = /<mechanisms .*<\/mechanisms>/.exec(await features(ground))?.[0] ?? ''
+  return [...list.matchAll(/<mechanism>([^<]*)</g)].map(([, name]) => name).join(' ')
+}
+
+const offersSasl2: Look = async (ground) =>
+  (await features(ground)).includes('<authentication ') ? 'SASL2' : 'no SASL2'
+
+/** What SCRAM tells of an account that is made now. */
+async function challenge(ground: Ground): Promise<string> {
   const { symbolic } = ground
   const name = `new${symbolic.counter('ratatosk_connections_accepted_total')}`
   await ground.account(name)
@@ -153,8 +162,13 @@ const iterations: Look = async (ground) => {
   )
   const heard = await wire.hears(/<\/challenge>/)
   wire.closes()
-  return /i=\d+/.exec(atob(/<challenge [^>]*>([^<]*)/.exec(heard)?.[1] ?? ''))?.[0] ?? heard
+  return atob(/<challenge [^>]*>([^<]*)/.exec(heard)?.[1] ?? '')
 }
+
+/** The iterations of a password that is set now, as its owner is told. */
+const iterations: Look = async (ground) => /,i=(\d+)/.exec(await challenge(ground))?.[0].slice(1) ?? ''
+
+const protects: Look = async (ground) => (/,h=[^,]+$/.test(await challenge(ground)) ? 'protected' : 'unprotected')
 
 /** Two bad guesses, and whether the address is let in a minute later. */
 const guesses: Look = async (ground) => {
@@ -264,6 +278,11 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     ['PLAIN SCRAM-SHA-1', 'PLAIN'],
   ),
   'auth.scram_iterations': shows({}, { auth: { scram_iterations: 5000 } }, iterations, ['i=4096', 'i=5000']),
+  'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
+  'auth.downgrade_protection': shows({}, { auth: { downgrade_protection: false } }, protects, [
+    'protected',
+    'unprotected',
+  ]),
   'auth.access': shows({}, { access: rule('deny'), auth: { access: 'staff' } }, signsIn, ['in', 'account-disabled']),
   'session.conflict': shows({}, { session: { conflict: 'refuse' } }, binds('one', 'one'), ['bound', 'conflict']),
   'session.max_per_user_policy': shows(

@@ -136,6 +136,7 @@ export class Server {
       backend,
       auth: (host) => this.#hostType(host).auth,
       decoys: (host) => signIn.of(host.type).decoys,
+      resources: signIn.resources,
       tls: (listener) => this.#certificates.context(listener),
       hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),
     })

@@ -1,7 +1,9 @@
 /** What signs in the accounts of each host type: its back end, and decoys for names that do not exist. */
 import { openDecoys } from '../auth/decoys.ts'
 import { InternalBackend } from '../auth/internal.ts'
+import { Resources } from '../auth/resources.ts'
 import { secretStore } from '../auth/secrets.store.ts'
+import { keptSecret } from '../auth/secrets.ts'
 import type { AuthBackend } from '../core/auth.ts'
 import type { Config } from '../core/config/index.ts'
 import { accounts } from '../store/accounts.ts'
@@ -19,17 +21,26 @@ export class SignIn {
   readonly #world: World
   readonly #accounts: Store<typeof accounts>
   readonly #secrets: Store<typeof secretStore>
+  readonly resources: Resources
   #types: ReadonlyMap<string, TypeSignIn> = new Map()
 
   static async open(config: Config, world: World, stores: Stores): Promise<SignIn> {
     const secrets = await stores.open(secretStore)
-    const signIn = new SignIn(world, await stores.open(accounts), secrets)
+    const secret = await keptSecret(secrets, 'resources', world.random.bytes(32))
+    const resources = new Resources(world.hashing, world.random, secret)
+    const signIn = new SignIn(world, await stores.open(accounts), secrets, resources)
     const prepared = await signIn.prepare(config)
     prepared.use()
     return signIn
   }
 
-  private constructor(world: World, store: Store<typeof accounts>, secrets: Store<typeof secretStore>) {
+  private constructor(
+    world: World,
+    store: Store<typeof accounts>,
+    secrets: Store<typeof secretStore>,
+    resources: Resources,
+  ) {
+    this.resources = resources
     this.#world = world
     this.#accounts = store
     this.#secrets = secrets

@@ -8,6 +8,7 @@ import type { Element } from '../xml/index.ts'
 import type { StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
 import type { ChannelBindings, SaslCondition, SaslFailure, ServerLookup } from './sasl/index.ts'
+import type { Authenticate, Sasl2Offer } from './sasl2.ts'
 
 /** What the machine must know of a host that it serves. */
 export interface StreamHost {
@@ -15,6 +16,10 @@ export interface StreamHost {
   readonly domain: string
   /** `required`: nothing but STARTTLS before TLS (RFC 6120 section 5.3.1); `none`: no certificate to offer. */
   readonly tls: 'required' | 'optional' | 'none'
+  /** SASL2 is offered inside of TLS (XEP-0388); left out: it is not spoken. */
+  readonly hasSasl2?: boolean
+  /** The offer of mechanisms is hashed into SCRAM (XEP-0474); left out: it is not. */
+  readonly protectsOffer?: boolean
 }
 
 /** Who signed in, and how. */
@@ -61,6 +66,8 @@ export interface C2sDriver {
    * binding (XEP-0170 keeps the order).
    */
   features(host: StreamHost, stage: 'sasl' | 'bind'): readonly Element[]
+  /** What SASL2 offers to be done in one go; asked only where the host speaks it. */
+  sasl2(host: StreamHost): Sasl2Offer
   /** Asks for what SCRAM needs of an account; answered by `machine.answer`, for unknown names with a decoy. */
   lookUp(ticket: Ticket, host: StreamHost, request: ServerLookup): void
   /** Asks whether a password is right; answered by `machine.answer`. */
@@ -74,6 +81,12 @@ export interface C2sDriver {
    * new session writes before the answer is kept until the client has read its address.
    */
   bind(ticket: Ticket, host: StreamHost, account: Jid, resource: string): void
+  /**
+   * Somebody has signed in by SASL2 (told by `signedIn` before), and this is what else he asked for: resumption, a resource and
+   * its features (XEP-0388 section 2.6.1, XEP-0386 section 3.2); answered by `machine.inlined`. What a session writes before the
+   * answer is kept until the client has read `<success/>`.
+   */
+  inline(ticket: Ticket, host: StreamHost, account: Account, request: Authenticate): void
   /**
    * A first-level element that the machine does not know (stream management, registration, SASL2 …). False: refuse it. Stanzas come
    * here before sign-in only.
@@ -92,6 +105,14 @@ export interface Bound {
 }
 
 export type BindAnswer = Bound | StanzaError
+
+/** What was done of a request of SASL2. */
+export interface InlineAnswer {
+  /** Undefined: no resource is bound, and the client may ask for one as RFC 6120 section 7 has it. */
+  readonly bound: Bound | undefined
+  /** Inside of `<success/>`, behind the identity. */
+  readonly elements: readonly Element[]
+}
 
 /** What the machine is made of. */
 export interface C2sServerNeeds {
@@ -113,6 +134,17 @@ export interface C2sWhole {
   close(error: StreamError): void
   /** The exchange succeeded for this prepared localpart; `success` tells the client. */
   signedIn(username: string, mechanism: string, success: Element): void
+  /**
+   * The same by SASL2; `data` is the mechanism's, for `<success/>`. A failure when the client may not be this account after all.
+   */
+  authenticated(
+    username: string,
+    mechanism: string,
+    data: Uint8Array | undefined,
+    request: Authenticate,
+  ): SaslFailure | undefined
+  /** A request of SASL2 is done; `success` tells the client. */
+  succeeded(success: Element, bound: Bound | undefined): void
   /** A resource is bound; `result` tells the client. */
   establish(bound: Bound, result: Element | undefined): void
 }

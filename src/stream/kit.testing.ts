@@ -1,12 +1,21 @@
 /** For the tests of this folder: a driver with accounts, a server on a transport in memory, a client of raw text. */
 import { type Jid, jid } from '../jid/index.ts'
-import type { StreamError } from '../stanza/error.ts'
+import { StanzaError, type StreamError } from '../stanza/error.ts'
 import { RealHashing } from '../world/hashing.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo, TlsServerContext, TransportHandler } from '../world/net.types.ts'
-import { type Element, encode, fromBytes } from '../xml/index.ts'
+import { type Element, encode, fromBytes, x } from '../xml/index.ts'
 import { C2sServer } from './c2s-server.ts'
-import type { Account, BindAnswer, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from './c2s-server.types.ts'
+import type {
+  Account,
+  BindAnswer,
+  C2sDriver,
+  Channel,
+  InlineAnswer,
+  SignInFailure,
+  StreamHost,
+  Ticket,
+} from './c2s-server.types.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { clientFraming } from './framing.ts'
 import { defaultStreamLimits, type StreamLimits } from './limits.ts'
@@ -22,6 +31,7 @@ import {
   type ServerAnswer,
   type ServerLookup,
 } from './sasl/index.ts'
+import { type Authenticate, bind2Feature, readTag, type Sasl2Offer } from './sasl2.ts'
 
 export const hashing = new RealHashing()
 
@@ -111,11 +121,13 @@ export class Recorder implements StanzaSink {
   }
 }
 
+const localhost: StreamHost = { domain: 'localhost', tls: 'required', hasSasl2: true, protectsOffer: true }
+
 /** A driver over plain maps; answers at once, or when `later` is on by `answerAll`. */
 export class TestDriver implements C2sDriver {
   readonly defaultDomain = 'localhost'
   refusal: StreamError | undefined = undefined
-  readonly hosts = new Map<string, StreamHost | 'gone'>([['localhost', { domain: 'localhost', tls: 'required' }]])
+  readonly hosts = new Map<string, StreamHost | 'gone'>([['localhost', localhost]])
   readonly accounts = new Map<string, TestAccount>()
   readonly decoys = new Decoys(hashing, Buffer.from('secret of thirty-two bytes, more'), 4096)
   readonly sink = new Recorder()
@@ -134,6 +146,16 @@ export class TestDriver implements C2sDriver {
     jid: account.withResource(resource === '' ? 'made' : resource),
     sink: this.sink,
   })
+  /** What was asked for beside signing in, by SASL2. */
+  readonly requests: Authenticate[] = []
+  sasl2Offer: Sasl2Offer = { inline: [bind2Feature([])] }
+  /** By default Bind 2 is done as it was asked for, with the tag for a resource. */
+  onInline: (account: Account, request: Authenticate) => InlineAnswer = ({ jid }, { bind }) => {
+    if (bind === undefined) return { bound: undefined, elements: [] }
+    const made = this.onBind(jid, readTag(bind))
+    if (made instanceof StanzaError) return { bound: undefined, elements: [] }
+    return { bound: made, elements: [x('bound', 'urn:xmpp:bind:0')] }
+  }
   machine: C2sServer | undefined = undefined
   #waiting: (() => void)[] = []
 
@@ -149,6 +171,10 @@ export class TestDriver implements C2sDriver {
 
   features(_host: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
     return this.extra[stage]
+  }
+
+  sasl2(): Sasl2Offer {
+    return this.sasl2Offer
   }
 
   lookUp(ticket: Ticket, _host: StreamHost, request: ServerLookup): void {
@@ -181,6 +207,11 @@ export class TestDriver implements C2sDriver {
   bind(ticket: Ticket, _host: StreamHost, account: Jid, resource: string): void {
     this.binds.push(resource)
     this.#reply(() => this.machine?.bound(ticket, this.onBind(account, resource)))
+  }
+
+  inline(ticket: Ticket, _host: StreamHost, account: Account, request: Authenticate): void {
+    this.requests.push(request)
+    this.#reply(() => this.machine?.inlined(ticket, this.onInline(account, request)))
   }
 
   claim(el: Element, stage: 'features' | 'bind' | 'established'): boolean {
@@ -275,6 +306,12 @@ export const header =
 
 export function plain(user: string, password: string, authzid = ''): string {
   return Buffer.from(`${authzid}\0${user}\0${password}`, 'utf8').toString('base64')
+}
+
+/** Of SASL2; `more` stands behind the initial response. */
+export function authenticate(mechanism: string, initial?: string, more = ''): string {
+  const first = initial === undefined ? '' : `<initial-response>${initial}</initial-response>`
+  return `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='${mechanism}'>${first}${more}</authenticate>`
 }
 
 export function auth(mechanism: string, content = ''): string {

@@ -52,6 +52,14 @@ export const authOptions = {
     description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
   }),
   access: opt.access({ default: 'all', description: 'Who may sign in.' }),
+  sasl2: opt.bool({
+    default: true,
+    description: 'Offer sign-in and binding in one go (XEP-0388, XEP-0386), on TLS only.',
+  }),
+  downgrade_protection: opt.bool({
+    default: true,
+    description: 'SCRAM signs the offer of mechanisms and channel bindings (XEP-0474), for clients that compare it.',
+  }),
 }
 
 /** May be set for all host types, and for each. */

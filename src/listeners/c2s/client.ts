@@ -2,6 +2,7 @@
 import type { AccountState } from '../../core/accounts.ts'
 import type { Host } from '../../core/host.ts'
 import type { Session } from '../../core/session.ts'
+import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
@@ -12,9 +13,11 @@ import type { Connection } from '../../stream/connection.ts'
 import type { StreamEnd } from '../../stream/machine.types.ts'
 import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
 import { readScramName } from '../../stream/sasl/index.ts'
+import type { Authenticate, Sasl2Offer } from '../../stream/sasl2.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
+import { type InlineDone, inline, sasl2Offer } from './inline.ts'
 import type { C2sNeeds } from './needs.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
@@ -73,7 +76,13 @@ export class C2sClient implements C2sDriver {
     if (host === undefined) return undefined
     const { listener } = this.#accepted
     const hasCertificate = listener.tls !== 'none' && this.#needs.hasCertificate(listener, domain)
-    return { domain: host.domain, tls: hasCertificate ? 'required' : 'none' }
+    const auth = this.#needs.auth(host)
+    return {
+      domain: host.domain,
+      tls: hasCertificate ? 'required' : 'none',
+      hasSasl2: auth.sasl2,
+      protectsOffer: auth.downgrade_protection,
+    }
   }
 
   /** By the host's back end and configuration; -PLUS where the connection can be bound, PLAIN inside of TLS. */
@@ -93,6 +102,11 @@ export class C2sClient implements C2sDriver {
     const local = this.#needs.core.localHost(streamHost.domain)
     if (local === undefined || stage === 'sasl') return []
     return local.type.hooks.fold('stream:features', [], local.host)
+  }
+
+  sasl2(streamHost: StreamHost): Sasl2Offer {
+    const local = this.#needs.core.localHost(streamHost.domain)
+    return local === undefined ? { inline: [] } : sasl2Offer(local.type, local.host)
   }
 
   lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
@@ -201,39 +215,83 @@ export class C2sClient implements C2sDriver {
   }
 
   bind(ticket: Ticket, streamHost: StreamHost, account: Jid, resource: string): void {
-    const host = this.#needs.core.host(streamHost.domain)
     const machine = this.#machine
-    if (machine === undefined) return
-    if (host === undefined) {
-      machine.bound(ticket, errorHostGone)
-      return
-    }
-    if (this.#needs.core.accountEndings.since(this.#endingsSeen, host, account.local)) {
-      machine.close(accountEnded)
-      return
-    }
+    const info = this.#info(machine?.account?.mechanism ?? '', undefined)
+    const result = this.#bindTo(streamHost, account, resource, info)
+    if (result === undefined) return
+    machine?.bound(ticket, result instanceof StanzaError ? result : { jid: result.jid, sink: result })
+  }
+
+  /** Undefined: the stream has ended. */
+  #bindTo({ domain }: StreamHost, account: Jid, resource: string, info: LinkInfo): Session | StanzaError | undefined {
+    const host = this.#needs.core.host(domain)
+    if (host === undefined) return errorHostGone
+    if (this.#hasEnded(account, host)) return undefined
+    const result = this.#needs.binder.bind({ account, host, resource, link: this.#connection, info })
+    if (result instanceof StanzaError) this.#needs.core.metrics.refusals.count(result.code)
+    else this.#session = result
+    return result
+  }
+
+  /** True when the stream is over, or has to be because the account was removed after its sign-in. */
+  #hasEnded(account: Jid, host: Host): boolean {
+    const machine = this.#machine
+    if (machine?.account === undefined) return true
+    if (!this.#needs.core.accountEndings.since(this.#endingsSeen, host, account.local)) return false
+    machine.close(accountEnded)
+    return true
+  }
+
+  #info(mechanism: string, agent: string | undefined): LinkInfo {
     const { listener, client, transport } = this.#accepted
-    const result = this.#needs.binder.bind({
-      account,
-      host,
-      resource,
-      link: this.#connection,
-      info: {
-        address: client.host,
-        port: client.port,
-        transport: listener.place.kind,
-        tls: transport.tls?.protocol ?? '',
-        auth: machine.account?.mechanism ?? '',
-        listener: listener.name,
-      },
-    })
-    if (result instanceof StanzaError) {
-      this.#needs.core.metrics.refusals.count(result.code)
-      machine.bound(ticket, result)
+    return {
+      address: client.host,
+      port: client.port,
+      transport: listener.place.kind,
+      tls: transport.tls?.protocol ?? '',
+      auth: mechanism,
+      listener: listener.name,
+      ...(agent === undefined || agent === '' ? {} : { agent }),
+    }
+  }
+
+  inline(ticket: Ticket, streamHost: StreamHost, account: Account, asked: Authenticate): void {
+    const local = this.#needs.core.localHost(streamHost.domain)
+    if (local === undefined) {
+      this.#machine?.inlined(ticket, { bound: undefined, elements: [] })
       return
     }
-    this.#session = result
-    machine.bound(ticket, { jid: result.jid, sink: result })
+    const { agent, bind } = asked
+    const { jid, mechanism } = account
+    const info = this.#info(mechanism, agent?.id)
+    const link = this.#connection
+    const done = inline({
+      type: local.type,
+      request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline, link, info },
+      bind,
+      bindTo: (resource) => this.#bindTo(streamHost, jid, resource, info),
+      take: (session) => this.#take(session, jid, local.host),
+      madeResource: (tag) => this.#needs.resources.made(jid, agent?.id ?? '', tag),
+    })
+    done.then(
+      (result) => this.#inlined(ticket, result),
+      (error) => this.#machine?.close(new StreamError('RTK_SIGN_IN_INLINE', 'internal-server-error', undefined, error)),
+    )
+  }
+
+  /** A session goes on over this connection; false when the stream has ended. */
+  #take(session: Session, account: Jid, host: Host): boolean {
+    const isOver = this.#machine?.account === undefined
+    if (isOver) session.linkEnded({ reason: 'lost', detail: '' }, this.#connection)
+    else this.#session = session
+    return !isOver && !this.#hasEnded(account, host)
+  }
+
+  #inlined(ticket: Ticket, done: InlineDone | undefined): void {
+    if (done === undefined) return
+    const { session, elements } = done
+    const bound = session === undefined ? undefined : { jid: session.jid, sink: session }
+    this.#machine?.inlined(ticket, { bound, elements })
   }
 
   claim(): boolean {

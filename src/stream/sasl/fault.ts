@@ -34,6 +34,7 @@ export const FAILURE = {
 
   // The client's side: what a server can do wrong. The conditions are for symmetry; a client just goes away.
   iterations: failure('RTK_SASL_ITERATIONS', 'aborted', 'the iteration count of the server is out of bounds'),
+  offerChanged: failure('RTK_SASL_OFFER_CHANGED', 'aborted', 'somebody changed what the server offered'),
   serverNonce: failure('RTK_SASL_SERVER_NONCE', 'aborted', 'the nonce of the server does not continue ours'),
   serverProof: failure('RTK_SASL_SERVER_PROOF', 'aborted', 'the server has not proved that it knows the password'),
   serverError: failure('RTK_SASL_SERVER_ERROR', 'not-authorized', 'the server reports an error of SCRAM'),

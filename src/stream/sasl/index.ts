@@ -1,5 +1,6 @@
 /** SASL mechanisms of both roles (RFC 4422, RFC 6120 section 6), without I/O. */
-export { readPayload, writePayload } from './encoding.ts'
+export { offerHash, offerText } from './downgrade.ts'
+export { readBase64, readPayload, toBase64, writePayload } from './encoding.ts'
 export {
   type CredentialRow,
   DEFAULT_ITERATIONS,

@@ -33,17 +33,19 @@ export interface ServerMechanismNeeds {
   readonly bindings: ChannelBindings
   /** At least 18 random printable characters without a comma (`Random.id`). */
   readonly nonce: string
+  /** For XEP-0474: see `offerText`. Left out: the offer is not protected. */
+  readonly offer?: string | undefined
 }
 
 /** Undefined (`invalid-mechanism`) when it was not offered, or is not spoken. */
 export function serverMechanism(name: string, needs: ServerMechanismNeeds): ServerMechanism | undefined {
   if (!needs.offered.includes(name)) return undefined
-  const { hashing, domain, bindings, nonce } = needs
+  const { hashing, domain, bindings, nonce, offer } = needs
   if (name === 'PLAIN') return new PlainServer(domain)
   const scram = readScramName(name)
   if (scram === undefined) return undefined
   const plusOffered = needs.offered.some((offer) => offer.endsWith('-PLUS'))
-  return new ScramServer({ hashing, domain, bindings, nonce, plusOffered, ...scram })
+  return new ScramServer({ hashing, domain, bindings, nonce, offer, plusOffered, ...scram })
 }
 
 export interface Offer {
@@ -111,6 +113,8 @@ export interface ClientMechanismNeeds {
   readonly password: string
   readonly authzid?: string
   readonly nonce: string
+  /** What the server showed us, for XEP-0474: see `offerText`. Left out: it is not compared. */
+  readonly offer?: string
 }
 
 /** The machine for a choice. The password of SCRAM is not needed before `stretch`. */
