@@ -6,6 +6,7 @@ import type { CloseCause } from '../world/net.types.ts'
 import type { Element } from '../xml/index.ts'
 import type { StanzaSink, StreamEnd } from './machine.types.ts'
 import type { ChoiceLimits, SaslCondition } from './sasl/index.ts'
+import type { UserAgent } from './sasl2.ts'
 
 export interface C2sClientConfig {
   /** Prepared. */
@@ -28,6 +29,16 @@ export interface C2sClientConfig {
   /** False: as a client that cannot bind channels (`n` in SCRAM). */
   readonly bindsChannel?: boolean
   readonly lang?: string
+  /** `rfc6120`: SASL2 is not used; by default it is, inside of TLS, where it is offered. */
+  readonly profile?: 'rfc6120' | 'sasl2'
+  /** For SASL2: who we are. */
+  readonly agent?: UserAgent
+  /** For Bind 2, which is used where it is offered and no resource is asked for. */
+  readonly tag?: string
+  /** What `<bind/>` of Bind 2 asks for besides. */
+  readonly session?: readonly Element[]
+  /** What `<authenticate/>` asks for besides. */
+  readonly inline?: readonly Element[]
 }
 
 /** Why a stream did not come to be. Codes are RTK_CLIENT_… and those of SASL. */
@@ -45,8 +56,8 @@ export type ClientEnd = StreamEnd | ClientRefusal
 export interface C2sClientDriver {
   /** PBKDF2 of the password (`stretch` of sasl/); answered by `stretched`. */
   stretch(ticket: number, hash: HashName, salt: Uint8Array, iterations: number): void
-  /** A resource is bound: where do stanzas go? */
-  established(jid: Jid, features: Element): StanzaSink
+  /** A resource is bound: where do stanzas go? `success` is that of SASL2. */
+  established(jid: Jid, features: Element, success: Element | undefined): StanzaSink
   /** A first-level element that is no stanza, once established. False: unknown, the stream ends. */
   claim(el: Element): boolean
   ended(end: ClientEnd): void

@@ -53,6 +53,8 @@ export interface Offer {
   readonly mechanisms: readonly string[]
   /** Of `<sasl-channel-binding/>` (XEP-0440), empty without. */
   readonly bindingTypes: readonly string[]
+  /** By XEP-0388, where the rules are stricter. */
+  readonly isSasl2?: boolean
 }
 
 export interface Choice {
@@ -85,8 +87,9 @@ function chooseBinding(offer: Offer, ours: ChannelBindings): ClientBinding | Sas
   const isTypeOffered = offer.bindingTypes.length > 0
   if (ours.size === 0) return 'n' // 2
   if (!isPlusOffered) return isTypeOffered ? STRIPPED : 'y' // 5, 3
+  if (!isTypeOffered && offer.isSasl2 === true) return STRIPPED // 4
   for (const [type, data] of ours) {
-    // 4: without the feature, the type that every server must have (rule 1); 7: else the strongest that both have.
+    // 4: without the feature in SASL1, the type that every server must have (rule 1); 7: else the strongest that both have.
     if (isTypeOffered ? offer.bindingTypes.includes(type) : type === END_POINT) return { type, data }
   }
   if (!isTypeOffered) return 'n' // 4 leaves it open for SASL1; we lack the type that can be guessed
