@@ -82,6 +82,10 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
     return row !== undefined && row.state !== 'leaving'
   }
 
+  async state(host: Host, local: string): Promise<AccountState | undefined> {
+    return (await this.#needs.store.get({ host: host.domain, name: local }))?.state
+  }
+
   async create(host: Host, local: string, password: string, origin: string): Promise<boolean> {
     // The store decides in the end. A list that is given once more need not be stretched once more.
     if ((await this.#needs.store.get({ host: host.domain, name: local })) !== undefined) return false

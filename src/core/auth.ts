@@ -39,6 +39,29 @@ export interface AccountKeeper {
   count(host: Host): Promise<number>
 }
 
+/** A client of an account that may sign in by a token (XEP-0484). */
+export interface ClientToken {
+  /** UUID of the installation. */
+  readonly agent: string
+  /** As the client calls itself. */
+  readonly software: string
+  readonly device: string
+  readonly created: Date
+  readonly expires: Date
+  /** To the hour. */
+  readonly used: Date
+}
+
+/** The tokens of accounts, for administration. */
+export interface TokenKeeper {
+  /** A page of clients behind `after` (''), in order of their UUIDs. */
+  list(host: Host, local: string, after: string, limit: number): Promise<readonly ClientToken[]>
+  /** False when the client has none. */
+  revoke(host: Host, local: string, agent: string): Promise<boolean>
+  /** How many tokens there were. */
+  revokeAll(host: Host, local: string): Promise<number>
+}
+
 /** A back end. Its promises reject with `WorldError` when it cannot tell at the moment. */
 export interface AuthBackend {
   readonly name: string
@@ -53,4 +76,6 @@ export interface AuthBackend {
   signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>
   verify(host: Host, local: string, password: string): Promise<PasswordVerdict>
   exists(host: Host, local: string): Promise<boolean>
+  /** For those who sign in by other means than a password; undefined for an account that it does not know. */
+  state(host: Host, local: string): Promise<AccountState | undefined>
 }

@@ -5,6 +5,7 @@
 import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
 import { secretStore } from '../auth/secrets.store.ts'
+import { tokenStore } from '../auth/tokens.store.ts'
 import { AccountService } from '../core/account-service.ts'
 import { Binder } from '../core/binder.ts'
 import { CommandRegistry } from '../core/commands.ts'
@@ -106,14 +107,24 @@ export class Server {
     this.#startedMs = world.clock.monoMs()
     this.#signIn = signIn
     const backend = (host: Host) => signIn.of(host.type).backend
-    this.accounts = new AccountService(world.clock, stores, backend)
+    const evicted = { value: 0 }
+    const tokens = signIn.tokens(evicted)
+    this.accounts = new AccountService(world.clock, stores, backend, {
+      keeper: tokens,
+      revokes: (host) => this.#hostType(host).auth.revoke_tokens,
+    })
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
+    this.core.metrics.counted(
+      'ratatosk_tokens_evicted_total',
+      'Clients that lost their tokens by the limit `tokens_per_account`',
+      () => evicted.value,
+    )
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
       store: stores.metrics,
       controlConnections: () => this.#control?.connections ?? 0,
     })
-    for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
+    for (const definition of [accounts, secretStore, tokenStore]) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry(commandLog(world.log, (name) => this.commands.find(name)?.permission))
     this.#moduleSets = new ModuleSets({ core: this.core, stores, commands: this.commands, modules: parts.modules })
     this.#admission = new Admission(world.clock, () => admissionLimits(this.#config), this.core.metrics)
@@ -136,6 +147,7 @@ export class Server {
       backend,
       auth: (host) => this.#hostType(host).auth,
       decoys: (host) => signIn.of(host.type).decoys,
+      tokens,
       resources: signIn.resources,
       tls: (listener) => this.#certificates.context(listener),
       hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),

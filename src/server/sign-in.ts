@@ -4,6 +4,8 @@ import { InternalBackend } from '../auth/internal.ts'
 import { Resources } from '../auth/resources.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { keptSecret } from '../auth/secrets.ts'
+import { tokenStore } from '../auth/tokens.store.ts'
+import { Tokens } from '../auth/tokens.ts'
 import type { AuthBackend } from '../core/auth.ts'
 import type { Config } from '../core/config/index.ts'
 import { accounts } from '../store/accounts.ts'
@@ -22,13 +24,15 @@ export class SignIn {
   readonly #accounts: Store<typeof accounts>
   readonly #secrets: Store<typeof secretStore>
   readonly resources: Resources
+  readonly #tokens: Store<typeof tokenStore>
   #types: ReadonlyMap<string, TypeSignIn> = new Map()
 
   static async open(config: Config, world: World, stores: Stores): Promise<SignIn> {
     const secrets = await stores.open(secretStore)
     const secret = await keptSecret(secrets, 'resources', world.random.bytes(32))
     const resources = new Resources(world.hashing, world.random, secret)
-    const signIn = new SignIn(world, await stores.open(accounts), secrets, resources)
+    const tokens = await stores.open(tokenStore)
+    const signIn = new SignIn(world, await stores.open(accounts), secrets, resources, tokens)
     const prepared = await signIn.prepare(config)
     prepared.use()
     return signIn
@@ -39,11 +43,19 @@ export class SignIn {
     store: Store<typeof accounts>,
     secrets: Store<typeof secretStore>,
     resources: Resources,
+    tokens: Store<typeof tokenStore>,
   ) {
     this.resources = resources
+    this.#tokens = tokens
     this.#world = world
     this.#accounts = store
     this.#secrets = secrets
+  }
+
+  /** The tokens of all accounts; `evicted` counts clients that lost theirs by the limit. */
+  tokens(evicted: { value: number }): Tokens {
+    const { clock, random } = this.#world
+    return new Tokens({ store: this.#tokens, clock, random, evicted })
   }
 
   of(type: string): TypeSignIn {

@@ -15,8 +15,10 @@ import {
   type ServerLookup,
   type ServerMechanism,
   type ServerStep,
+  type ServerTokens,
   type ServerVerify,
   serverMechanism,
+  type TokenUse,
   writePayload,
 } from './sasl/index.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
@@ -24,8 +26,14 @@ import { SASL_FAULT } from './sasl-faults.ts'
 /** What data of the client, or an answer, leads to. */
 export type AuthOutcome =
   | { readonly kind: 'challenge'; readonly data: Uint8Array }
-  | { readonly kind: 'ask'; readonly question: ServerLookup | ServerVerify }
-  | { readonly kind: 'success'; readonly username: string; readonly data: Uint8Array | undefined }
+  | { readonly kind: 'ask'; readonly question: ServerLookup | ServerTokens | ServerVerify }
+  | {
+      readonly kind: 'success'
+      readonly username: string
+      readonly data: Uint8Array | undefined
+      /** The token that was used. */
+      readonly token: TokenUse | undefined
+    }
   | SaslFailure
 
 export interface SaslNeeds {
@@ -49,10 +57,17 @@ export class Exchange {
     return this.#machine.username
   }
 
-  /** Takes the mechanism that the client named, or says why not. */
-  static choose(name: string, host: StreamHost, channel: Channel, needs: SaslNeeds): Exchange | SaslFailure {
-    const offered = offeredMechanisms(host, channel, needs.driver)
-    if (!offered.includes(name)) return refuse(name, host, channel, needs.driver)
+  /** Takes the mechanism that the client named, or says why not. `usesToken`: by XEP-0484, which has mechanisms of its own. */
+  static choose(
+    name: string,
+    host: StreamHost,
+    channel: Channel,
+    needs: SaslNeeds,
+    usesToken = false,
+  ): Exchange | SaslFailure {
+    const { driver } = needs
+    const offered = usesToken ? driver.tokenMechanisms(host, channel) : offeredMechanisms(host, channel, driver)
+    if (!offered.includes(name)) return refuse(name, host, channel, driver)
     const machine = serverMechanism(name, {
       hashing: needs.hashing,
       domain: host.domain,
@@ -80,8 +95,9 @@ export class Exchange {
       case 'failure':
         return step
       case 'success':
-        return { kind: 'success', username: step.username, data: step.data }
+        return { kind: 'success', username: step.username, data: step.data, token: step.token }
       case 'lookup':
+      case 'tokens':
       case 'verify':
         return { kind: 'ask', question: step }
     }

@@ -43,6 +43,7 @@ import type {
   C2sWhole,
   Channel,
   InlineAnswer,
+  MechanismSuccess,
   StreamHost,
   Ticket,
 } from './c2s-server.types.ts'
@@ -265,20 +266,16 @@ export class C2sServer implements StreamMachine, C2sWhole {
     }
   }
 
-  authenticated(
-    username: string,
-    mechanism: string,
-    data: Uint8Array | undefined,
-    request: Authenticate,
-  ): SaslFailure | undefined {
+  authenticated(success: MechanismSuccess, request: Authenticate): SaslFailure | undefined {
     const state = this.#state
     if (state.kind !== 'features') return undefined
     const { host } = state
+    const { username, mechanism, data, token } = success
     const jid = makeJid(username, host.domain)
     if (jid === undefined || jid.local === '') this.#fail(c2sErrors.username)
     else if (this.#claimed !== undefined && !this.#claimed.equals(jid)) return SASL_FAULT.otherIdentity
     else {
-      const account = { jid, mechanism }
+      const account = { jid, mechanism, ...(token === undefined ? {} : { token }) }
       const inline = new Inline(this, { host, account, request, data })
       this.#state = { kind: 'inlining', host, account, inline }
       inline.begin()

@@ -7,7 +7,14 @@ import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/index.ts'
 import type { StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
-import type { ChannelBindings, SaslCondition, SaslFailure, ServerLookup } from './sasl/index.ts'
+import type {
+  ChannelBindings,
+  SaslCondition,
+  SaslFailure,
+  ServerLookup,
+  ServerTokens,
+  TokenUse,
+} from './sasl/index.ts'
 import type { Authenticate, Sasl2Offer } from './sasl2.ts'
 
 /** What the machine must know of a host that it serves. */
@@ -27,6 +34,8 @@ export interface Account {
   /** Bare. */
   readonly jid: Jid
   readonly mechanism: string
+  /** The one that was used to sign in (XEP-0484). */
+  readonly token?: TokenUse
 }
 
 /** What the connection is like, for the choice of mechanisms. */
@@ -67,7 +76,11 @@ export interface C2sDriver {
    */
   features(host: StreamHost, stage: 'sasl' | 'bind'): readonly Element[]
   /** What SASL2 offers to be done in one go; asked only where the host speaks it. */
-  sasl2(host: StreamHost): Sasl2Offer
+  sasl2(host: StreamHost, channel: Channel): Sasl2Offer
+  /** Mechanisms of XEP-0484, for this connection; none where the host gives no tokens. */
+  tokenMechanisms(host: StreamHost, channel: Channel): readonly string[]
+  /** Asks for the tokens of a client, a UUID; answered by `machine.answer`, with as much for those that have none. */
+  tokens(ticket: Ticket, host: StreamHost, request: ServerTokens, agent: string): void
   /** Asks for what SCRAM needs of an account; answered by `machine.answer`, for unknown names with a decoy. */
   lookUp(ticket: Ticket, host: StreamHost, request: ServerLookup): void
   /** Asks whether a password is right; answered by `machine.answer`. */
@@ -123,6 +136,16 @@ export interface C2sServerNeeds {
   readonly hashing: Hashing
 }
 
+/** How a mechanism ended well. */
+export interface MechanismSuccess {
+  /** Prepared localpart. */
+  readonly username: string
+  readonly mechanism: string
+  /** For `<success/>`. */
+  readonly data: Uint8Array | undefined
+  readonly token: TokenUse | undefined
+}
+
 /** What the machine's parts (`SignIn`, `Binding`) ask of the whole. */
 export interface C2sWhole {
   readonly needs: C2sServerNeeds
@@ -135,14 +158,9 @@ export interface C2sWhole {
   /** The exchange succeeded for this prepared localpart; `success` tells the client. */
   signedIn(username: string, mechanism: string, success: Element): void
   /**
-   * The same by SASL2; `data` is the mechanism's, for `<success/>`. A failure when the client may not be this account after all.
+   * The same by SASL2. A failure when the client may not be this account after all.
    */
-  authenticated(
-    username: string,
-    mechanism: string,
-    data: Uint8Array | undefined,
-    request: Authenticate,
-  ): SaslFailure | undefined
+  authenticated(success: MechanismSuccess, request: Authenticate): SaslFailure | undefined
   /** A request of SASL2 is done; `success` tells the client. */
   succeeded(success: Element, bound: Bound | undefined): void
   /** A resource is bound; `result` tells the client. */

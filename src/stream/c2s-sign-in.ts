@@ -15,10 +15,12 @@ import type { Element } from '../xml/index.ts'
 import { c2sErrors } from './c2s-errors.ts'
 import { type AuthOutcome, challengeElement, Exchange, failureElement, successElement } from './c2s-sasl.ts'
 import type { C2sWhole, StreamHost, Ticket } from './c2s-server.types.ts'
+import { isFast } from './fast.ts'
 import { speaksSasl2 } from './features.ts'
 import { readPayload, type SaslFailure, type ServerAnswer } from './sasl/index.ts'
 import { type Authenticate, dataElement, NS_SASL2, readAuthenticate, readData, strictFailure } from './sasl2.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
+
 
 /** A mechanism under way. */
 interface Attempt {
@@ -144,7 +146,15 @@ export class SignIn {
 
   #begin(mechanism: string, request: Authenticate | undefined, data: Uint8Array | SaslFailure | undefined): void {
     const { channel, needs } = this.#whole
-    const chosen = mechanism === '' ? SASL_FAULT.noMechanism : Exchange.choose(mechanism, this.#host, channel, needs)
+    const usesToken = request?.inline.some(isFast) === true
+    if (usesToken && (request.agent?.id ?? '') === '') {
+      this.#failStrict(SASL_FAULT.noAgent)
+      return
+    }
+    const chosen =
+      mechanism === ''
+        ? SASL_FAULT.noMechanism
+        : Exchange.choose(mechanism, this.#host, channel, needs, usesToken)
     if (!(chosen instanceof Exchange)) this.#fail(undefined, request, chosen)
     else this.#goOn({ exchange: chosen, request }, data)
   }
@@ -169,12 +179,13 @@ export class SignIn {
         this.#state = { kind: 'asking', attempt, ticket }
         const { question } = outcome
         if (question.kind === 'lookup') driver.lookUp(ticket, this.#host, question)
+        else if (question.kind === 'tokens') driver.tokens(ticket, this.#host, question, request?.agent?.id ?? '')
         else driver.verify(ticket, this.#host, question.username, question.password)
         return
       }
       case 'success':
         this.#state = waiting
-        this.#succeed(attempt, outcome.username, outcome.data)
+        this.#succeed(attempt, outcome)
         return
       case 'failure':
         this.#fail(exchange, request, outcome)
@@ -182,13 +193,13 @@ export class SignIn {
     }
   }
 
-  #succeed({ exchange, request }: Attempt, username: string, data: Uint8Array | undefined): void {
+  #succeed({ exchange, request }: Attempt, { username, data, token }: AuthOutcome & { kind: 'success' }): void {
     const { mechanism } = exchange
     if (request === undefined) {
       this.#whole.signedIn(username, mechanism, successElement(data))
       return
     }
-    const refusal = this.#whole.authenticated(username, mechanism, data, request)
+    const refusal = this.#whole.authenticated({ username, mechanism, data, token }, request)
     if (refusal !== undefined) this.#fail(exchange, request, refusal)
   }
 

@@ -56,7 +56,7 @@ export function signInFeatures(host: StreamHost, channel: Channel, driver: C2sDr
     !channel.isSecure && host.tls === 'optional' ? startTlsOptional : undefined,
     bindingsFeature(channel, mechanisms),
     mechanismsFeature(mechanisms),
-    speaksSasl2(host, channel) ? authenticationFeature(mechanisms, driver.sasl2(host)) : undefined,
+    speaksSasl2(host, channel) ? authenticationFeature(mechanisms, driver.sasl2(host, channel)) : undefined,
     ...driver.features(host, 'sasl'),
   )
 }

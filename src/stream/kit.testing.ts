@@ -17,6 +17,7 @@ import type {
   Ticket,
 } from './c2s-server.types.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
+import { fastFeature } from './fast.ts'
 import { clientFraming } from './framing.ts'
 import { defaultStreamLimits, type StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEnd } from './machine.types.ts'
@@ -30,6 +31,9 @@ import {
   type ScramName,
   type ServerAnswer,
   type ServerLookup,
+  type ServerTokens,
+  type TokenCandidate,
+  tokenMechanisms,
 } from './sasl/index.ts'
 import { type Authenticate, bind2Feature, readTag, type Sasl2Offer } from './sasl2.ts'
 
@@ -146,6 +150,8 @@ export class TestDriver implements C2sDriver {
     jid: account.withResource(resource === '' ? 'made' : resource),
     sink: this.sink,
   })
+  /** By `name agent`; none are offered while it is empty. */
+  readonly tokensOf = new Map<string, readonly TokenCandidate[]>()
   /** What was asked for beside signing in, by SASL2. */
   readonly requests: Authenticate[] = []
   sasl2Offer: Sasl2Offer = { inline: [bind2Feature([])] }
@@ -173,8 +179,21 @@ export class TestDriver implements C2sDriver {
     return this.extra[stage]
   }
 
-  sasl2(): Sasl2Offer {
-    return this.sasl2Offer
+  sasl2(host: StreamHost, channel: Channel): Sasl2Offer {
+    const fast = fastFeature(this.tokenMechanisms(host, channel))
+    return fast === undefined ? this.sasl2Offer : { inline: [...this.sasl2Offer.inline, fast] }
+  }
+
+  tokenMechanisms(_host: StreamHost, channel: Channel): readonly string[] {
+    return this.tokensOf.size === 0 ? [] : tokenMechanisms(channel.bindings)
+  }
+
+  tokens(ticket: Ticket, _host: StreamHost, { username }: ServerTokens, agent: string): void {
+    const decoy = { token: 'decoy', use: undefined }
+    this.#reply(() => {
+      const candidates = this.tokensOf.get(`${username} ${agent}`) ?? [decoy]
+      this.machine?.answer(ticket, this.isUnavailable ? { kind: 'unavailable' } : { kind: 'tokens', candidates })
+    })
   }
 
   lookUp(ticket: Ticket, _host: StreamHost, request: ServerLookup): void {

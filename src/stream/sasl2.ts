@@ -60,7 +60,9 @@ function readAgent(el: Element | undefined): UserAgent | undefined {
 }
 
 function agentText(el: Element, name: string): string {
-  return ownText((el.childText(name, NS_SASL2) ?? '').trim().slice(0, agentTextMax))
+  const text = (el.childText(name, NS_SASL2) ?? '').trim().slice(0, agentTextMax)
+  // It is shown on terminals.
+  return ownText(text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, ' '))
 }
 
 /** It outlives the element, of which a slice would keep all. */

@@ -56,6 +56,23 @@ export const authOptions = {
     default: true,
     description: 'Offer sign-in and binding in one go (XEP-0388, XEP-0386), on TLS only.',
   }),
+  tokens: opt.bool({
+    default: true,
+    description: 'With SASL2, give clients that ask for it a token for their next sign-ins (FAST, XEP-0484).',
+  }),
+  token_lifetime: opt.duration({
+    default: '21 days',
+    min: '1 minute',
+    max: '366 days',
+    description: 'How long a token is good.',
+  }),
+  token_rotation: opt.duration({
+    default: '1 day',
+    min: '1 minute',
+    max: '366 days',
+    description: 'Age at which a token that is used is replaced by a new one.',
+  }),
+  revoke_tokens: opt.bool({ default: true, description: 'A new password ends all tokens of its account.' }),
   downgrade_protection: opt.bool({
     default: true,
     description: 'SCRAM signs the offer of mechanisms and channel bindings (XEP-0474), for clients that compare it.',

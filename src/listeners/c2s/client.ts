@@ -11,14 +11,22 @@ import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } f
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
 import type { Connection } from '../../stream/connection.ts'
 import type { StreamEnd } from '../../stream/machine.types.ts'
-import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
-import { readScramName } from '../../stream/sasl/index.ts'
+import {
+  type AccountRefusal,
+  readScramName,
+  type ServerAnswer,
+  type ServerLookup,
+  type ServerTokens,
+  type TokenCandidate,
+  tokenMechanisms,
+} from '../../stream/sasl/index.ts'
 import type { Authenticate, Sasl2Offer } from '../../stream/sasl2.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
 import { type InlineDone, inline, sasl2Offer } from './inline.ts'
 import type { C2sNeeds } from './needs.ts'
+import { settleTokens } from './tokens.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
 const tooManyFailures = new StreamError(
@@ -104,9 +112,39 @@ export class C2sClient implements C2sDriver {
     return local.type.hooks.fold('stream:features', [], local.host)
   }
 
-  sasl2(streamHost: StreamHost): Sasl2Offer {
+  sasl2(streamHost: StreamHost, channel: Channel): Sasl2Offer {
     const local = this.#needs.core.localHost(streamHost.domain)
-    return local === undefined ? { inline: [] } : sasl2Offer(local.type, local.host)
+    if (local === undefined) return { inline: [] }
+    return sasl2Offer(local.type, local.host, this.tokenMechanisms(streamHost, channel))
+  }
+
+  /** A token is as good as a password: it travels inside of TLS only. */
+  tokenMechanisms({ domain }: StreamHost, channel: Channel): readonly string[] {
+    const host = this.#needs.core.host(domain)
+    if (host === undefined || !channel.isSecure || !this.#needs.auth(host).tokens) return []
+    return tokenMechanisms(channel.bindings)
+  }
+
+  tokens(ticket: Ticket, { domain }: StreamHost, { username, mechanism }: ServerTokens, agent: string): void {
+    const host = this.#needs.core.host(domain)
+    if (host === undefined) {
+      this.#answer(ticket, { kind: 'unavailable' })
+      return
+    }
+    this.#endingsSeen = this.#needs.core.accountEndings.count
+    const state = this.#needs.backend(host).state(host, username)
+    const candidates = this.#needs.tokens.candidates({ host, local: username, agent }, mechanism)
+    Promise.all([candidates, state]).then(
+      ([found, known]) => {
+        const refusal = this.#refusalOf(host, username, known)
+        const answer = found.map(({ token, use, refusal: own }): TokenCandidate => {
+          const why = refusal ?? own
+          return { token, use: known === undefined ? undefined : use, ...(why === undefined ? {} : { refusal: why }) }
+        })
+        this.#answer(ticket, { kind: 'tokens', candidates: answer })
+      },
+      (error) => this.#unavailable(ticket, error),
+    )
   }
 
   lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
@@ -265,6 +303,8 @@ export class C2sClient implements C2sDriver {
     const { jid, mechanism } = account
     const info = this.#info(mechanism, agent?.id)
     const link = this.#connection
+    const { channel } = this.#machine ?? {}
+    const offered = channel === undefined ? [] : this.tokenMechanisms(streamHost, channel)
     const done = inline({
       type: local.type,
       request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline, link, info },
@@ -272,6 +312,12 @@ export class C2sClient implements C2sDriver {
       bindTo: (resource) => this.#bindTo(streamHost, jid, resource, info),
       take: (session) => this.#take(session, jid, local.host),
       madeResource: (tag) => this.#needs.resources.made(jid, agent?.id ?? '', tag),
+      token: () => {
+        const { tokens, log, auth } = this.#needs
+        const owner = { host: local.host, local: jid.local, agent: agent?.id ?? '' }
+        const use = account.token
+        return settleTokens({ tokens, log, auth: auth(local.host), owner, use, asked, offered })
+      },
     })
     done.then(
       (result) => this.#inlined(ticket, result),

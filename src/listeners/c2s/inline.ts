@@ -4,6 +4,7 @@ import type { Session } from '../../core/session.ts'
 import type { Bind2Request, SignInRequest } from '../../core/sign-in.ts'
 import { prepResource } from '../../jid/index.ts'
 import { StanzaError } from '../../stanza/error.ts'
+import { fastFeature } from '../../stream/fast.ts'
 import { type Authenticate, bind2Feature, NS_BIND2, readTag, type Sasl2Offer } from '../../stream/sasl2.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { x } from '../../xml/index.ts'
@@ -18,6 +19,8 @@ export interface InlineNeeds {
   take(session: Session): boolean
   /** The server's part of a resource with this tag: the same for the same client, where it has said which it is. */
   madeResource(tag: string): string
+  /** A `<token/>` of XEP-0484, when one is due; called last. */
+  token(): Promise<Element | undefined>
 }
 
 export interface InlineDone {
@@ -25,9 +28,10 @@ export interface InlineDone {
   readonly elements: readonly Element[]
 }
 
-export function sasl2Offer(type: HostType, host: SignInRequest['host']): Sasl2Offer {
+export function sasl2Offer(type: HostType, host: SignInRequest['host'], tokens: readonly string[]): Sasl2Offer {
   const bind = bind2Feature(type.hooks.fold('bind2:features', [], host))
-  return { inline: type.hooks.fold('sasl2:features', [bind], host) }
+  const fast = fastFeature(tokens)
+  return { inline: type.hooks.fold('sasl2:features', fast === undefined ? [bind] : [bind, fast], host) }
 }
 
 /** Does all of it; undefined when the stream has ended meanwhile. */
@@ -41,8 +45,9 @@ export async function inline(needs: InlineNeeds): Promise<InlineDone | undefined
   if (bound === undefined) return undefined
   const { session } = bound
   const others = await type.hooks.tolerantFold('sasl2:success', [], { request, session })
-  const elements = resumption === undefined ? [] : [resumption.element]
-  return { session, elements: [...elements, ...bound.elements, ...others] }
+  const token = await needs.token()
+  const elements = [...(resumption === undefined ? [] : [resumption.element]), ...bound.elements, ...others]
+  return { session, elements: token === undefined ? elements : [...elements, token] }
 }
 
 async function bind({ type, request, bind, bindTo, madeResource }: InlineNeeds): Promise<InlineDone | undefined> {

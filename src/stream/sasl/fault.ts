@@ -23,6 +23,8 @@ export const FAILURE = {
   nonce: failure('RTK_SASL_NONCE', 'not-authorized', 'the nonce is not the one of this exchange'),
   /** For a wrong password and an unknown name alike. */
   credentials: failure('RTK_SASL_CREDENTIALS', 'not-authorized', 'wrong name or password'),
+  token: failure('RTK_SASL_TOKEN', 'not-authorized', 'wrong name or token'),
+  tokenExpired: failure('RTK_SASL_TOKEN_EXPIRED', 'credentials-expired', 'the token has expired'),
   disabled: failure('RTK_SASL_ACCOUNT_DISABLED', 'account-disabled', 'the account is disabled'),
   expired: failure('RTK_SASL_CREDENTIALS_EXPIRED', 'credentials-expired', 'the password has expired'),
   heldOff: failure(

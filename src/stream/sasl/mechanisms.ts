@@ -1,5 +1,6 @@
 /** Which mechanism: the server makes the one that a client names, a client chooses among those that a server offers. */
 import type { Hashing } from '../../world/hashing.types.ts'
+import { HtServer, isTokenMechanism } from './ht.ts'
 import { isScramName } from './keys.ts'
 import { PlainClient, PlainServer } from './plain.ts'
 import type { ChannelBindings, ClientMechanism, SaslFailure, ScramName, ServerMechanism } from './sasl.types.ts'
@@ -42,6 +43,7 @@ export function serverMechanism(name: string, needs: ServerMechanismNeeds): Serv
   if (!needs.offered.includes(name)) return undefined
   const { hashing, domain, bindings, nonce, offer } = needs
   if (name === 'PLAIN') return new PlainServer(domain)
+  if (isTokenMechanism(name)) return new HtServer({ hashing, domain, bindings, mechanism: name })
   const scram = readScramName(name)
   if (scram === undefined) return undefined
   const plusOffered = needs.offered.some((offer) => offer.endsWith('-PLUS'))
