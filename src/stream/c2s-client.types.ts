@@ -5,7 +5,7 @@ import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause } from '../world/net.types.ts'
 import type { Element } from '../xml/index.ts'
 import type { StanzaSink, StreamEnd } from './machine.types.ts'
-import type { ChoiceLimits, SaslCondition } from './sasl/index.ts'
+import type { ChoiceLimits, SaslCondition, TokenMechanism } from './sasl/index.ts'
 import type { UserAgent } from './sasl2.ts'
 
 export interface C2sClientConfig {
@@ -33,6 +33,8 @@ export interface C2sClientConfig {
   readonly profile?: 'rfc6120' | 'sasl2'
   /** For SASL2: who we are. */
   readonly agent?: UserAgent
+  /** For FAST (XEP-0484): used in place of the password where the server takes it. `agent` must be who got it. */
+  readonly token?: { readonly mechanism: TokenMechanism; readonly token: string; readonly invalidate?: boolean }
   /** For Bind 2, which is used where it is offered and no resource is asked for. */
   readonly tag?: string
   /** What `<bind/>` of Bind 2 asks for besides. */

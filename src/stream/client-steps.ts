@@ -7,8 +7,16 @@ import type { Random } from '../world/random.types.ts'
 import { type Element, x } from '../xml/index.ts'
 import type { C2sClientConfig, ClientRefusal } from './c2s-client.types.ts'
 import type { Channel } from './c2s-server.types.ts'
+import { fastElement, NS_FAST } from './fast.ts'
 import { NS_SASL_CB } from './features.ts'
-import { type ClientMechanism, chooseMechanism, clientMechanism, offerText, type SaslCondition } from './sasl/index.ts'
+import {
+  type ClientMechanism,
+  chooseMechanism,
+  clientMechanism,
+  HtClient,
+  offerText,
+  type SaslCondition,
+} from './sasl/index.ts'
 import { NS_BIND2, NS_SASL2 } from './sasl2.ts'
 
 export function refused(
@@ -36,6 +44,8 @@ export function beginSignIn(
   // XEP-0388 section 3: only inside of TLS.
   const mayUse2 = channel.isSecure && config.profile !== 'rfc6120'
   const sasl2 = mayUse2 ? features.child('authentication', NS_SASL2) : undefined
+  const fast = sasl2 === undefined ? undefined : beginByToken(sasl2, channel, config, needs.hashing)
+  if (fast !== undefined) return fast
   const mechanisms = (sasl2 ?? features.child('mechanisms', NS_SASL))?.childrenNamed('mechanism').map(textOf) ?? []
   const types = features.child('sasl-channel-binding', NS_SASL_CB)?.childrenNamed('channel-binding').map(typeOf)
   const offer = { mechanisms, bindingTypes: types ?? [], isSasl2: sasl2 !== undefined }
@@ -56,6 +66,22 @@ export function beginSignIn(
     }),
     inline: sasl2 === undefined ? undefined : inlineOf(sasl2, config),
   }
+}
+
+/** XEP-0484 section 3.4; undefined when there is no token, or the server does not take it. */
+function beginByToken(
+  offered: Element,
+  { bindings }: Channel,
+  config: C2sClientConfig,
+  hashing: Hashing,
+): Begun | undefined {
+  const { token, username } = config
+  const fast = offered.child('inline', NS_SASL2)?.child('fast', NS_FAST)
+  const names = fast?.childrenNamed('mechanism').map(textOf) ?? []
+  if (token === undefined || !names.includes(token.mechanism)) return undefined
+  const mechanism = new HtClient({ hashing, bindings, username, mechanism: token.mechanism, token: token.token })
+  const invalidate = token.invalidate === true
+  return { mechanism, inline: [...inlineOf(offered, config), fastElement({ invalidate })] }
 }
 
 /** What is asked for together with the sign-in (XEP-0388 section 2.3, XEP-0386 section 3.2). */

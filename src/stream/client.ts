@@ -40,6 +40,7 @@ export interface ClientOptions {
     | 'profile'
     | 'session'
     | 'tag'
+    | 'token'
   >
   readonly limits?: Partial<StreamLimits>
   readonly connectTimeoutMs?: number
