@@ -1,8 +1,12 @@
 /** What is seen of options that a reload takes over: one proof each, but for the limits, which `limits.test.ts` passes. */
 import assert from 'node:assert/strict'
 import { header, type Wire } from '../../plays/language/wire.ts'
+import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { authorityPem, symbolicCertificate } from '../sim/index.ts'
+import { ClientFailure, connectClient } from '../stream/client.ts'
+import { NS_FAST, requestTokenElement } from '../stream/fast.ts'
+import type { Element } from '../xml/index.ts'
 import { type Ground, groundOf, listener, message, plain } from './limits.testing.ts'
 
 type Sections = Readonly<Record<string, unknown>>
@@ -170,6 +174,46 @@ const iterations: Look = async (ground) => /,i=(\d+)/.exec(await challenge(groun
 
 const protects: Look = async (ground) => (/,h=[^,]+$/.test(await challenge(ground)) ? 'protected' : 'unprotected')
 
+const agent = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: '', device: '' }
+const tokenMechanism = 'HT-SHA-256-NONE'
+
+/** The `<token/>` of a sign-in, by a token or by password and a wish for one; undefined when it fails, or brings none. */
+async function signInFor({ symbolic }: Ground, token?: string): Promise<Element | undefined> {
+  const wish = token === undefined ? { inline: [requestTokenElement(tokenMechanism)] } : {}
+  const client = await connectClient(symbolic.simulation.world('romeo'), {
+    jid: jid('romeo@localhost'),
+    password: token === undefined ? 'secret' : '',
+    place: { kind: 'tcp', host: 'server', port: 5222 },
+    tls: 'starttls',
+    ca: symbolic.ca,
+    sasl: { agent, ...wish, ...(token === undefined ? {} : { token: { mechanism: tokenMechanism, token } }) },
+  })
+  if (client instanceof ClientFailure) return undefined
+  await client.close()
+  return client.success?.child('token', NS_FAST) ?? client.success
+}
+
+const offersTokens: Look = async (ground) => ((await features(ground)).includes('<fast ') ? 'tokens' : 'no tokens')
+
+const lifetime: Look = async (ground) => {
+  const token = await signInFor(ground)
+  const left = Date.parse(token?.attr('expiry') ?? '') - ground.symbolic.simulation.world('romeo').clock.wallMs()
+  return `${Math.round(left / 86_400_000)} days`
+}
+
+const rotates: Look = async (ground) => {
+  const token = await signInFor(ground)
+  await ground.passes(2 * 3_600_000)
+  const next = await signInFor(ground, token?.attr('token'))
+  return next?.name === 'token' ? 'replaced' : String(next?.name)
+}
+
+const revokes: Look = async (ground) => {
+  const token = await signInFor(ground)
+  await ground.symbolic.server.accounts.setPassword(jid('romeo@localhost'), 'secret')
+  return (await signInFor(ground, token?.attr('token'))) === undefined ? 'ended' : 'good'
+}
+
 /** Two bad guesses, and whether the address is let in a minute later. */
 const guesses: Look = async (ground) => {
   const from = `192.0.2.${ground.counter('ratatosk_connections_accepted_total') + 1}`
@@ -279,6 +323,10 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
   ),
   'auth.scram_iterations': shows({}, { auth: { scram_iterations: 5000 } }, iterations, ['i=4096', 'i=5000']),
   'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
+  'auth.tokens': shows({}, { auth: { tokens: false } }, offersTokens, ['tokens', 'no tokens']),
+  'auth.token_lifetime': shows({}, { auth: { token_lifetime: '2 days' } }, lifetime, ['21 days', '2 days']),
+  'auth.token_rotation': shows({}, { auth: { token_rotation: '1 hour' } }, rotates, ['success', 'replaced']),
+  'auth.revoke_tokens': shows({}, { auth: { revoke_tokens: false } }, revokes, ['ended', 'good']),
   'auth.downgrade_protection': shows({}, { auth: { downgrade_protection: false } }, protects, [
     'protected',
     'unprotected',
