@@ -15,11 +15,13 @@ import type { Host } from '../core/host.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import type { ModuleSet } from '../core/module-set.ts'
+import type { LinkInfo } from '../core/session-link.ts'
 import { softwareVersion } from '../core/software.ts'
 import { Admission } from '../listeners/admission.ts'
 import { C2sProtocol } from '../listeners/c2s/c2s.ts'
 import { HttpProtocol } from '../listeners/http/http.ts'
 import { PluginProtocol } from '../listeners/plugin-protocol.ts'
+import type { Jid } from '../jid/index.ts'
 import { accounts } from '../store/accounts.ts'
 import type { Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
@@ -378,8 +380,8 @@ function bindPolicy({ session }: HostTypeConfig) {
   return {
     conflict: session.conflict,
     count: session.max_per_user_policy,
-    sessionsMax: (jid: Parameters<Binder['bind']>[0]['account'], info: { readonly address: string }) =>
-      session.max_per_user.valueFor({ jid, host: jid.domain, address: info.address }),
+    sessionsMax: (jid: Jid, { address, auth }: LinkInfo) =>
+      session.max_per_user.valueFor({ jid, host: jid.domain, address, anonymous: auth === 'ANONYMOUS' }),
   }
 }
 

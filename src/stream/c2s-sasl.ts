@@ -2,9 +2,11 @@
  * SASL on the server side of a client's stream: from a named mechanism to its outcome (RFC 6120 sections 6.4 and 6.5), the same in
  * both profiles, that of RFC 6120 and XEP-0388.
  */
+import { type Jid, parseJid } from '../jid/index.ts'
 import { NS_SASL } from '../stanza/ns.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { Random } from '../world/random.types.ts'
+import { xmppAddresses } from '../world/xmpp-addresses.ts'
 import { type Element, x } from '../xml/index.ts'
 import type { C2sDriver, Channel, StreamHost } from './c2s-server.types.ts'
 import {
@@ -17,8 +19,10 @@ import {
   type ServerStep,
   type ServerTokens,
   type ServerVerify,
+  type ServerVouch,
   serverMechanism,
   type TokenUse,
+
   writePayload,
 } from './sasl/index.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
@@ -26,7 +30,7 @@ import { SASL_FAULT } from './sasl-faults.ts'
 /** What data of the client, or an answer, leads to. */
 export type AuthOutcome =
   | { readonly kind: 'challenge'; readonly data: Uint8Array }
-  | { readonly kind: 'ask'; readonly question: ServerLookup | ServerTokens | ServerVerify }
+  | { readonly kind: 'ask'; readonly question: ServerLookup | ServerTokens | ServerVerify | ServerVouch }
   | {
       readonly kind: 'success'
       readonly username: string
@@ -74,6 +78,8 @@ export class Exchange {
       offered,
       bindings: channel.bindings,
       nonce: needs.random.id(),
+      ...(name === 'ANONYMOUS' ? { anonymousName: needs.random.uuid().toLowerCase() } : {}),
+      ...(name === 'EXTERNAL' ? { addresses: certificateAddresses(channel) } : {}),
       // The profile makes no difference: both offer the same.
       offer: host.protectsOffer === true ? offerText(offered, advertisedBindings(channel, offered)) : undefined,
     })
@@ -99,6 +105,7 @@ export class Exchange {
       case 'lookup':
       case 'tokens':
       case 'verify':
+      case 'vouch':
         return { kind: 'ask', question: step }
     }
   }
@@ -126,8 +133,19 @@ function refuse(name: string, host: StreamHost, channel: Channel, driver: C2sDri
   return isKnownMechanism(name) && !isImpossible ? SASL_FAULT.weakMechanism : SASL_FAULT.unknownMechanism
 }
 
+/** EXTERNAL is none to those who have shown no certificate. */
 function isKnownMechanism(name: string): boolean {
-  return (MECHANISMS as readonly string[]).includes(name)
+  return (MECHANISMS as readonly string[]).includes(name) || name === 'ANONYMOUS'
+}
+
+/** XEP-0178 section 2: all addresses of the client's certificate, if its chain has verified; those that are no accounts are left out. */
+export function certificateAddresses({ tls }: Channel): readonly Jid[] {
+  const certificate = tls?.peerCertificate
+  if (certificate?.verified !== true) return []
+  return xmppAddresses(certificate.der).flatMap((text) => {
+    const jid = parseJid(text)
+    return jid?.isBare === true && jid.local !== '' ? [jid] : []
+  })
 }
 
 // The profile of RFC 6120 section 6.4; that of XEP-0388 is in sasl2.ts.

@@ -179,6 +179,7 @@ export class SignIn {
         this.#state = { kind: 'asking', attempt, ticket }
         const { question } = outcome
         if (question.kind === 'lookup') driver.lookUp(ticket, this.#host, question)
+        else if (question.kind === 'vouch') driver.vouch(ticket, this.#host, question.username, exchange.mechanism)
         else if (question.kind === 'tokens') driver.tokens(ticket, this.#host, question, request?.agent?.id ?? '')
         else driver.verify(ticket, this.#host, question.username, question.password)
         return

@@ -215,6 +215,14 @@ export class TestDriver implements C2sDriver {
     })
   }
 
+  vouch(ticket: Ticket, _host: StreamHost, username: string, mechanism: string): void {
+    this.#reply(() => {
+      const account = this.accounts.get(username)
+      const result = mechanism === 'ANONYMOUS' || account !== undefined ? (account?.refusal ?? 'right') : 'wrong'
+      this.machine?.answer(ticket, this.isUnavailable ? { kind: 'unavailable' } : { kind: 'verified', result })
+    })
+  }
+
   signInFailed(failure: SignInFailure): void {
     this.failures.push(failure)
   }

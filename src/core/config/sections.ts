@@ -20,6 +20,11 @@ export type CertificateFiles = { readonly cert: string; readonly key: string }
 
 export const tlsOptions = {
   certificates,
+  client_ca: opt.optional(
+    opt.path({
+      description: 'Roots of certificates that clients may sign in by, PEM. Left out: clients are asked for none.',
+    }),
+  ),
   local_ca: opt.bool({
     default: true,
     description: 'Hosts without a certificate get one from a certificate authority of our own in the data directory.',
@@ -52,6 +57,14 @@ export const authOptions = {
     description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
   }),
   access: opt.access({ default: 'all', description: 'Who may sign in.' }),
+  anonymous: opt.bool({
+    default: false,
+    description: 'Anybody may sign in without an account (ANONYMOUS, XEP-0175), under a name that the server makes.',
+  }),
+  certificates: opt.bool({
+    default: true,
+    description: 'Clients may sign in by a certificate (EXTERNAL, XEP-0178), where `tls.client_ca` says whose count.',
+  }),
   sasl2: opt.bool({
     default: true,
     description: 'Offer sign-in and binding in one go (XEP-0388, XEP-0386), on TLS only.',

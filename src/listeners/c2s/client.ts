@@ -7,6 +7,7 @@ import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
+import { certificateAddresses } from '../../stream/c2s-sasl.ts'
 import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
 import type { Connection } from '../../stream/connection.ts'
@@ -98,12 +99,18 @@ export class C2sClient implements C2sDriver {
     const host = this.#needs.core.host(streamHost.domain)
     if (host === undefined) return []
     const backend = this.#needs.backend(host)
-    return this.#needs.auth(host).mechanisms.filter((name) => {
+    const { mechanisms, anonymous, certificates } = this.#needs.auth(host)
+    const offered: string[] = mechanisms.filter((name) => {
       if (name === 'PLAIN') return channel.isSecure && backend.checksPasswords
       const scram = readScramName(name)
       if (scram === undefined || !backend.scram.includes(scram.mechanism)) return false
       return !scram.plus || channel.bindings.size > 0
     })
+    // RFC 6120 section 6.3.4: only to whoever has shown a certificate that would do.
+    const hasAddress = certificates && certificateAddresses(channel).some(({ domain }) => domain === host.domain)
+    if (hasAddress) offered.unshift('EXTERNAL')
+    if (anonymous) offered.push('ANONYMOUS')
+    return offered
   }
 
   features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
@@ -194,12 +201,39 @@ export class C2sClient implements C2sDriver {
       )
   }
 
+  vouch(ticket: Ticket, { domain }: StreamHost, username: string, mechanism: string): void {
+    const host = this.#needs.core.host(domain)
+    if (host === undefined) {
+      this.#answer(ticket, { kind: 'unavailable' })
+      return
+    }
+    this.#endingsSeen = this.#needs.core.accountEndings.count
+    if (mechanism === 'ANONYMOUS') {
+      const refusal = this.#refusalOf(host, username, 'active', true)
+      this.#answer(ticket, { kind: 'verified', result: refusal ?? 'right' })
+      return
+    }
+    const backend = this.#needs.backend(host)
+    backend.state(host, username).then(
+      (state) => {
+        const result = state === undefined ? 'wrong' : (this.#refusalOf(host, username, state) ?? 'right')
+        this.#answer(ticket, { kind: 'verified', result })
+      },
+      (error) => this.#unavailable(ticket, error),
+    )
+  }
+
   /** Told only to a client that proves the password. */
-  #refusalOf(host: Host, username: string, state: AccountState | undefined): AccountRefusal | undefined {
+  #refusalOf(
+    host: Host,
+    username: string,
+    state: AccountState | undefined,
+    anonymous = false,
+  ): AccountRefusal | undefined {
     if (state !== undefined && state !== 'active') return 'account-disabled'
     const jid = makeJid(username, host.domain)
     const { listener, client } = this.#accepted
-    const subject = { host: host.domain, address: client.host, ...(jid === undefined ? {} : { jid }) }
+    const subject = { host: host.domain, address: client.host, anonymous, ...(jid === undefined ? {} : { jid }) }
     const isAllowed = listener.access.allows(subject) && this.#needs.auth(host).access.allows(subject)
     return isAllowed ? undefined : 'account-disabled'
   }
@@ -245,7 +279,7 @@ export class C2sClient implements C2sDriver {
     const { log, clock, core } = this.#needs
     core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
     const { transport, listener, client } = this.#accepted
-    const subject = { jid, host: jid.domain, address: client.host }
+    const subject = { jid, host: jid.domain, address: client.host, anonymous: mechanism === 'ANONYMOUS' }
     const holds = core.metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
     shapeAgain(transport, this.#connection, listener.shaper, subject, clock, holds)
     if (!log.enabled('debug')) return

@@ -1,4 +1,5 @@
 /** Which mechanism: the server makes the one that a client names, a client chooses among those that a server offers. */
+import type { Jid } from '../../jid/index.ts'
 import type { Hashing } from '../../world/hashing.types.ts'
 import { HtServer, isTokenMechanism } from './ht.ts'
 import { isScramName } from './keys.ts'
@@ -6,6 +7,7 @@ import { PlainClient, PlainServer } from './plain.ts'
 import type { ChannelBindings, ClientMechanism, SaslFailure, ScramName, ServerMechanism } from './sasl.types.ts'
 import { type ClientBinding, ScramClient } from './scram-client.ts'
 import { ScramServer } from './scram-server.ts'
+import { AnonymousServer, ExternalServer } from './vouched.ts'
 
 /** All that are spoken, the strongest first (XEP-0438 section 5.1). */
 export const MECHANISMS = [
@@ -17,6 +19,8 @@ export const MECHANISMS = [
   'SCRAM-SHA-1',
   'PLAIN',
 ] as const
+
+
 
 /** SCRAM-SHA-256-PLUS is SCRAM-SHA-256 with channel binding. Undefined for what is no SCRAM. */
 export function readScramName(name: string): { readonly mechanism: ScramName; readonly plus: boolean } | undefined {
@@ -34,6 +38,10 @@ export interface ServerMechanismNeeds {
   readonly bindings: ChannelBindings
   /** At least 18 random printable characters without a comma (`Random.id`). */
   readonly nonce: string
+  /** For ANONYMOUS: the localpart that whoever signs in gets. */
+  readonly anonymousName?: string
+  /** For EXTERNAL: all addresses of the client's certificate, which has verified. */
+  readonly addresses?: readonly Jid[]
   /** For XEP-0474: see `offerText`. Left out: the offer is not protected. */
   readonly offer?: string | undefined
 }
@@ -43,6 +51,9 @@ export function serverMechanism(name: string, needs: ServerMechanismNeeds): Serv
   if (!needs.offered.includes(name)) return undefined
   const { hashing, domain, bindings, nonce, offer } = needs
   if (name === 'PLAIN') return new PlainServer(domain)
+  const { anonymousName, addresses } = needs
+  if (name === 'ANONYMOUS' && anonymousName !== undefined) return new AnonymousServer(anonymousName)
+  if (name === 'EXTERNAL' && addresses !== undefined) return new ExternalServer(addresses, domain)
   if (isTokenMechanism(name)) return new HtServer({ hashing, domain, bindings, mechanism: name })
   const scram = readScramName(name)
   if (scram === undefined) return undefined

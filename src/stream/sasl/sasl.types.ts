@@ -57,6 +57,12 @@ export interface ServerVerify {
   readonly password: string
 }
 
+/** Ask whether this account may come in without a secret (ANONYMOUS, EXTERNAL) and answer `verified`. */
+export interface ServerVouch {
+  readonly kind: 'vouch'
+  readonly username: string
+}
+
 /** Look up the tokens of this client (XEP-0484 section 5.1) and answer `tokens`, whether it has any or not. */
 export interface ServerTokens {
   readonly kind: 'tokens'
@@ -96,7 +102,7 @@ export type ServerAnswer =
       readonly isKnown: boolean
       readonly refusal?: AccountRefusal
     }
-  /** To `verify`. A refusal only when the password was right. */
+  /** To `verify` and `vouch`. A refusal only when the password was right. */
   | { readonly kind: 'verified'; readonly result: 'right' | 'wrong' | AccountRefusal }
   /** To `tokens`. */
   | { readonly kind: 'tokens'; readonly candidates: readonly TokenCandidate[] }
@@ -112,6 +118,7 @@ export type ServerStep =
   | ServerLookup
   | ServerTokens
   | ServerVerify
+  | ServerVouch
   | SaslFailure
 
 /** One attempt to sign in, on the server. Neither method throws; a call out of order is a failure. */
