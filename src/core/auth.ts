@@ -11,6 +11,8 @@ export interface SignInRecord {
   readonly state: AccountState
   /** Undefined when the account has no credential for the mechanism. */
   readonly credential: ScramCredential | undefined
+  /** A back end that comes first could not tell: a wrong proof is no reason to say no. */
+  readonly isUncertain?: boolean
 }
 
 export type PasswordVerdict = 'right' | 'wrong' | AccountRefusal

@@ -172,7 +172,8 @@ export class C2sClient implements C2sDriver {
       .then(
         (found) => {
           const refusal = this.#refusalOf(host, request.username, found?.state)
-          this.#answer(ticket, decoys.answer(request, found?.credential, refusal))
+          const answer = decoys.answer(request, found?.credential, refusal)
+          this.#answer(ticket, found?.isUncertain === true ? { ...answer, isUncertain: true } : answer)
         },
         (error) => this.#unavailable(ticket, error),
       )

@@ -101,6 +101,8 @@ export type ServerAnswer =
       readonly credential: ScramCredential
       readonly isKnown: boolean
       readonly refusal?: AccountRefusal
+      /** A wrong proof is no reason to say no: somebody else who might know could not be asked. */
+      readonly isUncertain?: boolean
     }
   /** To `verify` and `vouch`. A refusal only when the password was right. */
   | { readonly kind: 'verified'; readonly result: 'right' | 'wrong' | AccountRefusal }

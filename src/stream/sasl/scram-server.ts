@@ -132,7 +132,7 @@ export class ScramServer implements ServerMechanism {
     if (!this.#isSameChannel(first, final)) return FAILURE.bindingMismatch
     const signed = toUtf8(`${first.bare},${serverFirst},${final.withoutProof}`)
     const isRight = provesPassword(this.#needs.hashing, answer.credential, signed, final.proof)
-    if (!isRight || !answer.isKnown) return FAILURE.credentials
+    if (!isRight || !answer.isKnown) return answer.isUncertain === true ? FAILURE.unavailable : FAILURE.credentials
     if (answer.refusal !== undefined) return answer.refusal === 'account-disabled' ? FAILURE.disabled : FAILURE.expired
     const { hash, serverKey } = answer.credential
     const signature = toBase64(this.#needs.hashing.hmac(hash, serverKey, signed))
