@@ -28,6 +28,8 @@ export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions,
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
+export type { AuthBackend, SignInRecord } from './core/auth.ts'
+export type {} from './core/services/auth.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
 export type {
   RosterItem,
@@ -38,6 +40,7 @@ export type {
 } from './core/services/roster.ts'
 export * from './core/services.ts'
 export type { Session, SessionEnd } from './core/session.ts'
+export type { Bind2Request, ClientAgent, Resumption, SignInDone, SignInRequest } from './core/sign-in.ts'
 export type { Slot, SlotCodec } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'

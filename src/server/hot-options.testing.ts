@@ -23,6 +23,7 @@ function shows(before: Sections, after: Sections, look: Look, seen: readonly [st
       const ground = groundOf(symbolic, 'none')
       await symbolic.simulation.world('server').disk.writeText('/tls/other.pem', other.certPem, 0o600)
       await symbolic.simulation.world('server').disk.writeText('/tls/other.key', other.keyPem, 0o600)
+      await symbolic.simulation.world('server').disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
       for (const name of ['juliet', 'mallory']) await ground.account(name)
       assert.equal(await look(ground), seen[0])
       const { needsRestart } = await symbolic.reload({ listeners: [listener], ...after })
@@ -152,6 +153,20 @@ const mechanisms: Look = async (ground) => {
   return [...list.matchAll(/<mechanism>([^<]*)</g)].map(([, name]) => name).join(' ')
 }
 
+/** Whether a client that shows its certificate may sign in by it. */
+const showsCertificate: Look = async ({ symbolic, connected }) => {
+  const wire = await connected()
+  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+  await wire.hears(/<proceed [^>]*\/>/)
+  const shown = symbolicCertificate({ names: [], issuer: 'clients', addresses: ['romeo@localhost'] })
+  const certificate = symbolic.simulation.world('romeo').net.tls.prepare(shown)
+  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: symbolic.ca, certificate })
+  wire.says(header('localhost'))
+  const heard = await wire.hears(/<\/stream:features>/)
+  wire.closes()
+  return heard.includes('<mechanism>EXTERNAL<') ? 'EXTERNAL' : 'no EXTERNAL'
+}
+
 const offersSasl2: Look = async (ground) =>
   (await features(ground)).includes('<authentication ') ? 'SASL2' : 'no SASL2'
 
@@ -259,6 +274,7 @@ const balanced = (proxies: string) => ({ proxy_protocol: true, proxies: [proxies
 const proxied = (from: string) =>
   says(`PROXY TCP4 198.51.100.9 192.0.2.1 5000 5222\r\n${header('localhost')}`, /<\/stream:features>/, { from })
 const own = { certificates: otherFiles }
+const clientTls = { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }], client_ca: '/tls/clients.pem' }
 const unbound = { ...listener, address: undefined }
 
 /** By the path of the option. */
@@ -322,6 +338,20 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     ['PLAIN SCRAM-SHA-1', 'PLAIN'],
   ),
   'auth.scram_iterations': shows({}, { auth: { scram_iterations: 5000 } }, iterations, ['i=4096', 'i=5000']),
+  'auth.backends': shows({}, { auth: { backends: ['plugin'] } }, signsIn, ['in', 'temporary-auth-failure']),
+  'auth.anonymous': shows(
+    { auth: { mechanisms: ['PLAIN'] } },
+    { auth: { mechanisms: ['PLAIN'], anonymous: true } },
+    mechanisms,
+    ['PLAIN', 'PLAIN ANONYMOUS'],
+  ),
+  'auth.certificates': shows(
+    { tls: clientTls },
+    { tls: clientTls, auth: { certificates: false } },
+    showsCertificate,
+    ['EXTERNAL', 'no EXTERNAL'],
+  ),
+  'tls.client_ca': shows({}, { tls: clientTls }, showsCertificate, ['no EXTERNAL', 'EXTERNAL']),
   'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
   'auth.tokens': shows({}, { auth: { tokens: false } }, offersTokens, ['tokens', 'no tokens']),
   'auth.token_lifetime': shows({}, { auth: { token_lifetime: '2 days' } }, lifetime, ['21 days', '2 days']),

@@ -108,7 +108,10 @@ export class Server {
     this.#certificates = certificates
     this.#startedMs = world.clock.monoMs()
     this.#signIn = signIn
-    const backend = (host: Host) => signIn.of(host.type).backend
+    const backend = (host: Host) => {
+      const plugin = this.core.localHost(host.domain)?.type.services.find('auth-backend')
+      return signIn.backend(host.type, this.#hostType(host).auth.backends, plugin)
+    }
     const evicted = { value: 0 }
     const tokens = signIn.tokens(evicted)
     this.accounts = new AccountService(world.clock, stores, backend, {

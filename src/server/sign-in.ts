@@ -1,4 +1,5 @@
 /** What signs in the accounts of each host type: its back end, and decoys for names that do not exist. */
+import { ChainBackend } from '../auth/chain.ts'
 import { openDecoys } from '../auth/decoys.ts'
 import { InternalBackend } from '../auth/internal.ts'
 import { Resources } from '../auth/resources.ts'
@@ -7,16 +8,35 @@ import { keptSecret } from '../auth/secrets.ts'
 import { tokenStore } from '../auth/tokens.store.ts'
 import { Tokens } from '../auth/tokens.ts'
 import type { AuthBackend } from '../core/auth.ts'
-import type { Config } from '../core/config/index.ts'
+import type { AuthConfig, Config } from '../core/config/index.ts'
 import { accounts } from '../store/accounts.ts'
 import type { Store, Stores } from '../store/index.ts'
 import type { Decoys } from '../stream/sasl/index.ts'
+import { WorldError } from '../world/error.ts'
 import type { World } from '../world/world.types.ts'
 
 interface TypeSignIn {
   readonly iterations: number
   readonly backend: AuthBackend
   readonly decoys: Decoys
+}
+
+type BackendName = AuthConfig['backends'][number]
+
+const noBackend = () =>
+  Promise.reject(new WorldError('RTK_AUTH_BACKEND', 'no module brings a back end', { temporary: true }))
+
+/** In place of a module's that is not there: it cannot tell, which is no refusal. */
+const missing: AuthBackend = {
+  name: 'plugin',
+  scram: ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1'],
+  scramIterations: 10_000,
+  checksPasswords: true,
+  keeper: undefined,
+  signIn: noBackend,
+  verify: noBackend,
+  exists: noBackend,
+  state: noBackend,
 }
 
 export class SignIn {
@@ -26,6 +46,7 @@ export class SignIn {
   readonly resources: Resources
   readonly #tokens: Store<typeof tokenStore>
   #types: ReadonlyMap<string, TypeSignIn> = new Map()
+  readonly #chains = new Map<string, { readonly list: readonly AuthBackend[]; readonly chain: ChainBackend }>()
 
   static async open(config: Config, world: World, stores: Stores): Promise<SignIn> {
     const secrets = await stores.open(secretStore)
@@ -56,6 +77,18 @@ export class SignIn {
   tokens(evicted: { value: number }): Tokens {
     const { clock, random } = this.#world
     return new Tokens({ store: this.#tokens, clock, random, evicted })
+  }
+
+  /** The back ends of a host type in their order; `plugin` is the one that a module of it brings. */
+  backend(type: string, names: readonly BackendName[], plugin: AuthBackend | undefined): AuthBackend {
+    const { backend } = this.of(type)
+    if (names.length === 1 && names[0] === 'internal') return backend
+    const list = names.map((name) => (name === 'internal' ? backend : (plugin ?? missing)))
+    const known = this.#chains.get(type)
+    if (known?.list.length === list.length && known.list.every((one, at) => one === list[at])) return known.chain
+    const chain = new ChainBackend(list)
+    this.#chains.set(type, { list, chain })
+    return chain
   }
 
   of(type: string): TypeSignIn {

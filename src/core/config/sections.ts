@@ -57,6 +57,12 @@ export const authOptions = {
     description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
   }),
   access: opt.access({ default: 'all', description: 'Who may sign in.' }),
+  backends: opt.list(opt.oneOf(['internal', 'plugin'], { description: 'A back end.' }), {
+    default: ['internal'],
+    minItems: 1,
+    description:
+      'Who knows accounts, in order: the first success wins, and one that fails is no refusal (`temporary-auth-failure`). `plugin` is what a module brings.',
+  }),
   anonymous: opt.bool({
     default: false,
     description: 'Anybody may sign in without an account (ANONYMOUS, XEP-0175), under a name that the server makes.',
