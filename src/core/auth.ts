@@ -41,6 +41,13 @@ export interface AccountKeeper {
   count(host: Host): Promise<number>
 }
 
+/** Hashes of passwords that clients bring (XEP-0480), for back ends that take them. */
+export interface CredentialKeeper {
+  /** Those of the wanted that the account has not. */
+  lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>
+  keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>
+}
+
 /** A client of an account that may sign in by a token (XEP-0484). */
 export interface ClientToken {
   /** UUID of the installation. */
@@ -74,6 +81,7 @@ export interface AuthBackend {
   /** True when it can check a password that it is shown. */
   readonly checksPasswords: boolean
   readonly keeper: AccountKeeper | undefined
+  readonly credentials?: CredentialKeeper
   /** Undefined for an account that it does not know. */
   signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>
   verify(host: Host, local: string, password: string): Promise<PasswordVerdict>

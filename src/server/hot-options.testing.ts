@@ -208,6 +208,9 @@ async function signInFor({ symbolic }: Ground, token?: string): Promise<Element 
   return client.success?.child('token', NS_FAST) ?? client.success
 }
 
+const offersUpgrades: Look = async (ground) =>
+  (await features(ground)).includes('<upgrade ') ? 'upgrades' : 'no upgrades'
+
 const offersTokens: Look = async (ground) => ((await features(ground)).includes('<fast ') ? 'tokens' : 'no tokens')
 
 const lifetime: Look = async (ground) => {
@@ -353,6 +356,7 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
   ),
   'tls.client_ca': shows({}, { tls: clientTls }, showsCertificate, ['no EXTERNAL', 'EXTERNAL']),
   'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
+  'auth.upgrades': shows({}, { auth: { upgrades: true } }, offersUpgrades, ['no upgrades', 'upgrades']),
   'auth.tokens': shows({}, { auth: { tokens: false } }, offersTokens, ['tokens', 'no tokens']),
   'auth.token_lifetime': shows({}, { auth: { token_lifetime: '2 days' } }, lifetime, ['21 days', '2 days']),
   'auth.token_rotation': shows({}, { auth: { token_rotation: '1 hour' } }, rotates, ['success', 'replaced']),

@@ -55,6 +55,7 @@ import type { DeadlineName, StreamEffects, StreamEnd, StreamMachine } from './ma
 import type { SaslFailure, ServerAnswer } from './sasl/index.ts'
 import type { Authenticate } from './sasl2.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
+import type { UpgradeTask } from './upgrade.ts'
 
 export class C2sServer implements StreamMachine, C2sWhole {
   readonly needs: C2sServerNeeds
@@ -230,6 +231,11 @@ export class C2sServer implements StreamMachine, C2sWhole {
     return this.#state.kind === 'binding' && this.#state.binding.answer(ticket, answer)
   }
 
+  /** The answer to `upgrades` and `keepUpgrade`. */
+  upgrade(ticket: Ticket, tasks: readonly UpgradeTask[]): void {
+    if (this.#state.kind === 'inlining') this.#state.inline.upgrade(ticket, tasks)
+  }
+
   /** The answer to `inline`. False as in `bound`. */
   inlined(ticket: Ticket, answer: InlineAnswer): boolean {
     return this.#state.kind === 'inlining' && this.#state.inline.answer(ticket, answer)
@@ -277,10 +283,18 @@ export class C2sServer implements StreamMachine, C2sWhole {
     else {
       const account = { jid, mechanism, ...(token === undefined ? {} : { token }) }
       const inline = new Inline(this, { host, account, request, data })
-      this.#state = { kind: 'inlining', host, account, inline }
+      this.#state = { kind: 'inlining', host, account, inline, signIn: state.signIn }
       inline.begin()
     }
     return undefined
+  }
+
+  failed(failure: SaslFailure): void {
+    const state = this.#state
+    if (state.kind !== 'inlining') return
+    const { host, account, signIn } = state
+    this.#state = { kind: 'features', host, signIn }
+    signIn.taskFailed(account.jid.local, account.mechanism, failure)
   }
 
   /** XEP-0388 section 2.6.1: there is no new stream, the features follow at once. */

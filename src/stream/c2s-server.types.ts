@@ -11,6 +11,8 @@ import type {
   ChannelBindings,
   SaslCondition,
   SaslFailure,
+  ScramCredential,
+  ScramName,
   ServerLookup,
   ServerTokens,
   TokenUse,
@@ -25,6 +27,8 @@ export interface StreamHost {
   readonly tls: 'required' | 'optional' | 'none'
   /** SASL2 is offered inside of TLS (XEP-0388); left out: it is not spoken. */
   readonly hasSasl2?: boolean
+  /** Clients may bring hashes of their password that the account lacks (XEP-0480); left out: they are not asked. */
+  readonly upgrades?: boolean
   /** The offer of mechanisms is hashed into SCRAM (XEP-0474); left out: it is not. */
   readonly protectsOffer?: boolean
 }
@@ -96,6 +100,16 @@ export interface C2sDriver {
    * new session writes before the answer is kept until the client has read its address.
    */
   bind(ticket: Ticket, host: StreamHost, account: Jid, resource: string): void
+  /** Asks which of these hashes the account lacks; answered by `machine.upgrade` with what to make them with. */
+  upgrades(ticket: Ticket, host: StreamHost, account: Account, wanted: readonly ScramName[]): void
+  /** Keeps a hash that the client has made; answered by `machine.upgrade` with nothing, whether it could be kept or not. */
+  keepUpgrade(
+    ticket: Ticket,
+    host: StreamHost,
+    account: Account,
+    mechanism: ScramName,
+    credential: ScramCredential,
+  ): void
   /**
    * Somebody has signed in by SASL2 (told by `signedIn` before), and this is what else he asked for: resumption, a resource and
    * its features (XEP-0388 section 2.6.1, XEP-0386 section 3.2); answered by `machine.inlined`. What a session writes before the
@@ -163,6 +177,8 @@ export interface C2sWhole {
    * The same by SASL2. A failure when the client may not be this account after all.
    */
   authenticated(success: MechanismSuccess, request: Authenticate): SaslFailure | undefined
+  /** A task behind the authentication failed: the client is not signed in, and may try again. */
+  failed(failure: SaslFailure): void
   /** A request of SASL2 is done; `success` tells the client. */
   succeeded(success: Element, bound: Bound | undefined): void
   /** A resource is bound; `result` tells the client. */

@@ -204,6 +204,11 @@ export class SignIn {
     if (refusal !== undefined) this.#fail(exchange, request, refusal)
   }
 
+  /** XEP-0388 section 2.6.3: a task behind the mechanism failed. */
+  taskFailed(username: string, mechanism: string, failure: SaslFailure): void {
+    this.#refuse({ username, mechanism }, failure, strictFailure(failure))
+  }
+
   #failStrict(failure: SaslFailure): void {
     this.#refuse(undefined, failure, strictFailure(failure))
   }
@@ -212,7 +217,7 @@ export class SignIn {
     this.#refuse(exchange, failure, request === undefined ? failureElement(failure) : strictFailure(failure))
   }
 
-  #refuse(exchange: Exchange | undefined, failure: SaslFailure, element: Element): void {
+  #refuse(exchange: Pick<Exchange, 'mechanism' | 'username'> | undefined, failure: SaslFailure, element: Element): void {
     this.#state = waiting
     const { driver, effects, limits } = this.#whole.needs
     const username = exchange?.username ?? ''

@@ -14,7 +14,14 @@ export type C2sState =
   /** Features are out: STARTTLS or sign-in is awaited, or under way. */
   | { readonly kind: 'features'; readonly host: StreamHost; readonly signIn: SignIn }
   /** Authenticated by SASL2: what was asked for in one go is under way. */
-  | { readonly kind: 'inlining'; readonly host: StreamHost; readonly account: Account; readonly inline: Inline }
+  | {
+      readonly kind: 'inlining'
+      readonly host: StreamHost
+      readonly account: Account
+      readonly inline: Inline
+      /** Where it goes on from when a task fails. */
+      readonly signIn: SignIn
+    }
   /** Signed in: a request to bind is awaited, or its answer. */
   | { readonly kind: 'binding'; readonly host: StreamHost; readonly account: Account; readonly binding: Binding }
   | { readonly kind: 'established'; readonly account: Account; readonly jid: Jid }

@@ -152,6 +152,7 @@ export class TestDriver implements C2sDriver {
   })
   /** By `name agent`; none are offered while it is empty. */
   readonly tokensOf = new Map<string, readonly TokenCandidate[]>()
+  readonly upgraded = new Map<ScramName, ScramCredential>()
   /** What was asked for beside signing in, by SASL2. */
   readonly requests: Authenticate[] = []
   sasl2Offer: Sasl2Offer = { inline: [bind2Feature([])] }
@@ -234,6 +235,20 @@ export class TestDriver implements C2sDriver {
   bind(ticket: Ticket, _host: StreamHost, account: Jid, resource: string): void {
     this.binds.push(resource)
     this.#reply(() => this.machine?.bound(ticket, this.onBind(account, resource)))
+  }
+
+  upgrades(ticket: Ticket, _host: StreamHost, account: Account, wanted: readonly ScramName[]): void {
+    const known = this.accounts.get(account.jid.local)?.credentials
+    const salt = Buffer.from('salt for upgrade')
+    this.#reply(() => {
+      const lacking = wanted.filter((mechanism) => known?.has(mechanism) !== true)
+      this.machine?.upgrade(ticket, lacking.map((mechanism) => ({ mechanism, salt, iterations: 4096 })))
+    })
+  }
+
+  keepUpgrade(ticket: Ticket, _host: StreamHost, _account: Account, mechanism: ScramName, credential: ScramCredential) {
+    this.upgraded.set(mechanism, credential)
+    this.#reply(() => this.machine?.upgrade(ticket, []))
   }
 
   inline(ticket: Ticket, _host: StreamHost, account: Account, request: Authenticate): void {

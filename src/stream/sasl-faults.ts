@@ -19,6 +19,7 @@ export const SASL_FAULT = {
   outOfOrder: failure('malformed-request', 'RTK_SASL_OUT_OF_ORDER', 'a response without a challenge'),
   /** XEP-0484 section 4.1. */
   noAgent: failure('malformed-request', 'RTK_SASL_AGENT', 'a token is used without the id of a user agent'),
+  task: failure('malformed-request', 'RTK_SASL_TASK', 'the task was not done as it was set'),
   aborted: failure('aborted', 'RTK_SASL_ABORTED', 'the client aborted'),
   /** XEP-0388 section 2.3, for an authorization identity that was given or is implied. */
   otherIdentity: failure('invalid-authzid', 'RTK_SASL_FROM_OTHER', 'the from of the stream is another account'),

@@ -99,6 +99,8 @@ export function strictSuccess(data: Uint8Array | undefined, address: string, oth
 export interface Sasl2Offer {
   /** Children of `<inline/>`, Bind 2 among them. */
   readonly inline: readonly Element[]
+  /** Further children of `<authentication/>`. */
+  readonly others?: readonly Element[]
 }
 
 /** The stream feature; undefined when no mechanism is offered, because then nobody could begin (section 2.1). */
@@ -109,6 +111,7 @@ export function authenticationFeature(mechanisms: readonly string[], offer: Sasl
     NS_SASL2,
     ...mechanisms.map((name) => x('mechanism', NS_SASL2, name)),
     offer.inline.length === 0 ? undefined : x('inline', NS_SASL2, ...offer.inline),
+    ...(offer.others ?? []),
   )
 }
 

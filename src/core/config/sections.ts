@@ -75,6 +75,11 @@ export const authOptions = {
     default: true,
     description: 'Offer sign-in and binding in one go (XEP-0388, XEP-0386), on TLS only.',
   }),
+  upgrades: opt.bool({
+    default: false,
+    description:
+      'With SASL2, take hashes of passwords that an account lacks from its clients (XEP-0480), as after an import.',
+  }),
   tokens: opt.bool({
     default: true,
     description: 'With SASL2, give clients that ask for it a token for their next sign-ins (FAST, XEP-0484).',

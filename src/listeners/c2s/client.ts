@@ -15,6 +15,9 @@ import type { StreamEnd } from '../../stream/machine.types.ts'
 import {
   type AccountRefusal,
   readScramName,
+  SALT_LENGTH,
+  type ScramCredential,
+  type ScramName,
   type ServerAnswer,
   type ServerLookup,
   type ServerTokens,
@@ -23,6 +26,7 @@ import {
 } from '../../stream/sasl/index.ts'
 import type { Authenticate, Sasl2Offer } from '../../stream/sasl2.ts'
 import type { Element } from '../../xml/element.types.ts'
+import { upgradeElements } from '../../stream/upgrade.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
 import { type InlineDone, inline, sasl2Offer } from './inline.ts'
@@ -90,6 +94,7 @@ export class C2sClient implements C2sDriver {
       domain: host.domain,
       tls: hasCertificate ? 'required' : 'none',
       hasSasl2: auth.sasl2,
+      upgrades: auth.upgrades,
       protectsOffer: auth.downgrade_protection,
     }
   }
@@ -122,7 +127,47 @@ export class C2sClient implements C2sDriver {
   sasl2(streamHost: StreamHost, channel: Channel): Sasl2Offer {
     const local = this.#needs.core.localHost(streamHost.domain)
     if (local === undefined) return { inline: [] }
-    return sasl2Offer(local.type, local.host, this.tokenMechanisms(streamHost, channel))
+    const offer = sasl2Offer(local.type, local.host, this.tokenMechanisms(streamHost, channel))
+    if (streamHost.upgrades !== true) return offer
+    const { credentials, scram } = this.#needs.backend(local.host)
+    return credentials === undefined ? offer : { ...offer, others: upgradeElements(scram) }
+  }
+
+  upgrades(ticket: Ticket, { domain }: StreamHost, { jid }: Account, wanted: readonly ScramName[]): void {
+    const host = this.#needs.core.host(domain)
+    const lacking =
+      host === undefined ? undefined : this.#needs.backend(host).credentials?.lacking(host, jid.local, wanted)
+    const { random } = this.#needs
+    const iterations = host === undefined ? 0 : this.#needs.auth(host).scram_iterations
+    Promise.resolve(lacking ?? []).then(
+      (list) => {
+        const tasks = list.map((mechanism) => ({ mechanism, salt: random.bytes(SALT_LENGTH), iterations }))
+        this.#machine?.upgrade(ticket, tasks)
+      },
+      (error) => this.#notUpgraded(ticket, error),
+    )
+  }
+
+  keepUpgrade(
+    ticket: Ticket,
+    { domain }: StreamHost,
+    { jid }: Account,
+    mechanism: ScramName,
+    credential: ScramCredential,
+  ): void {
+    const host = this.#needs.core.host(domain)
+    const kept =
+      host === undefined ? undefined : this.#needs.backend(host).credentials?.keep(host, jid.local, mechanism, credential)
+    Promise.resolve(kept).then(
+      () => this.#machine?.upgrade(ticket, []),
+      (error) => this.#notUpgraded(ticket, error),
+    )
+  }
+
+  /** He has signed in; the next time he offers it again. */
+  #notUpgraded(ticket: Ticket, error: unknown): void {
+    this.#needs.log.warn('a hash could not be kept', { code: 'RTK_UPGRADE_UNAVAILABLE', error })
+    this.#machine?.upgrade(ticket, [])
   }
 
   /** A token is as good as a password: it travels inside of TLS only. */

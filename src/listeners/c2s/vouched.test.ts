@@ -80,17 +80,14 @@ describe('ANONYMOUS', () => {
 })
 
 describe('EXTERNAL', () => {
-  const config = {
-    listeners,
-    tls: { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }], client_ca: '/tls/cert.pem' },
-  }
+  const tls = { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }], client_ca: '/tls/clients.pem' }
 
   /** The roots come in by a reload: only then is there a disk to write them to. */
   const run = (work: (server: SymbolicServer) => Promise<void>) =>
     SymbolicServer.run({ listeners }, async (server) => {
       const { disk } = server.simulation.world('server')
       await disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
-      await server.reload({ listeners, tls: { ...config.tls, client_ca: '/tls/clients.pem' } })
+      await server.reload({ listeners, tls })
       await work(server)
     })
 

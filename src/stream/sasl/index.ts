@@ -9,6 +9,7 @@ export {
   deriveScram,
   fromRow,
   HASH_OF,
+  keysOf as deriveKeys,
   MIN_ITERATIONS,
   SALT_LENGTH,
   stretch,

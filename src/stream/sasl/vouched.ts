@@ -94,8 +94,10 @@ export class ExternalServer extends Vouched {
   /** XEP-0178 section 2, step 11. */
   protected identify(authzid: string) {
     const [only, ...more] = this.#addresses
+    // c: nobody maps other names to accounts.
+    if (only === undefined) return FAILURE.credentials
     // b: with more than one the client has to say which.
-    if (authzid === '') return only === undefined || more.length > 0 ? FAILURE.authzidMissing : this.#local(only)
+    if (authzid === '') return more.length > 0 ? FAILURE.authzidMissing : this.#local(only)
     const asked = parseJid(authzid)
     const found = asked === undefined ? undefined : this.#addresses.find((jid) => jid.equals(asked))
     return found === undefined ? FAILURE.authzid : this.#local(found)
