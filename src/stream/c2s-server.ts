@@ -456,10 +456,9 @@ export class C2sServer implements StreamMachine, C2sWhole {
     this.#effects.finish()
   }
 
-  /** Stanzas of this client are of no more use. */
+  /** Stanzas of this client are of no more use, and those for a session that he has not heard of are undeliverable. */
   #leave(): void {
     this.#effects.stanzasTo(undefined)
-    this.#effects.flushWrites()
     this.#effects.deadline('negotiation', 0)
   }
 
