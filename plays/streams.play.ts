@@ -152,13 +152,17 @@ export default [
     assert.equal(romeo.full, full)
   }),
 
-  play('XEP-0386: the same client comes again before its old connection is gone', { cast }, async ({ romeo, juliet }) => {
-    const agent = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: '', device: '' }
-    await romeo.connects({ as: 'romeo@localhost', sasl: { agent } })
-    await juliet.connects({ as: 'romeo@localhost', sasl: { agent } })
-    await romeo.isClosed('conflict')
-    assert.equal(juliet.full, romeo.full)
-  }),
+  play(
+    'XEP-0386: the same client comes again before its old connection is gone',
+    { cast },
+    async ({ romeo, juliet }) => {
+      const agent = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: '', device: '' }
+      await romeo.connects({ as: 'romeo@localhost', sasl: { agent } })
+      await juliet.connects({ as: 'romeo@localhost', sasl: { agent } })
+      await romeo.isClosed('conflict')
+      assert.equal(juliet.full, romeo.full)
+    },
+  ),
 
   play(
     'AUTH-05: SCRAM is bound to the channel; without a binding it goes too',

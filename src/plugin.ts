@@ -4,6 +4,7 @@
  */
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts'
 export type { AccountDirectory } from './core/accounts.ts'
+export type { AuthBackend, SignInRecord } from './core/auth.ts'
 export {
   type CommandCall,
   type CommandDefinition,
@@ -28,7 +29,6 @@ export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions,
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
-export type { AuthBackend, SignInRecord } from './core/auth.ts'
 export type {} from './core/services/auth.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
 export type {

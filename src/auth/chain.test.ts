@@ -15,7 +15,11 @@ interface Known {
 }
 
 /** What a back end knows of accounts; 'broken': it cannot tell of any. */
-function backend(name: string, accounts: Readonly<Record<string, Known>> | 'broken', asked: string[] = []): AuthBackend {
+function backend(
+  name: string,
+  accounts: Readonly<Record<string, Known>> | 'broken',
+  asked: string[] = [],
+): AuthBackend {
   const find = async (local: string, what: string): Promise<Known | undefined> => {
     asked.push(`${name} ${what}`)
     if (accounts === 'broken') throw broken
@@ -45,7 +49,11 @@ function backend(name: string, accounts: Readonly<Record<string, Known>> | 'brok
 }
 
 describe('a chain of back ends', () => {
-  const first = { romeo: { password: 'one' }, juliet: { password: 'one' }, tybalt: { verdict: 'account-disabled' } } as const
+  const first = {
+    romeo: { password: 'one' },
+    juliet: { password: 'one' },
+    tybalt: { verdict: 'account-disabled' },
+  } as const
   const second = { romeo: { password: 'two' }, mercutio: { password: 'two' }, tybalt: { password: 'two' } } as const
 
   it('asks in order, and the first that says yes decides', async () => {

@@ -28,7 +28,7 @@ export const tokenStore = defineStore({
       version: 1,
       name: 'tokens for quick sign-in',
       up: [
-        `create table sign_in_token (
+        `create table token_client (
           host text not null, local text not null, agent text not null, slot text not null,
           id text not null, mechanism text not null, token text not null, software text not null, device text not null,
           created bigint not null, expires bigint not null, used bigint not null,
@@ -39,7 +39,7 @@ export const tokenStore = defineStore({
     },
   ],
   operations: {
-    ofClient: many(client, details, `select ${columns} from sign_in_token where ${ofClient} order by slot desc`),
+    ofClient: many(client, details, `select ${columns} from token_client where ${ofClient} order by slot desc`),
     /**
      * A new token, in place of one that was not used. Of an account's clients those stay that came last, `max` of them; what
      * has expired before `expired` goes.
@@ -58,15 +58,15 @@ export const tokenStore = defineStore({
         max: integer,
       },
       [
-        'delete from sign_in_token where host = :host and local = :local and expires < :expired',
-        `insert into sign_in_token
+        'delete from token_client where host = :host and local = :local and expires < :expired',
+        `insert into token_client
            (host, local, agent, slot, id, mechanism, token, software, device, created, expires, used)
          values (:host, :local, :agent, 'new', :id, :mechanism, :token, :software, :device, :created, :expires, :created)
          on conflict (host, local, agent, slot) do update set
            id = excluded.id, mechanism = excluded.mechanism, token = excluded.token, software = excluded.software,
            device = excluded.device, created = excluded.created, expires = excluded.expires, used = excluded.used`,
-        `delete from sign_in_token where host = :host and local = :local and agent not in (
-           select agent from sign_in_token where host = :host and local = :local
+        `delete from token_client where host = :host and local = :local and agent not in (
+           select agent from token_client where host = :host and local = :local
            group by agent order by max(used) desc, agent limit :max)
          returning agent`,
       ],
@@ -74,21 +74,21 @@ export const tokenStore = defineStore({
     ),
     /** A token was used: one in 'new' takes the place of the one in 'current'. Nothing where it is there no more. */
     use: write({ ...client, id: text, used: integer }, [
-      `delete from sign_in_token where ${ofClient} and slot = 'current' and exists (
-         select 1 from sign_in_token where ${ofClient} and slot = 'new' and id = :id)`,
-      `update sign_in_token set slot = 'current', used = :used where ${ofClient} and id = :id`,
+      `delete from token_client where ${ofClient} and slot = 'current' and exists (
+         select 1 from token_client where ${ofClient} and slot = 'new' and id = :id)`,
+      `update token_client set slot = 'current', used = :used where ${ofClient} and id = :id`,
     ]),
-    invalidate: write({ ...client, id: text }, [`delete from sign_in_token where ${ofClient} and id = :id`]),
+    invalidate: write({ ...client, id: text }, [`delete from token_client where ${ofClient} and id = :id`]),
     /** The clients of an account, with the newest token of each. */
     clients: many(
       { ...account, after: text, limit: integer },
       { agent: text, software: text, device: text, created: integer, expires: integer, used: integer },
       `select agent, max(software) as software, max(device) as device, min(created) as created,
               max(expires) as expires, max(used) as used
-       from sign_in_token where host = :host and local = :local and agent > :after
+       from token_client where host = :host and local = :local and agent > :after
        group by agent order by agent limit :limit`,
     ),
-    revoke: write(client, [`delete from sign_in_token where ${ofClient}`]),
-    revokeAll: write(account, ['delete from sign_in_token where host = :host and local = :local']),
+    revoke: write(client, [`delete from token_client where ${ofClient}`]),
+    revokeAll: write(account, ['delete from token_client where host = :host and local = :local']),
   },
 })

@@ -109,7 +109,10 @@ export class AccountService implements AccountDirectory {
   async revokeTokens(jid: Jid, agent: string): Promise<void> {
     const host = this.#hostOf(jid)
     const { keeper } = this.#tokens ?? {}
-    const isFound = agent === '' ? ((await keeper?.revokeAll(host, jid.local)) ?? 0) > 0 : await keeper?.revoke(host, jid.local, agent)
+    const isFound =
+      agent === ''
+        ? ((await keeper?.revokeAll(host, jid.local)) ?? 0) > 0
+        : await keeper?.revoke(host, jid.local, agent)
     // Streams that are signing in by one of them are told when they bind.
     this.#running.accountEndings.note(host, jid.local)
     const error = new StreamError('RTK_TOKEN_REVOKED', 'not-authorized', 'this client was signed out')

@@ -348,12 +348,10 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     mechanisms,
     ['PLAIN', 'PLAIN ANONYMOUS'],
   ),
-  'auth.certificates': shows(
-    { tls: clientTls },
-    { tls: clientTls, auth: { certificates: false } },
-    showsCertificate,
-    ['EXTERNAL', 'no EXTERNAL'],
-  ),
+  'auth.certificates': shows({ tls: clientTls }, { tls: clientTls, auth: { certificates: false } }, showsCertificate, [
+    'EXTERNAL',
+    'no EXTERNAL',
+  ]),
   'tls.client_ca': shows({}, { tls: clientTls }, showsCertificate, ['no EXTERNAL', 'EXTERNAL']),
   'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
   'auth.upgrades': shows({}, { auth: { upgrades: true } }, offersUpgrades, ['no upgrades', 'upgrades']),

@@ -14,8 +14,8 @@ import type { Element } from '../xml/index.ts'
 import { c2sErrors } from './c2s-errors.ts'
 import type { Account, C2sWhole, InlineAnswer, StreamHost, Ticket } from './c2s-server.types.ts'
 import { readScramName } from './sasl/index.ts'
-import { type Authenticate, NS_SASL2, strictSuccess } from './sasl2.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
+import { type Authenticate, NS_SASL2, strictSuccess } from './sasl2.ts'
 import { continueElement, readHash, saltElement, taskName, type UpgradeTask, wantedUpgrades } from './upgrade.ts'
 
 export interface Authenticated {

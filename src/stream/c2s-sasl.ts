@@ -22,7 +22,6 @@ import {
   type ServerVouch,
   serverMechanism,
   type TokenUse,
-
   writePayload,
 } from './sasl/index.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
@@ -126,7 +125,8 @@ export function offeredMechanisms(host: StreamHost, channel: Channel, driver: C2
 function refuse(name: string, host: StreamHost, channel: Channel, driver: C2sDriver): SaslFailure {
   if (!channel.isSecure) {
     const secured = driver.mechanisms(host, { isSecure: true, bindings: new Map(), tls: undefined })
-    if (secured.includes(name) || name.endsWith('-PLUS')) return isKnownMechanism(name) ? SASL_FAULT.needsTls : SASL_FAULT.unknownMechanism
+    if (secured.includes(name) || name.endsWith('-PLUS'))
+      return isKnownMechanism(name) ? SASL_FAULT.needsTls : SASL_FAULT.unknownMechanism
   }
   // Without data to bind to, -PLUS cannot be done at all; otherwise this host's back ends decided against the mechanism.
   const isImpossible = name.endsWith('-PLUS') && channel.bindings.size === 0

@@ -53,8 +53,8 @@ import { EarlyStanzas } from './early-stanzas.ts'
 import { bindFeatures, boundFeatures, channelOf, signInFeatures, tlsFailure, tlsProceed } from './features.ts'
 import type { DeadlineName, StreamEffects, StreamEnd, StreamMachine } from './machine.types.ts'
 import type { SaslFailure, ServerAnswer } from './sasl/index.ts'
-import type { Authenticate } from './sasl2.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
+import type { Authenticate } from './sasl2.ts'
 import type { UpgradeTask } from './upgrade.ts'
 
 export class C2sServer implements StreamMachine, C2sWhole {

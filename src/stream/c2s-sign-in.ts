@@ -18,9 +18,8 @@ import type { C2sWhole, StreamHost, Ticket } from './c2s-server.types.ts'
 import { isFast } from './fast.ts'
 import { speaksSasl2 } from './features.ts'
 import { readPayload, type SaslFailure, type ServerAnswer } from './sasl/index.ts'
-import { type Authenticate, dataElement, NS_SASL2, readAuthenticate, readData, strictFailure } from './sasl2.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
-
+import { type Authenticate, dataElement, NS_SASL2, readAuthenticate, readData, strictFailure } from './sasl2.ts'
 
 /** A mechanism under way. */
 interface Attempt {
@@ -152,9 +151,7 @@ export class SignIn {
       return
     }
     const chosen =
-      mechanism === ''
-        ? SASL_FAULT.noMechanism
-        : Exchange.choose(mechanism, this.#host, channel, needs, usesToken)
+      mechanism === '' ? SASL_FAULT.noMechanism : Exchange.choose(mechanism, this.#host, channel, needs, usesToken)
     if (!(chosen instanceof Exchange)) this.#fail(undefined, request, chosen)
     else this.#goOn({ exchange: chosen, request }, data)
   }
@@ -217,7 +214,11 @@ export class SignIn {
     this.#refuse(exchange, failure, request === undefined ? failureElement(failure) : strictFailure(failure))
   }
 
-  #refuse(exchange: Pick<Exchange, 'mechanism' | 'username'> | undefined, failure: SaslFailure, element: Element): void {
+  #refuse(
+    exchange: Pick<Exchange, 'mechanism' | 'username'> | undefined,
+    failure: SaslFailure,
+    element: Element,
+  ): void {
     this.#state = waiting
     const { driver, effects, limits } = this.#whole.needs
     const username = exchange?.username ?? ''

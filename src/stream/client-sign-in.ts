@@ -6,8 +6,8 @@ import { type Element, x } from '../xml/index.ts'
 import type { ClientEnd } from './c2s-client.types.ts'
 import { readFailure, refused } from './client-steps.ts'
 import { type ClientMechanism, type ClientStep, readPayload, type SaslFailure, writePayload } from './sasl/index.ts'
-import { dataElement, NS_SASL2, readData } from './sasl2.ts'
 import { SASL_FAULT } from './sasl-faults.ts'
+import { dataElement, NS_SASL2, readData } from './sasl2.ts'
 
 /** What it asks of the machine. */
 export interface ClientSignInWhole {
@@ -41,8 +41,7 @@ export class ClientSignIn {
     const mechanism = this.#mechanism.name
     const step = this.#mechanism.begin()
     if (step.kind !== 'response') this.#step(step)
-    else if (this.#inline === undefined)
-      this.#whole.send(x('auth', NS_SASL, { mechanism }, writePayload(step.data)))
+    else if (this.#inline === undefined) this.#whole.send(x('auth', NS_SASL, { mechanism }, writePayload(step.data)))
     else {
       const first = dataElement('initial-response', step.data)
       this.#whole.send(x('authenticate', NS_SASL2, { mechanism }, first, ...this.#inline))

@@ -91,9 +91,7 @@ function inlineOf(offered: Element, config: C2sClientConfig): readonly Element[]
   if (agent !== undefined) {
     const text = (name: string, value: string) => (value === '' ? undefined : x(name, NS_SASL2, value))
     const id = agent.id === '' ? undefined : agent.id
-    made.push(
-      x('user-agent', NS_SASL2, { id }, text('software', agent.software), text('device', agent.device)),
-    )
+    made.push(x('user-agent', NS_SASL2, { id }, text('software', agent.software), text('device', agent.device)))
   }
   const offersBind = offered.child('inline', NS_SASL2)?.hasChild('bind', NS_BIND2) === true
   if (offersBind && resource === '') {

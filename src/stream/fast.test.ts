@@ -71,7 +71,12 @@ for (const [name, data] of [
     assert.ok(first.kind === 'response')
     assert.equal(Buffer.from(first.data).toString('base64'), initiator(secret, data))
     assert.equal(client.finish(hmac(secret, 'Responder', data)).kind, 'success')
-    for (const wrong of [undefined, new Uint8Array(0), hmac('other', 'Responder', data), hmac(secret, 'Initiator', data)]) {
+    for (const wrong of [
+      undefined,
+      new Uint8Array(0),
+      hmac('other', 'Responder', data),
+      hmac(secret, 'Initiator', data),
+    ]) {
       const other = new HtClient(needs)
       other.begin()
       assert.equal(other.finish(wrong).kind, 'failure')

@@ -242,7 +242,10 @@ export class TestDriver implements C2sDriver {
     const salt = Buffer.from('salt for upgrade')
     this.#reply(() => {
       const lacking = wanted.filter((mechanism) => known?.has(mechanism) !== true)
-      this.machine?.upgrade(ticket, lacking.map((mechanism) => ({ mechanism, salt, iterations: 4096 })))
+      this.machine?.upgrade(
+        ticket,
+        lacking.map((mechanism) => ({ mechanism, salt, iterations: 4096 })),
+      )
     })
   }
 

@@ -10,11 +10,7 @@ export const SASL_FAULT = {
   content: failure('malformed-request', 'RTK_SASL_CONTENT', 'elements where only text may be, or one too many'),
   noMechanism: failure('invalid-mechanism', 'RTK_SASL_MECHANISM_MISSING', 'no mechanism was named'),
   unknownMechanism: failure('invalid-mechanism', 'RTK_SASL_MECHANISM_UNKNOWN', 'a mechanism that is not offered'),
-  weakMechanism: failure(
-    'mechanism-too-weak',
-    'RTK_SASL_MECHANISM_WEAK',
-    'a mechanism that this host does not allow',
-  ),
+  weakMechanism: failure('mechanism-too-weak', 'RTK_SASL_MECHANISM_WEAK', 'a mechanism that this host does not allow'),
   needsTls: failure('encryption-required', 'RTK_SASL_ENCRYPTION_REQUIRED', 'a mechanism that needs TLS'),
   outOfOrder: failure('malformed-request', 'RTK_SASL_OUT_OF_ORDER', 'a response without a challenge'),
   /** XEP-0484 section 4.1. */

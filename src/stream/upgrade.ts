@@ -1,4 +1,6 @@
 /** XEP-0480: SASL Upgrade Tasks, version 0.2.0, for SCRAM (section 3), as elements. */
+
+import type { Hashing } from '../world/hashing.types.ts'
 import { type Element, x } from '../xml/index.ts'
 import {
   deriveKeys,
@@ -11,7 +13,6 @@ import {
   toBase64,
 } from './sasl/index.ts'
 import { NS_SASL2 } from './sasl2.ts'
-import type { Hashing } from '../world/hashing.types.ts'
 
 export const NS_UPGRADE = 'urn:xmpp:sasl:upgrade:0'
 export const NS_SCRAM_UPGRADE = 'urn:xmpp:scram-upgrade:0'

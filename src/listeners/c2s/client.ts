@@ -6,8 +6,8 @@ import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
-import type { C2sServer } from '../../stream/c2s-server.ts'
 import { certificateAddresses } from '../../stream/c2s-sasl.ts'
+import type { C2sServer } from '../../stream/c2s-server.ts'
 import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
 import type { Connection } from '../../stream/connection.ts'
@@ -25,8 +25,8 @@ import {
   tokenMechanisms,
 } from '../../stream/sasl/index.ts'
 import type { Authenticate, Sasl2Offer } from '../../stream/sasl2.ts'
-import type { Element } from '../../xml/element.types.ts'
 import { upgradeElements } from '../../stream/upgrade.ts'
+import type { Element } from '../../xml/element.types.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
 import { type InlineDone, inline, sasl2Offer } from './inline.ts'
@@ -157,7 +157,9 @@ export class C2sClient implements C2sDriver {
   ): void {
     const host = this.#needs.core.host(domain)
     const kept =
-      host === undefined ? undefined : this.#needs.backend(host).credentials?.keep(host, jid.local, mechanism, credential)
+      host === undefined
+        ? undefined
+        : this.#needs.backend(host).credentials?.keep(host, jid.local, mechanism, credential)
     Promise.resolve(kept).then(
       () => this.#machine?.upgrade(ticket, []),
       (error) => this.#notUpgraded(ticket, error),

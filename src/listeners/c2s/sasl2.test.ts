@@ -130,7 +130,9 @@ describe('Bind 2', () => {
       })
       const { all } = await bound(server, { agent: phone, bind: "<enable xmlns='urn:x'/>" })
       assert.ok(
-        all.includes("<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:x'/><metadata xmlns='urn:xmpp:mam:2'/></bound>"),
+        all.includes(
+          "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:x'/><metadata xmlns='urn:xmpp:mam:2'/></bound>",
+        ),
         all,
       )
       assert.deepEqual(order.slice(0, 3), ['bound', 'session true', 'later'])
@@ -163,7 +165,8 @@ describe('Bind 2', () => {
       })
       const more = "<resume xmlns='urn:xmpp:sm:3' h='0' previd='x'/>"
       const first = await bound(server, { bind: '<tag>first</tag>', more })
-      const inSuccess = "</authorization-identifier><failed xmlns='urn:xmpp:sm:3'/><bound xmlns='urn:xmpp:bind:0'/></success>"
+      const inSuccess =
+        "</authorization-identifier><failed xmlns='urn:xmpp:sm:3'/><bound xmlns='urn:xmpp:bind:0'/></success>"
       assert.ok(first.all.includes(inSuccess), first.all)
       off()
 

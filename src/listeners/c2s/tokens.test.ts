@@ -1,12 +1,12 @@
 /** XEP-0484 through a whole server: tokens that are given, used, rotated, ended, and revoked. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Tokens, clientsMax } from '../../auth/tokens.ts'
 import { tokenStore } from '../../auth/tokens.store.ts'
+import { clientsMax, Tokens } from '../../auth/tokens.ts'
 import { jid } from '../../jid/index.ts'
-import { requestTokenElement } from '../../stream/fast.ts'
-import { ClientFailure, connectClient, type XmppClient } from '../../stream/client.ts'
 import type { C2sClientConfig } from '../../stream/c2s-client.types.ts'
+import { ClientFailure, connectClient, type XmppClient } from '../../stream/client.ts'
+import { requestTokenElement } from '../../stream/fast.ts'
 import type { TokenMechanism } from '../../stream/sasl/index.ts'
 import { SymbolicServer } from '../symbolic.testing.ts'
 

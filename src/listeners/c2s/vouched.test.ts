@@ -23,7 +23,9 @@ async function secured(server: SymbolicServer, shown?: Shown): Promise<{ wire: W
   await wire.hears(/<proceed [^>]*\/>/)
   const { tls } = server.simulation.world('romeo').net
   const certificate =
-    shown === undefined ? {} : { certificate: tls.prepare(symbolicCertificate({ names: [], issuer: 'clients', ...shown })) }
+    shown === undefined
+      ? {}
+      : { certificate: tls.prepare(symbolicCertificate({ names: [], issuer: 'clients', ...shown })) }
   await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: server.ca, ...certificate })
   wire.says(header('localhost'))
   return { wire, features: await wire.hears(/<\/stream:features>/) }
@@ -54,7 +56,11 @@ describe('ANONYMOUS', () => {
 
   it('has an access class of its own', () =>
     SymbolicServer.run(
-      { ...anonymous, access: { guests: [{ deny: 'anonymous' }, { allow: 'all' }] }, auth: { anonymous: true, access: 'guests' } },
+      {
+        ...anonymous,
+        access: { guests: [{ deny: 'anonymous' }, { allow: 'all' }] },
+        auth: { anonymous: true, access: 'guests' },
+      },
       async (server) => {
         const { wire } = await secured(server)
         wire.says(auth('ANONYMOUS', ''))

@@ -27,6 +27,8 @@ for (const type of ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']) {
   test(`section 3, rule 3: presence of type ${type} is refused, and reaches nobody`, async () => {
     const { house, guest } = await stage()
     const other = await house.online(`${romeo}/r`)
+    guest.send('<presence/>')
+    await guest.drain()
     guest.send(`<presence type='${type}' to='${romeo}' id='s'/>`)
     const [answer] = await guest.drain()
     assert.ok(answer !== undefined)
@@ -71,7 +73,9 @@ test('section 5: disco#info to its bare JID tells whoever asks that it is accoun
   const other = await house.online(`${romeo}/r`)
   for (const asker of [other, guest]) {
     const answer = await asker.ask('get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, name)
-    const identities = answer.elements[0]?.childrenNamed('identity').map((el) => `${el.attr('category')}/${el.attr('type')}`)
+    const identities = answer.elements[0]
+      ?.childrenNamed('identity')
+      .map((el) => `${el.attr('category')}/${el.attr('type')}`)
     assert.deepEqual(identities, ['account/anonymous'])
     assert.equal(answer.attr('from'), name)
   }

@@ -16,7 +16,11 @@ export const FAILURE = {
   outOfOrder: failure('RTK_SASL_OUT_OF_ORDER', 'malformed-request', 'nothing was expected at this point'),
   username: failure('RTK_SASL_USERNAME', 'malformed-request', 'the name is no localpart'),
   authzid: failure('RTK_SASL_AUTHZID', 'invalid-authzid', 'one account cannot act for another'),
-  authzidMissing: failure('RTK_SASL_AUTHZID_MISSING', 'invalid-authzid', 'the certificate is for more than one address'),
+  authzidMissing: failure(
+    'RTK_SASL_AUTHZID_MISSING',
+    'invalid-authzid',
+    'the certificate is for more than one address',
+  ),
   downgrade: failure('RTK_SASL_DOWNGRADE', 'not-authorized', 'the client was not shown the channel bindings on offer'),
   bindingMissing: failure('RTK_SASL_BINDING_MISSING', 'malformed-request', '-PLUS and channel binding go together'),
   bindingType: failure('RTK_SASL_BINDING_TYPE', 'not-authorized', 'this type of channel binding was not offered'),

@@ -111,7 +111,8 @@ export class HtServer implements ServerMechanism {
       if (isRight) found ??= candidate
     }
     if (found?.use === undefined) return FAILURE.token
-    if (found.refusal !== undefined) return found.refusal === 'account-disabled' ? FAILURE.disabled : FAILURE.tokenExpired
+    if (found.refusal !== undefined)
+      return found.refusal === 'account-disabled' ? FAILURE.disabled : FAILURE.tokenExpired
     const proof = prove(hashing, found.token, RESPONDER, data)
     return { kind: 'success', data: proof, username: this.#username, token: found.use }
   }

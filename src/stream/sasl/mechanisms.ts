@@ -20,8 +20,6 @@ export const MECHANISMS = [
   'PLAIN',
 ] as const
 
-
-
 /** SCRAM-SHA-256-PLUS is SCRAM-SHA-256 with channel binding. Undefined for what is no SCRAM. */
 export function readScramName(name: string): { readonly mechanism: ScramName; readonly plus: boolean } | undefined {
   const plus = name.endsWith('-PLUS')
