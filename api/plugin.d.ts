@@ -74,8 +74,47 @@ export declare class ValueRule<T> {
 }
 
 // src/core/accounts.ts
+export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined';
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
+}
+
+// src/core/auth.ts
+export interface SignInRecord {
+    readonly state: AccountState;
+    readonly credential: ScramCredential | undefined;
+    readonly isUncertain?: boolean;
+}
+export type PasswordVerdict = 'right' | 'wrong' | AccountRefusal;
+export interface AccountEntry {
+    readonly local: string;
+    readonly state: AccountState;
+    readonly origin: string;
+    readonly created: Date;
+}
+export interface AccountKeeper {
+    create(host: Host, local: string, password: string, origin: string): Promise<boolean>;
+    setPassword(host: Host, local: string, password: string): Promise<boolean>;
+    setState(host: Host, local: string, state: AccountState): Promise<boolean>;
+    remove(host: Host, local: string): Promise<boolean>;
+    list(host: Host, after: string, limit: number): Promise<readonly AccountEntry[]>;
+    count(host: Host): Promise<number>;
+}
+export interface CredentialKeeper {
+    lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>;
+    keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>;
+}
+export interface AuthBackend {
+    readonly name: string;
+    readonly scram: readonly ScramName[];
+    readonly scramIterations: number;
+    readonly checksPasswords: boolean;
+    readonly keeper: AccountKeeper | undefined;
+    readonly credentials?: CredentialKeeper;
+    signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>;
+    verify(host: Host, local: string, password: string): Promise<PasswordVerdict>;
+    exists(host: Host, local: string): Promise<boolean>;
+    state(host: Host, local: string): Promise<AccountState | undefined>;
 }
 
 // src/core/command-definition.ts
@@ -466,6 +505,12 @@ export interface Hooks {
         readonly end: SessionEnd;
     }>;
     'stream:features': Fold<readonly Element[], Host>;
+    'sasl2:features': Fold<readonly Element[], Host>;
+    'bind2:features': Fold<readonly string[], Host>;
+    'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>;
+    'bind2:bound': Fold<readonly Element[], Bind2Request>;
+    'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>;
+    'sasl2:success': WaitingFold<readonly Element[], SignInDone>;
     'account:created': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;
     'account:import': WaitingNotice<AccountRef & {
@@ -889,6 +934,36 @@ export interface LinkInfo {
     readonly tls: string;
     readonly auth: string;
     readonly listener: string;
+    readonly agent?: string;
+}
+
+// src/core/sign-in.ts
+export interface ClientAgent {
+    readonly id: string;
+    readonly software: string;
+    readonly device: string;
+}
+export interface SignInRequest {
+    readonly host: Host;
+    readonly account: Jid;
+    readonly mechanism: string;
+    readonly agent: ClientAgent | undefined;
+    readonly inline: readonly Element[];
+    readonly link: SessionLink;
+    readonly info: LinkInfo;
+}
+export interface Bind2Request {
+    readonly session: Session;
+    readonly request: SignInRequest;
+    readonly bind: Element;
+}
+export interface Resumption {
+    readonly session: Session | undefined;
+    readonly element: Element;
+}
+export interface SignInDone {
+    readonly request: SignInRequest;
+    readonly session: Session | undefined;
 }
 
 // src/core/slots.ts
@@ -931,6 +1006,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
+export type { AuthBackend, SignInRecord } from './core/auth.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
 export type { FanOutGroup } from './core/fan-out.ts';
@@ -946,10 +1022,12 @@ export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions,
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
+export type {} from './core/services/auth.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
 export * from './core/services.ts';
 export type { Session, SessionEnd } from './core/session.ts';
+export type { Bind2Request, ClientAgent, Resumption, SignInDone, SignInRequest } from './core/sign-in.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';
@@ -1119,6 +1197,17 @@ export type Store<D extends StoreDefinition> = {
 export declare function defineStore<const D extends StoreDefinition>(definition: D): D;
 export declare function namesOf(shape: Shape): readonly string[];
 
+// src/stream/sasl/sasl.types.ts
+export type ScramName = 'SCRAM-SHA-1' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+export interface ScramCredential {
+    readonly hash: HashName;
+    readonly salt: Uint8Array;
+    readonly iterations: number;
+    readonly storedKey: Uint8Array;
+    readonly serverKey: Uint8Array;
+}
+export type AccountRefusal = 'account-disabled' | 'credentials-expired';
+
 // src/world/clock.types.ts
 export interface Timer {
     cancel(): void;
@@ -1130,6 +1219,9 @@ export interface Clock {
     after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer;
     soon<T>(fn: (arg: T) => void, arg: T): void;
 }
+
+// src/world/hashing.types.ts
+export type HashName = 'sha1' | 'sha256' | 'sha512';
 
 // src/world/log.types.ts
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -14,7 +14,10 @@ const sections = { listeners: [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0
 const romeo = jid('romeo@localhost')
 const phone = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: 'Awesome', device: 'phone' }
 const laptop = { id: '0b0c0f2e-3f4c-4c15-9f3e-6a4f5a1b2c3d', software: 'Awesome', device: 'laptop' }
-const day = 24 * 3_600_000
+const hour = 3_600_000
+const day = 24 * hour
+/** A simulation ends after a day: tokens are due earlier. */
+const hourly = { ...sections, auth: { scram_iterations: 4096, token_rotation: '1 hour' } }
 const none: TokenMechanism = 'HT-SHA-256-NONE'
 
 type Sasl = NonNullable<Parameters<typeof connectClient>[1]['sasl']>
@@ -104,10 +107,10 @@ describe('a token', () => {
     }))
 
   it('section 3.5: is replaced when it is due; the old one serves until the new one was used', () =>
-    SymbolicServer.run(sections, async (server) => {
+    SymbolicServer.run(hourly, async (server) => {
       const { token } = await first(server)
       assert.equal(tokenOf(await again(server, token)), undefined)
-      await server.simulation.advance(day)
+      await server.simulation.advance(hour)
       const lost = tokenOf(await again(server, token)) ?? assert.fail('none came')
       const next = tokenOf(await again(server, token)) ?? assert.fail('none came')
       await isRefused(server, lost.token, 'not-authorized')
@@ -117,17 +120,17 @@ describe('a token', () => {
     }))
 
   it('section 4.2: that has expired is told to have, and the client signs in otherwise', () =>
-    SymbolicServer.run({ ...sections, auth: { scram_iterations: 4096, token_lifetime: '2 days' } }, async (server) => {
+    SymbolicServer.run({ ...sections, auth: { scram_iterations: 4096, token_lifetime: '2 hours' } }, async (server) => {
       const { token } = await first(server)
-      await server.simulation.advance(2 * day + 1_000)
+      await server.simulation.advance(2 * hour + 1_000)
       await isRefused(server, token, 'credentials-expired')
       assert.ok(!((await connect(server, {})) instanceof ClientFailure))
     }))
 
   it('section 3.6: that the client ends serves once more, and never again; a new one may be asked for', () =>
-    SymbolicServer.run(sections, async (server) => {
+    SymbolicServer.run(hourly, async (server) => {
       const { token } = await first(server)
-      await server.simulation.advance(2 * day)
+      await server.simulation.advance(2 * hour)
       const leaving = await again(server, token, { token: { mechanism: none, token, invalidate: true } })
       assert.equal(tokenOf(leaving), undefined, 'though it was due')
       await isRefused(server, token, 'not-authorized')
