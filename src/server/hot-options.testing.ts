@@ -23,7 +23,6 @@ function shows(before: Sections, after: Sections, look: Look, seen: readonly [st
       const ground = groundOf(symbolic, 'none')
       await symbolic.simulation.world('server').disk.writeText('/tls/other.pem', other.certPem, 0o600)
       await symbolic.simulation.world('server').disk.writeText('/tls/other.key', other.keyPem, 0o600)
-      await symbolic.simulation.world('server').disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
       for (const name of ['juliet', 'mallory']) await ground.account(name)
       assert.equal(await look(ground), seen[0])
       const { needsRestart } = await symbolic.reload({ listeners: [listener], ...after })

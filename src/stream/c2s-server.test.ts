@@ -234,7 +234,10 @@ test('modules stand in the features, and may claim elements', () => {
   const { client, driver } = rawPair(account, secured)
   driver.extra = { sasl: [x('register', 'http://jabber.org/features/iq-register')], bind: [x('sm', 'urn:xmpp:sm:3')] }
   driver.claims = (el) => el.ns === 'urn:xmpp:sm:3' || el.child('query', 'jabber:iq:register') !== undefined
-  assert.match(client.ask(header), /<\/mechanisms>.*<register xmlns='http:\/\/jabber.org\/features\/iq-register'\/><\/stream:features>/)
+  assert.match(
+    client.ask(header),
+    /<\/mechanisms>.*<register xmlns='http:\/\/jabber.org\/features\/iq-register'\/><\/stream:features>/,
+  )
   client.ask("<iq type='get' id='1'><query xmlns='jabber:iq:register'/></iq>")
   client.ask(auth('PLAIN', plain('juliet', 'r0m30')))
   assert.match(client.ask(header), /<sm xmlns='urn:xmpp:sm:3'\/>/)

@@ -128,6 +128,8 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
   'auth.scram_iterations': 'work for new passwords',
+  'auth.token_lifetime': 'the time of a token',
+  'auth.token_rotation': 'the time of a token',
 }
 
 export const fixedLimits: Readonly<Record<string, FixedLimit>> = {

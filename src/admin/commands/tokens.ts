@@ -1,4 +1,4 @@
-/** `account tokens` and `account token revoke`: the clients that sign in by a token (XEP-0484), and the end of one. */
+/** `account tokens` and `account revoke`: the clients that sign in by a token (XEP-0484), and the end of one. */
 import { type CommandDefinition, defineCommand, field } from '../../core/commands.ts'
 import { opt } from '../../core/config/opt.ts'
 import type { Jid } from '../../jid/index.ts'
@@ -54,11 +54,11 @@ const list = (services: Services) =>
 
 const revoke = (services: Services) =>
   defineCommand({
-    name: 'account token revoke',
+    name: 'account revoke',
     summary: 'Signs a client of an account out, or all of them: ends their tokens and sessions.',
     examples: [
-      'account token revoke juliet@localhost d4565fa7-4d72-4749-b3d3-740edbf87770',
-      'account token revoke juliet@localhost',
+      'account revoke juliet@localhost d4565fa7-4d72-4749-b3d3-740edbf87770',
+      'account revoke juliet@localhost',
     ],
     permission: 'accounts:write',
     positional: ['jid', 'client'],

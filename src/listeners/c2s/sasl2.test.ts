@@ -54,7 +54,9 @@ describe('Bind 2', () => {
       hooksOf(server).on('sasl2:features', 'sm', (features) => [...features, x('sm', 'urn:xmpp:sm:3')])
       const wire = await secured(server)
       const offer = "<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'/></inline></bind>"
-      await wire.hears(new RegExp(`<inline>${offer}<fast .*</fast><sm xmlns='urn:xmpp:sm:3'/></inline></authentication>`))
+      await wire.hears(
+        new RegExp(`<inline>${offer}<fast .*</fast><sm xmlns='urn:xmpp:sm:3'/></inline></authentication>`),
+      )
     }))
 
   it('section 3.2.1: the resource is made by the server, behind the tag where a resource may hold it', () =>

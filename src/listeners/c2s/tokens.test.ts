@@ -231,7 +231,7 @@ describe('the clients of an account', () => {
       assert.ok(listed.ok)
       const [row] = listed.result as { client: string; device: string; online: boolean }[]
       assert.deepEqual([row?.client, row?.device, row?.online], [laptop.id, 'laptop', true])
-      const revoked = await commands.call('account token revoke', { jid: 'romeo@localhost' }, caller)
+      const revoked = await commands.call('account revoke', { jid: 'romeo@localhost' }, caller)
       assert.ok(revoked.ok)
       assert.equal((await other.ended).kind, 'peer-error')
       assert.deepEqual(await accounts.tokens(romeo, '', 10), [])
