@@ -6,7 +6,8 @@
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
-import type { Session, SessionEnd } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionEnd } from './session-owner.ts'
 import type { Bind2Request, Resumption, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
@@ -91,6 +92,10 @@ export interface Hooks {
   'session:bound': Notice<Session>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
+  /** A session that had lost its connection goes on over another. */
+  'session:resumed': Notice<Session>
+  /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */
+  'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
   /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */

@@ -13,7 +13,8 @@ export type C2sClientState =
   | { readonly kind: 'offered' }
   | { readonly kind: 'asking-tls' }
   | { readonly kind: 'signing-in'; readonly signIn: ClientSignIn }
-  | { readonly kind: 'binding'; readonly features: Element; readonly id: string }
+  /** A resource is asked for; without `id` a former session (XEP-0198 §5). */
+  | { readonly kind: 'binding'; readonly features: Element; readonly id: string | undefined }
   | { readonly kind: 'established'; readonly jid: Jid }
   /** Our closing tag is out, the server's is awaited. */
   | { readonly kind: 'closing' }

@@ -4,22 +4,22 @@
  *
  *   idle ─start─▶ opening ─header─▶ offered ─features─┬─▶ asking-tls ─proceed─▶ tls ─secured─▶ opening
  *     └─▶ tls ─secured─▶ opening                      ├─▶ signing-in ─success─▶ opening
- *                                                     └─▶ binding ─result─▶ established
+ *                                                     └─▶ binding ─result, resumed─▶ established
  *
  *   signing-in by SASL2 ─success─▶ offered ─features─┬─▶ established, with a resource already
  *                                                    └─▶ binding
  *
  *   any ─error, refusal, closing tag, deadline─▶ closing ─closing tag, deadline─▶ closed ─disconnected─▶ gone
  */
-import { type Jid, parseJid } from '../jid/index.ts'
-import { StreamError } from '../stanza/error.ts'
+import { Jid, parseJid } from '../jid/index.ts'
+import type { StreamError } from '../stanza/error.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_TLS } from '../stanza/ns.ts'
+import { NS_SM, smResume } from '../stanza/sm.ts'
 import { readStreamError, streamErrorElement } from '../stanza/stream-error.ts'
-import type { Hashing, HashName } from '../world/hashing.types.ts'
+import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo } from '../world/net.types.ts'
-import type { Random } from '../world/random.types.ts'
 import type { Element, StreamHeader, XmlFault } from '../xml/index.ts'
-import type { C2sClientConfig, C2sClientDriver, ClientEnd } from './c2s-client.types.ts'
+import type { C2sClientConfig, C2sClientDriver, C2sClientNeeds, ClientEnd } from './c2s-client.types.ts'
 import {
   askingTls,
   type C2sClientState,
@@ -34,33 +34,17 @@ import {
 } from './c2s-client-state.ts'
 import { faultError } from './c2s-errors.ts'
 import type { Channel } from './c2s-server.types.ts'
+import { isOfAcks } from './client-acks.ts'
+import { clientErrors } from './client-errors.ts'
 import { ClientSignIn, type ClientSignInWhole } from './client-sign-in.ts'
 import { beginSignIn, bindRequest, readBound, refused, unsupported } from './client-steps.ts'
 import { channelOf, tlsRequest } from './features.ts'
 import { headerFault, majorVersion } from './header.ts'
-import type { StreamLimits } from './limits.ts'
 import type { DeadlineName, StreamEffects, StreamMachine } from './machine.types.ts'
 import { NS_SASL2 } from './sasl2.ts'
 
-const errorVersion = new StreamError('RTK_CLIENT_VERSION', 'unsupported-version')
-const errorReopened = new StreamError('RTK_CLIENT_REOPENED', 'bad-format')
-const errorElement = new StreamError('RTK_CLIENT_ELEMENT_UNKNOWN', 'unsupported-stanza-type')
-const errorTimeout = new StreamError('RTK_CLIENT_NEGOTIATION_TIMEOUT', 'connection-timeout')
-const errorBytes = new StreamError('RTK_CLIENT_NEGOTIATION_BYTES', 'policy-violation')
-const errorElements = new StreamError('RTK_CLIENT_NEGOTIATION_ELEMENTS', 'policy-violation')
-const errorUnsupported = new StreamError('RTK_CLIENT_FEATURE_UNSUPPORTED', 'unsupported-feature')
-
-export interface C2sClientNeeds {
-  readonly effects: StreamEffects
-  readonly driver: C2sClientDriver
-  readonly config: C2sClientConfig
-  readonly limits: StreamLimits
-  readonly random: Random
-  readonly hashing: Hashing
-}
-
 export class C2sClient implements StreamMachine, ClientSignInWhole {
-  readonly errorElement = errorElement
+  readonly errorElement = clientErrors.element
   readonly #needs: C2sClientNeeds
   readonly #effects: StreamEffects
   readonly #driver: C2sClientDriver
@@ -108,10 +92,10 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
 
   streamOpened(header: StreamHeader): void {
     if (this.#state.kind === 'opening') {
-      const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : errorVersion)
+      const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : clientErrors.version)
       if (fault === undefined) this.#state = offered
       else this.#fail(fault)
-    } else if (phaseOf(this.#state) === 'open') this.#fail(errorReopened)
+    } else if (phaseOf(this.#state) === 'open') this.#fail(clientErrors.reopened)
   }
 
   element(el: Element): void {
@@ -126,7 +110,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
       case 'established':
         // Section 4.3.5: more features may only be none; other things are for whoever uses the stream.
         if (this.#isPeerError(el) || isFeatures(el) || this.#driver.claim(el)) return
-        this.#fail(errorElement)
+        this.#fail(clientErrors.element)
         return
       case 'idle':
       case 'tls':
@@ -149,7 +133,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
   }
 
   exhausted(): void {
-    this.#fail(errorBytes)
+    this.#fail(clientErrors.bytes)
   }
 
   peerEnded(): void {
@@ -161,7 +145,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
   expired(name: DeadlineName): void {
     switch (name) {
       case 'negotiation':
-        if (this.#state.kind !== 'established') this.#fail(errorTimeout)
+        if (this.#state.kind !== 'established') this.#fail(clientErrors.timeout)
         return
       case 'closing':
         if (this.#state.kind === 'closing') this.#finish()
@@ -254,7 +238,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
     switch (state.kind) {
       case 'offered':
         if (isFeatures(el)) this.#features(el)
-        else this.#fail(errorElement)
+        else this.#fail(clientErrors.element)
         return
       case 'asking-tls':
         this.#tlsAnswer(el)
@@ -263,7 +247,8 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
         state.signIn.receive(el)
         return
       case 'binding':
-        this.#bindAnswer(el, state.features, state.id)
+        if (state.id === undefined) this.#resumeAnswer(el, state.features)
+        else this.#bindAnswer(el, state.features, state.id)
         return
     }
   }
@@ -274,7 +259,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
     if (!this.#channel.isSecure && !this.#isSignedIn && (tls === 'required' || (tls === 'optional' && offersTls))) {
       this.#state = askingTls
       this.#effects.send(tlsRequest)
-    } else if (this.#isSignedIn) this.#bind(features)
+    } else if (this.#isSignedIn) this.#goOn(features)
     else this.#signIn(features)
   }
 
@@ -286,19 +271,38 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
       this.#effects.startTls(this.#config.domain)
     } else if (el.ns === NS_TLS && el.name === 'failure') {
       this.leave(refused('tls', 'RTK_CLIENT_TLS_REFUSED', undefined, 'the server does not start TLS'))
-    } else this.#fail(errorElement)
+    } else this.#fail(clientErrors.element)
   }
 
   #signIn(features: Element): void {
     const begun = beginSignIn(features, this.#channel, this.#config, this.#needs)
     if ('kind' in begun) {
-      if (unsupported(features, NS_SASL) && unsupported(features, NS_SASL2)) this.#fail(errorUnsupported)
+      if (unsupported(features, NS_SASL) && unsupported(features, NS_SASL2)) this.#fail(clientErrors.unsupported)
       else this.leave(begun)
       return
     }
     const signIn = new ClientSignIn(this, begun.mechanism, begun.inline)
     this.#state = { kind: 'signing-in', signIn }
     signIn.begin()
+  }
+
+  // XEP-0198 §5
+  #goOn(features: Element): void {
+    const { resume } = this.#config
+    if (resume === undefined || features.child('sm', NS_SM) === undefined) this.#bind(features)
+    else {
+      this.#state = { kind: 'binding', features, id: undefined }
+      this.#effects.send(smResume(resume.previd, resume.h))
+    }
+  }
+
+  #resumeAnswer(el: Element, features: Element): void {
+    const { resume } = this.#config
+    if (resume !== undefined && isOfAcks(el, 'resumed')) this.#establish(resume.jid, features, el)
+    else if (isOfAcks(el, 'failed')) {
+      this.#driver.notResumed(el)
+      this.#bind(features)
+    } else this.#fail(clientErrors.element)
   }
 
   // Section 7.
@@ -309,7 +313,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
       return
     }
     if (features.child('bind', NS_BIND) === undefined) {
-      if (unsupported(features, NS_BIND)) this.#fail(errorUnsupported)
+      if (unsupported(features, NS_BIND)) this.#fail(clientErrors.unsupported)
       else this.leave(refused('bind', 'RTK_CLIENT_NO_BIND', undefined, 'the server offers no resource'))
       return
     }
@@ -320,27 +324,19 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
 
   #bindAnswer(el: Element, features: Element, id: string): void {
     if (el.ns !== NS_CLIENT || el.name !== 'iq' || el.attr('id') !== id) {
-      this.#fail(errorElement)
+      this.#fail(clientErrors.element)
       return
     }
     const bound = readBound(el)
-    if (typeof bound !== 'string') {
-      this.leave(bound)
-      return
-    }
-    const jid = parseJid(bound)
-    if (jid === undefined || jid.isBare) {
-      this.leave(refused('bind', 'RTK_CLIENT_JID', undefined, 'the server gave no full JID'))
-      return
-    }
-    this.#establish(jid, features)
+    if (bound instanceof Jid) this.#establish(bound, features)
+    else this.leave(bound)
   }
 
-  #establish(jid: Jid, features: Element): void {
+  #establish(jid: Jid, features: Element, resumed?: Element): void {
     this.#state = { kind: 'established', jid }
     this.#effects.deadline('negotiation', 0)
     this.#effects.limit(this.#needs.limits.after, Number.POSITIVE_INFINITY)
-    this.#effects.stanzasTo(this.#driver.established(jid, features, this.#success?.element))
+    this.#effects.stanzasTo(this.#driver.established(jid, features, this.#success?.element, resumed))
   }
 
   // Ends.
@@ -348,7 +344,7 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
   #isTooMany(): boolean {
     this.#elements++
     if (this.#elements <= this.#needs.limits.negotiationElements) return false
-    this.#fail(errorElements)
+    this.#fail(clientErrors.elements)
     return true
   }
 
