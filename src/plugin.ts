@@ -33,7 +33,9 @@ export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolH
 export type { RouteOptions, RouteOwner } from './core/router.ts'
 export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts'
 export type {} from './core/services/auth.ts'
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
+export type { RegistrationRequest } from './core/services/registration.ts'
 export type {
   RosterItem,
   RosterItems,
@@ -51,6 +53,7 @@ export { StanzaError, StreamError } from './stanza/error.ts'
 export { errorReply, iqResult } from './stanza/reply.ts'
 export * from './store/define.ts'
 export type { Clock, Timer } from './world/clock.types.ts'
+export type { Hashing, HashName } from './world/hashing.types.ts'
 export type { Log } from './world/log.types.ts'
 export type { Random } from './world/random.types.ts'
 export { type Element, x } from './xml/index.ts'

@@ -1,10 +1,12 @@
 import type { ClientStream, TakeOver } from '../../core/client-stream.ts'
+import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
+import { iqType, stanzaKind } from '../../stanza/stanza.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
 import type { Account, C2sDriver, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import type { Connection } from '../../stream/connection.ts'
@@ -15,6 +17,7 @@ import type { Octets } from '../../xml/octets.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
 import { type InlineDone, inline } from './inline.ts'
+import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 import { SignInDriver } from './sign-in-driver.ts'
 import { settleTokens } from './tokens.ts'
@@ -87,8 +90,17 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
     const local = this.needs.core.localHost(streamHost.domain)
-    if (local === undefined || stage === 'sasl') return []
-    return local.type.hooks.fold('stream:features', [], local.host)
+    if (local === undefined) return []
+    const { type, host } = local
+    const others =
+      stage === 'sasl'
+        ? type.hooks.fold('stream:stranger-features', [], this.#stranger(host))
+        : type.hooks.fold('stream:features', [], host)
+    return [...others, limitsFeature(this.accepted.listener.limits, stage)]
+  }
+
+  #stranger(host: Host): Stranger {
+    return { host, address: this.accepted.client.host, isSecure: this.machine?.channel.isSecure === true }
   }
 
   signedIn({ jid, mechanism }: Account): void {
@@ -192,9 +204,26 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   claim(el: Element): boolean {
     const local = this.needs.core.localHost(this.#host?.domain ?? '')
     const handler = local?.type.streamElements.find(el)
-    if (handler === undefined) return false
+    if (handler === undefined) return this.machine?.state === 'features' && this.#requested(el)
     handler(el, this)
     return true
+  }
+
+  /** A request before sign-in is a module's, or nobody's. */
+  #requested(el: Element): boolean {
+    const local = this.needs.core.localHost(this.#host?.domain ?? '')
+    if (local === undefined || stanzaKind(el) !== 'iq' || el.attr('id') === undefined) return false
+    const [type, to] = [iqType(el), el.attr('to')]
+    if ((type !== 'get' && type !== 'set') || (to !== undefined && to !== local.host.domain)) return false
+    const send = (answer: Element) => {
+      if (this.machine?.state === 'features') this.#connection.send(answer)
+    }
+    return local.type.hooks.fold('stream:stranger-request', false, {
+      ...this.#stranger(local.host),
+      el,
+      stream: this,
+      send,
+    })
   }
 
   // What a module may use that an element is for.
