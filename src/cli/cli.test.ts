@@ -40,6 +40,8 @@ before(async () => {
         )
       },
       count: () => Promise.resolve(accounts.size),
+      tokens: () => Promise.resolve([]),
+      revokeTokens: () => Promise.resolve(),
     },
     stores: { state: { name: 'ready', code: '', text: '' } },
     listening: [],
