@@ -22,8 +22,9 @@ type StringInput = Extract<Input, { kind: 'string' }>
 export async function checkFiles(checked: Checked, folder: string, doors: FileDoors): Promise<readonly Mistake[]> {
   const report = new Report(checked.document.report.file)
   for (const pair of certificatePairs(checked.document.input)) await checkPair(pair, folder, doors, report)
-  await checkAuthorities(entryOf(checked.document.input, 'store')?.value, 'tls_ca', folder, doors, report)
-  await checkAuthorities(entryOf(checked.document.input, 'tls')?.value, 'client_ca', folder, doors, report)
+  const tls = entryOf(checked.document.input, 'tls')?.value
+  if (tls?.kind === 'map') await textOf(tls, 'client_ca', folder, doors, report)
+  await checkStoreAuthorities(checked.document.input, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
   return report.sorted()
 }
@@ -107,15 +108,10 @@ async function warnOfReaders(
   report.warning(input, 'RTK_CONFIG_READABLE', `everybody on this machine can read ${what}`, `chmod o-r ${path}`)
 }
 
-async function checkAuthorities(
-  owner: Input | undefined,
-  key: string,
-  folder: string,
-  doors: FileDoors,
-  report: Report,
-): Promise<void> {
-  if (owner?.kind !== 'map') return
-  const found = await textOf(owner, key, folder, doors, report)
+async function checkStoreAuthorities(root: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
+  const store = entryOf(root, 'store')?.value
+  if (store?.kind !== 'map') return
+  const found = await textOf(store, 'tls_ca', folder, doors, report)
   if (found === undefined || found.text.includes('-----BEGIN CERTIFICATE-----')) return
   report.error(found.input, 'RTK_CONFIG_CERTIFICATE', `${found.path} holds no certificate`, 'PEM: one or several')
 }
