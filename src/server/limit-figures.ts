@@ -3,6 +3,7 @@
  * since figures of one name must be of one.
  */
 import { MAX_RUNNING } from '../admin/control/server.ts'
+import { clientsMax } from '../auth/tokens.ts'
 import { ValueRule } from '../core/access.ts'
 import { accountCacheMax } from '../core/account-service.ts'
 import type { Config } from '../core/config/index.ts'
@@ -14,6 +15,7 @@ import type { ModuleDefinition } from '../core/module.ts'
 import { hopsMax } from '../core/packet.ts'
 import { requestsOpenMax } from '../core/requests.ts'
 import { keysMax } from '../listeners/failures.ts'
+import { quotaKeysMax } from '../modules/register/quota.ts'
 import { defaultStoreLimits } from '../store/store.types.ts'
 import { defaultTurnBytes, defaultTurnStanzas } from '../stream/connection.ts'
 import { defaultHttpLimits } from '../world/http.ts'
@@ -111,6 +113,8 @@ const fixed: readonly Limit[] = [
   limit('bytes', 'http_body_bytes', 0),
   limit('duration', 'http_request_timeout', defaultHttpLimits.requestMs),
   limit('int', 'sign_in_failure_keys', keysMax),
+  limit('int', 'tokens_per_account', clientsMax),
+  limit('int', 'register_quota_keys', quotaKeysMax),
   limit('int', 'requests_open', requestsOpenMax),
   limit('int', 'control_commands', MAX_RUNNING),
   limit('int', 'route_hops', hopsMax),

@@ -88,6 +88,8 @@ describe('the JSON Schema of the configuration', () => {
       { access: { many: [{ value: 30, if: 'loopback' }, { value: 3 }] }, session: { max_per_user: 'many' } },
       { limits: { stanza_bytes: '1_000 KB', hook_timeout: '1 minute, 30 SECONDS' } },
       { listeners: [{ protocol: 'c2s', accept_rate: 'unlimited', tcp_keepalive: 'never' }] },
+      { store: { engine: 'postgres', url: 'postgres://me@db/x', password: { env: 'PGPASSWORD' } } },
+      { store: { engine: 'postgres', url: 'postgres://me@db/x', password: { file: '/run/secret' } } },
       { plugins: './lamp.ts', tls: { certificates: { cert: 'a.pem', key: 'a.key' } } },
     ]
     for (const value of rows) {
@@ -141,6 +143,8 @@ describe('the JSON Schema of the configuration', () => {
       { access: { one: [{ allow: 'all', deny: 'unix' }] } },
       { access: { one: [{ allow: { ip: '192.0.2.1' } }] } },
       { access: { one: [{ allow: {} }] } },
+      { store: { engine: 'postgres', password: { path: 'x' } } },
+      { store: { engine: 'postgres', password: '' } },
       { metrics: { access: 5 } },
       { metrics: true },
       [],

@@ -52,7 +52,7 @@ function valueSchema(option: Option<unknown>, reload: Reload): JsonSchema {
     case 'one of':
       return { type: 'string', enum: option.values ?? [] }
     case 'secret':
-      return { anyOf: [{ type: 'string', minLength: 1 }, fileOf] }
+      return { anyOf: [{ type: 'string', minLength: 1 }, ...elsewhere] }
     case 'list': {
       const item = of === undefined ? {} : optionSchema(of, reload)
       const list = { type: 'array', items: item, ...defined({ minItems: lengths.min, maxItems: lengths.max }) }
@@ -87,11 +87,15 @@ function textSchema(kind: OptionKind, { min, max }: Option<unknown>['lengths']):
   return { type: 'string', ...defined({ minLength: least, maxLength: max }), ...examples }
 }
 
-const fileOf: JsonSchema = {
-  type: 'object',
-  properties: { file: { type: 'string', description: 'A file whose first line is the secret.' } },
-  required: ['file'],
-  additionalProperties: false,
+/** Where a secret may stand instead. */
+const elsewhere: readonly JsonSchema[] = [
+  named('file', 'A file whose first line is the secret.'),
+  named('env', 'A variable of the environment in which the command was started.'),
+]
+
+function named(key: string, description: string): JsonSchema {
+  const properties = { [key]: { type: 'string', description } }
+  return { type: 'object', properties, required: [key], additionalProperties: false }
 }
 
 /** A group of options; one whose lines are all commented out is empty. */
