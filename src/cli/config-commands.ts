@@ -93,7 +93,7 @@ export async function schemaCommand(options: GlobalOptions, around: Surroundings
 /** As it is published: `docs/guide/ratatosk.schema.json` is that of a server without plugins. */
 export function schemaText({ modules, isWhole }: KnownModules): string {
   const schema = configSchema({ modules: schemasOf(modules), protocols: protocolsOf(modules), isOpen: !isWhole })
-  return `${JSON.stringify(schema, null, 2)}\n`
+  return `${JSON.stringify({ $schema: 'http://json-schema.org/draft-07/schema#', ...schema }, null, 2)}\n`
 }
 
 export interface KnownModules {

@@ -19,7 +19,6 @@ export function configSchema({ modules, protocols, isOpen }: SchemaParts): JsonS
   const section = modulesSchema(modules)
   const { type: _, ...listener } = listenerSchema(spoken)
   return {
-    $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'The configuration of Ratatosk',
     description: 'Made by `ratatosk config schema` from the options themselves.',
     type: ['object', 'null'],
