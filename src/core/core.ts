@@ -204,18 +204,18 @@ export class Core implements SessionOwner {
 
   /**
    * Enters a session that was decoded (session-codec.ts), in the place of the one with its id where there is one, which is
-   * then moved. Nobody is told: it neither begins nor ends. False when the full JID is another session's, or the one with
+   * then moved. It neither begins nor ends; modules that gave it more than slots hear of it. False when the full JID is another session's, or the one with
    * its id is busy.
    */
   adopt(session: Session): boolean {
     const old = this.sessions.find(session.jid)
-    if (old === undefined) {
-      this.sessions.add(session)
-      return true
+    if (old === undefined) this.sessions.add(session)
+    else {
+      if (old === session || old.id !== session.id || old.isBusy) return false
+      this.sessions.replace(old, session)
+      old.moveTo(session)
     }
-    if (old === session || old.id !== session.id || old.isBusy) return false
-    this.sessions.replace(old, session)
-    old.moveTo(session)
+    this.#hosts.get(session.host.domain)?.type.hooks.notice('session:adopted', session)
     return true
   }
 

@@ -41,7 +41,7 @@ export interface WaitingFold<Value, Event> {
 
 /**
  * How a message to a local account ended; told after routing, and once more when a session had taken it and its connection ended
- * before it left.
+ * before it left: then `packet.wasTaken` is true.
  */
 export interface MessageOutcome {
   readonly packet: Packet
@@ -52,6 +52,19 @@ export interface MessageOutcome {
   readonly offline: boolean
   /** The error's code when it was refused. */
   readonly refused: string | undefined
+}
+
+/** A message that the resource did not get which it was for, or which had taken it. */
+export interface Astray {
+  readonly host: Host
+  /** Whose connection ended before it left; undefined: nobody had taken it. */
+  readonly session: Session | undefined
+}
+
+/** A first-level element of a client's stream that is no stanza. */
+export interface SessionElement {
+  readonly session: Session
+  readonly el: Element
 }
 
 /** An account, by host and local part. */
@@ -80,6 +93,8 @@ export interface Hooks {
   /** A message to a local account that no session may take and that is not refused yet: the offline store's. */
   'message:undelivered': WaitingFilter<Host>
   'message:outcome': Notice<MessageOutcome>
+  /** A message that one resource did not get, before it goes to the account: to others, into the store, or back. */
+  'message:astray': Filter<Astray>
   /** A client's presence without `to` (RFC 6121 sections 4.2, 4.4, 4.5). Unhandled, it only sets the session's own. */
   'presence:self': WaitingFilter<Session>
   /**
@@ -88,6 +103,10 @@ export interface Hooks {
    */
   'presence:ready': WaitingNotice<Session>
   'session:bound': Notice<Session>
+  /** A session was made of its data (session-codec.ts): slots that are kept are there, all else that a module gave it is not. */
+  'session:adopted': Notice<Session>
+  /** True as soon as a module has dealt with it; an element that is nobody's ends the stream. Called in the order of the stream. */
+  'session:element': Fold<boolean, SessionElement>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
   /** Stream features after sign-in. */

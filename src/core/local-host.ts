@@ -89,16 +89,16 @@ export class LocalHost implements RouteOwner {
    * A stanza that was handed to a session whose connection ended before it left (RFC 6121 section 8.5.3.2; XEP-0160). A
    * message to the bare JID that went to another resource too (`hadCopy`) was delivered there.
    */
-  unsent(packet: Packet, session: Jid, hadCopy: boolean): Promise<void> | undefined {
+  unsent(packet: Packet, session: Session, hadCopy: boolean): Promise<void> | undefined {
     const type = packet.el.attr('type')
     if (packet.kind === 'message') {
       // All of the account had it, or it was for one resource alone (RFC 6121 section 8.5.3.2.1); it is never kept.
       if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
       // One for a resource that is no more went to the account too, and so to several.
-      const isElsewhere = packet.to.resource !== session.resource && hadCopy
-      return isElsewhere
-        ? this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
-        : this.#messageToAccount(packet, messageType(packet.el))
+      const isElsewhere = packet.to.resource !== session.jid.resource && hadCopy
+      if (isElsewhere) return this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
+      packet.wasTaken = true
+      return this.#astray(packet, session)
     }
     if (packet.kind === 'iq' && (type === 'get' || type === 'set')) this.#needs.router.bounce(packet, errorUnavailable)
     else this.#drop(packet, 'RTK_UNSENT')
@@ -177,7 +177,21 @@ export class LocalHost implements RouteOwner {
       if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
       // Only a chat message goes on as if it were to the bare JID; the client chose a resource for the others.
       if (type !== 'chat' && session === undefined) return this.#refuseMessage(packet)
-      return this.#messageToAccount(packet, type)
+      return this.#astray(packet, undefined)
+    }
+    return this.#messageToAccount(packet, messageType(packet.el))
+  }
+
+  /** One resource did not get it: the account's others may, unless a module says that it was for that one alone. */
+  #astray(packet: Packet, session: Session | undefined): Promise<void> | undefined {
+    const { astray, hooks } = this.type
+    if (astray.message.length > 0) {
+      const verdict = hooks.filter<'message:astray'>(astray, packet, { host: this.host, session })
+      if (verdict instanceof Promise) throw new Error('a message:astray handler returned a promise')
+      if (verdict !== undefined) {
+        this.#needs.router.conclude(packet, verdict)
+        return undefined
+      }
     }
     return this.#messageToAccount(packet, messageType(packet.el))
   }

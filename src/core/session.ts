@@ -17,6 +17,7 @@ import { StreamError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { writeStanza } from '../xml/serialise.ts'
+import type { DeliveryGate } from './delivery-gate.ts'
 import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import type { Origin, Packet, Settlement } from './packet.ts'
@@ -91,6 +92,8 @@ export class Session implements Origin {
   delivered = 0
   /** Whom the client wrote to last: most write to the same address again, and then it needs no look into the cache. */
   lastTo: Jid | undefined = undefined
+  /** Holds back what the client need not have now; undefined: all goes at once. */
+  gate: DeliveryGate | undefined = undefined
   readonly #owner: SessionOwner
   #pending: Element[] | undefined
   #waiting = false
@@ -165,12 +168,14 @@ export class Session implements Origin {
     this.state = { kind: 'active', link }
     this.info = info
     if (this.#held) link.hold()
+    this.ungate()
     return true
   }
 
   /** For `Core.adopt`: `to` is this session from now on. Nobody is told, and the link is not closed. */
   moveTo(to: Session): void {
     this.state = { kind: 'moved', to }
+    this.gate = undefined
     // So that `receive` needs no look at the state.
     this.#waiting = true
   }
@@ -212,6 +217,44 @@ export class Session implements Origin {
 
   /** As `deliver`, for bytes that were serialised once for many. */
   deliverBytes(bytes: Octets): boolean {
+    const { gate } = this
+    if (gate !== undefined && this.isActive) {
+      if (gate.holds(bytes)) return true
+      this.release()
+    }
+    return this.#write(bytes)
+  }
+
+  /** Lets out what the gate keeps, which goes on keeping what comes. */
+  release(): void {
+    const { gate, state } = this
+    if (gate === undefined || state.kind !== 'active') {
+      if (state.kind === 'moved') this.#successor(state.to).release()
+      return
+    }
+    const { since } = gate
+    const kept = gate.take()
+    for (let i = 0; i < kept.length; i++) {
+      if (this.#write(kept[i] as Octets)) continue
+      // It ended under them.
+      const heldBack = kept.slice(i).join('') as Octets
+      this.#owner.unsent(this, { bytes: '' as Octets, taken: 0, since, heldBack }, undefined)
+      return
+    }
+  }
+
+  /** Lets out what the gate keeps, and goes on without one. */
+  ungate(): void {
+    if (this.state.kind === 'moved') {
+      this.#successor(this.state.to).ungate()
+      return
+    }
+    this.release()
+    this.gate?.lift()
+    this.gate = undefined
+  }
+
+  #write(bytes: Octets): boolean {
     const state = this.state
     if (state.kind !== 'active') return state.kind === 'moved' && this.#successor(state.to).deliverBytes(bytes)
     const queued = state.link.queuedBytes
@@ -266,11 +309,12 @@ export class Session implements Origin {
   /** Writes a batch that the store keeps until it has left; one at a time. */
   handOver(batch: Batch): void {
     this.#batch = batch
+    this.release()
     for (const bytes of batch.stanzas) {
       if (this.state.kind !== 'active' || this.#isCut) break
       // It may end within the call.
       batch.written++
-      this.deliverBytes(bytes)
+      this.#write(bytes)
     }
     const { state } = this
     if (!batch.isDone && state.kind === 'active') state.link.askDrained()
@@ -288,8 +332,17 @@ export class Session implements Origin {
     if (this.#isCut) this.linkEnded({ reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' }, link)
     const batch = this.#batch
     this.#batch = undefined
-    if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent, batch)
+    const rest = this.isActive ? unsent : this.#withKept(unsent)
+    if (rest.bytes.length > 0 || rest.heldBack.length > 0) this.#owner.unsent(this, rest, batch)
     else batch?.ended()
+  }
+
+  /** What the gate keeps is newer than all that was written. */
+  #withKept(unsent: LinkRest): LinkRest {
+    const { gate } = this
+    if (gate === undefined) return unsent
+    const since = unsent.since > 0 ? unsent.since : gate.since
+    return { ...unsent, since, heldBack: (unsent.heldBack + gate.take().join('')) as Octets }
   }
 
   /** Ends the session and its stream. Harmless when it has ended. */

@@ -192,7 +192,7 @@ export class Unsettled {
     this.#needs.unsent.value++
     const { router } = this.#needs
     const packet = new Packet(el.name as StanzaKind, el, from, to, router.serverOrigin)
-    const wait = router.guard(rest.host, packet, () => rest.host.unsent(packet, rest.session.jid, rest.hadCopy))
+    const wait = router.guard(rest.host, packet, () => rest.host.unsent(packet, rest.session, rest.hadCopy))
     if (wait !== undefined) this.#opens(wait)
     return true
   }

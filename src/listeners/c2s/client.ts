@@ -236,8 +236,16 @@ export class C2sClient implements C2sDriver {
     machine.bound(ticket, { jid: result.jid, sink: result })
   }
 
-  claim(): boolean {
-    return false
+  /** What is no stanza is a module's, or nobody's. */
+  claim(el: Element, stage: 'features' | 'bind' | 'established'): boolean {
+    const bound = this.#session
+    if (stage !== 'established' || bound === undefined) return false
+    const { core } = this.#needs
+    // It may have moved.
+    const session = core.sessions.find(bound.jid)
+    const local = core.localHost(bound.jid.domain)
+    if (session === undefined || session.id !== bound.id || local === undefined) return false
+    return local.type.hooks.fold('session:element', false, { session, el })
   }
 
   ended(end: StreamEnd): void {
