@@ -27,6 +27,8 @@ import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
+import carbons from './carbons/carbons.ts'
+import csi from './csi/csi.ts'
 import disco from './disco/disco.ts'
 import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
@@ -36,6 +38,8 @@ import time from './time/time.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
+  carbons,
+  csi,
   disco,
   offline,
   ping,

@@ -1,5 +1,7 @@
 /** The modules that every host type has unless its configuration says otherwise: the one list that mentions them. */
 import type { ModuleDefinition } from '../core/module.ts'
+import carbons from '../modules/carbons/carbons.ts'
+import csi from '../modules/csi/csi.ts'
 import disco from '../modules/disco/disco.ts'
 import offline from '../modules/offline/offline.ts'
 import ping from '../modules/ping/ping.ts'
@@ -10,6 +12,8 @@ import version from '../modules/version/version.ts'
 
 // A definition is checked against its own options; the list forgets them.
 export const defaultModules = [
+  carbons,
+  csi,
   disco,
   offline,
   ping,

@@ -97,6 +97,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     metric: 'ratatosk_bind_sessions_max_total',
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
+  'modules.csi.held_bytes': nothing('all that waits for the client is sent', 'ratatosk_csi_held_bytes_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
