@@ -122,7 +122,7 @@ describe('the hot path', () => {
         called.push(`${point.name} ${entry.module} ${entry.wants.map((want) => want.name).join()}`)
       }
     }
-    assert.deepEqual(called, ['stanza:inbound offline delay'])
+    assert.deepEqual(called, ['stanza:inbound carbons received,sent', 'stanza:inbound offline delay'])
     const one = await house.online('romeo@montague.net/one')
     const two = await house.online('juliet@capulet.com/two')
     const timers = house.clock.pending
@@ -144,7 +144,7 @@ describe('reloading', () => {
     const house = await House.build()
     const { hooks } = house.core.hostType('default')
     const before = hooks.size
-    for (const name of ['offline', 'presence', 'disco', 'ping', 'time', 'version', 'roster'])
+    for (const name of ['carbons', 'csi', 'offline', 'presence', 'disco', 'ping', 'time', 'version', 'roster'])
       await house.wait(house.modules.reload(name))
     assert.equal(hooks.size, before)
     const one = await house.online('romeo@montague.net/one')
