@@ -1,9 +1,10 @@
 /** Whether what came is what was expected, and if not, where they differ. */
 import { type Element, NS_CLIENT, NS_XML } from '../../src/xml/index.ts'
 
+const NS_DELAY = 'urn:xmpp:delay'
+
 /** Attributes of a stanza that need not be named: the server makes them, or they say nothing new. */
 const optional: ReadonlySet<string> = new Set(['id', 'to'])
-const NS_DELAY = 'urn:xmpp:delay'
 const stanzas: ReadonlySet<string> = new Set(['message', 'presence', 'iq'])
 
 /** Why `actual` is not `expected`; undefined when it is. */
