@@ -278,7 +278,7 @@ describe('receiving (§7)', () => {
 
 describe('sending (§8)', () => {
   it('whether the sender wants copies or not: the copy of example 13', async () => {
-    const { house, a, B, C, d } = await scene({ a: 0, B: 0, C: -1, d: 0 })
+    const { a, B, C, d } = await scene({ a: 0, B: 0, C: -1, d: 0 })
     a.send(`<message to='${peer}' type='chat' id='m1'><body>Neither</body></message>`)
     const [copy, ...more] = await B.drain()
     assert.ok(copy)
@@ -290,7 +290,6 @@ describe('sending (§8)', () => {
         `</forwarded></sent></message>`,
     )
     assert.deepEqual([await came(C), await came(d), await came(a)], [['sent m1'], [], []])
-    assert.deepEqual((await house.elsewhere().drain()).length, 0)
   })
 
   it('the sender gets no copy of his own', async () => {
