@@ -69,36 +69,40 @@ export default [
     )
   }),
 
-  play('a client that nobody looks at is sent the last presence when somebody does', { cast }, async (actors, stage) => {
-    const { romeo, juliet } = actors
-    await romeo.connects()
-    await juliet.comesOnline()
-    juliet.sends(xml`<inactive xmlns='urn:xmpp:csi:0'/>`)
-    await stage.settles()
-    for (const show of ['away', 'xa']) romeo.sends(xml`<presence to='${juliet.full}'><show>${show}</show></presence>`)
-    await stage.settles()
-    juliet.sends(
-      xml`<active xmlns='urn:xmpp:csi:0'/>`,
-      xml`<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`,
-    )
-    await juliet.receives(
-      xml`<presence from='${romeo.full}'>
+  play(
+    'a client that nobody looks at is sent the last presence when somebody does',
+    { cast },
+    async (actors, stage) => {
+      const { romeo, juliet } = actors
+      await romeo.connects()
+      await juliet.comesOnline()
+      juliet.sends(xml`<inactive xmlns='urn:xmpp:csi:0'/>`)
+      await stage.settles()
+      for (const show of ['away', 'xa']) romeo.sends(xml`<presence to='${juliet.full}'><show>${show}</show></presence>`)
+      await stage.settles()
+      juliet.sends(
+        xml`<active xmlns='urn:xmpp:csi:0'/>`,
+        xml`<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`,
+      )
+      await juliet.receives(
+        xml`<presence from='${romeo.full}'>
         <show>xa</show><delay xmlns='urn:xmpp:delay' from='localhost' stamp='*'/>
       </presence>`,
-    )
-    await juliet.receives(xml`<iq from='localhost' type='result' id='p'/>`)
+      )
+      await juliet.receives(xml`<iq from='localhost' type='result' id='p'/>`)
 
-    juliet.sends(xml`<inactive xmlns='urn:xmpp:csi:0'/>`)
-    await stage.settles()
-    romeo.sends(
-      xml`<presence to='${juliet.full}'><show>dnd</show></presence>`,
-      xml`<message to='${juliet.full}' type='chat'><body>urgent</body></message>`,
-    )
-    await juliet.receives(
-      xml`<presence from='${romeo.full}'>
+      juliet.sends(xml`<inactive xmlns='urn:xmpp:csi:0'/>`)
+      await stage.settles()
+      romeo.sends(
+        xml`<presence to='${juliet.full}'><show>dnd</show></presence>`,
+        xml`<message to='${juliet.full}' type='chat'><body>urgent</body></message>`,
+      )
+      await juliet.receives(
+        xml`<presence from='${romeo.full}'>
         <show>dnd</show><delay xmlns='urn:xmpp:delay' from='localhost' stamp='*'/>
       </presence>`,
-    )
-    await juliet.receives(xml`<message from='${romeo.full}' type='chat'><body>urgent</body></message>`)
-  }),
+      )
+      await juliet.receives(xml`<message from='${romeo.full}' type='chat'><body>urgent</body></message>`)
+    },
+  ),
 ]

@@ -55,7 +55,8 @@ describe('a forwarded stanza (XEP-0297 §3)', () => {
   })
 
   it('is one message, presence or iq; what else stands beside it does not matter (§8)', () => {
-    for (const name of ['message', 'presence', 'iq']) assert.equal(fault(`<${name} xmlns='jabber:client'/><x xmlns='urn:x'/>`), 'none')
+    for (const name of ['message', 'presence', 'iq'])
+      assert.equal(fault(`<${name} xmlns='jabber:client'/><x xmlns='urn:x'/>`), 'none')
     assert.equal(fault(''), 'forwarded: It holds no stanza.')
     assert.equal(fault(`<message/>`), 'forwarded: It holds no stanza.', 'of the wrong namespace')
     assert.equal(fault(`<query xmlns='jabber:client'/>`), 'forwarded: It holds no stanza.')

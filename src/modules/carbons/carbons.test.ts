@@ -132,7 +132,12 @@ const rows: readonly Row[] = [
     received: false,
   },
   { rule: 'a direct invitation', inside: `<x xmlns='jabber:x:conference' jid='${room}'/>`, received: true },
-  { rule: 'a mediated invitation', inside: `<x xmlns='${MUC}'><invite to='a@b.example'/></x>`, received: true, with: room },
+  {
+    rule: 'a mediated invitation',
+    inside: `<x xmlns='${MUC}'><invite to='a@b.example'/></x>`,
+    received: true,
+    with: room,
+  },
   {
     rule: 'a private message of a room',
     type: 'chat',
@@ -148,7 +153,12 @@ const rows: readonly Row[] = [
     sent: true,
     with: `${room}/nick`,
   },
-  { rule: 'what a room itself says', inside: `<x xmlns='${MUC}'><status code='100'/></x>`, received: false, with: room },
+  {
+    rule: 'what a room itself says',
+    inside: `<x xmlns='${MUC}'><status code='100'/></x>`,
+    received: false,
+    with: room,
+  },
   { rule: 'an error of nobody knows what', type: 'error', inside: `<error type='cancel'/>`, received: false },
   { rule: 'private (§9)', type: 'chat', inside: `${body}<private xmlns='${NS}'/>`, received: false },
   { rule: 'no-copy (§9)', type: 'chat', inside: `${body}<no-copy xmlns='urn:xmpp:hints'/>`, received: false },
@@ -312,7 +322,10 @@ describe('sending (§8)', () => {
     A.send(chat(`${me}/B`, 'one'))
     assert.deepEqual([await came(A), await came(B), await came(C), await came(d)], [[], ['one'], ['received one'], []])
     d.send(chat(me, 'all'))
-    assert.deepEqual([await came(A), await came(B), await came(C), await came(d)], [['all'], ['all'], ['received all'], []])
+    assert.deepEqual(
+      [await came(A), await came(B), await came(C), await came(d)],
+      [['all'], ['all'], ['received all'], []],
+    )
     A.send(`<message type='chat' id='self'>${body}</message>`)
     assert.deepEqual([await came(A), await came(B), await came(C)], [['self'], ['self'], ['received self']])
   })

@@ -185,9 +185,15 @@ describe('the memory of recent messages', () => {
 
   it('knows the last of them, and none by another peer, and survives a move', () => {
     const recent = new Recent()
-    const keys = Array.from({ length: recentMax + 10 }, (_, i) => keyOf(jid('a@b.example/r'), message(`m${i}`)) as number)
+    const keys = Array.from(
+      { length: recentMax + 10 },
+      (_, i) => keyOf(jid('a@b.example/r'), message(`m${i}`)) as number,
+    )
     for (const key of keys) recent.add(key)
-    assert.deepEqual(keys.map((key) => recent.has(key)), keys.map((_, i) => i >= 10))
+    assert.deepEqual(
+      keys.map((key) => recent.has(key)),
+      keys.map((_, i) => i >= 10),
+    )
     assert.equal(recent.has(keyOf(jid('a@b.example'), message('m40')) as number), false)
     const again = recentCodec.decode(JSON.parse(JSON.stringify(recentCodec.encode(recent))))
     assert.deepEqual(again?.keys, recent.keys)

@@ -267,7 +267,15 @@ describe('a session that moves', () => {
   it('data of another form is refused', () => {
     const waiting = new Waiting()
     assert.deepEqual(waitingCodec.encode(waiting), { lifted: false, held: [] })
-    const bad = [null, 1, [], {}, { lifted: 1, held: [] }, { lifted: false, held: [1] }, { lifted: false, held: [['', '', '']] }]
+    const bad = [
+      null,
+      1,
+      [],
+      {},
+      { lifted: 1, held: [] },
+      { lifted: false, held: [1] },
+      { lifted: false, held: [['', '', '']] },
+    ]
     for (const data of bad) assert.equal(waitingCodec.decode(data), undefined, JSON.stringify(data))
   })
 })

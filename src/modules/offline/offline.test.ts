@@ -42,7 +42,11 @@ describe('what is kept (XEP-0160 §3)', () => {
     ['error', `<message to='${me}' type='error'><error type='cancel'/></message>`, false],
     ['no-store (XEP-0334 §4.2)', `<message to='${me}' type='chat'><body>x</body>${hint('no-store')}</message>`, false],
     ['store (§4.4)', `<message to='${me}' type='chat'>${state}${hint('store')}</message>`, true],
-    ['store and no-store', `<message to='${me}' type='chat'>${state}${hint('store')}${hint('no-store')}</message>`, false],
+    [
+      'store and no-store',
+      `<message to='${me}' type='chat'>${state}${hint('store')}${hint('no-store')}</message>`,
+      false,
+    ],
     ['another hint beside a state', `<message to='${me}' type='chat'>${state}${hint('no-copy')}</message>`, false],
     ['no-permanent-store (§3.3)', `<message to='${me}'><body>x</body>${hint('no-permanent-store')}</message>`, true],
   ]
