@@ -367,6 +367,14 @@ export declare class Secret {
     toJSON(): string;
 }
 
+// src/core/delivery-gate.ts
+export interface DeliveryGate {
+    readonly since: number;
+    holds(bytes: Octets): boolean;
+    take(): readonly Octets[];
+    lift(): void;
+}
+
 // src/core/fan-out.ts
 export interface FanOutGroup {
     readonly el: Element;
@@ -405,6 +413,7 @@ export interface FilterOptions extends HookOptions {
     readonly kinds?: readonly StanzaKind[];
     readonly wants?: readonly ChildName[];
     readonly types?: readonly string[];
+    readonly foreign?: boolean;
 }
 
 // src/core/hooks.ts
@@ -442,6 +451,14 @@ export interface MessageOutcome {
     readonly offline: boolean;
     readonly refused: string | undefined;
 }
+export interface Astray {
+    readonly host: Host;
+    readonly session: Session | undefined;
+}
+export interface SessionElement {
+    readonly session: Session;
+    readonly el: Element;
+}
 export interface AccountRef {
     readonly host: Host;
     readonly local: string;
@@ -458,9 +475,12 @@ export interface Hooks {
     'session:deliver': Filter<Session>;
     'message:undelivered': WaitingFilter<Host>;
     'message:outcome': Notice<MessageOutcome>;
+    'message:astray': Filter<Astray>;
     'presence:self': WaitingFilter<Session>;
     'presence:ready': WaitingNotice<Session>;
     'session:bound': Notice<Session>;
+    'session:adopted': Notice<Session>;
+    'session:element': Fold<boolean, SessionElement>;
     'session:ended': Notice<{
         readonly session: Session;
         readonly end: SessionEnd;
@@ -672,6 +692,7 @@ export declare class Packet {
     readonly implicitTo: boolean;
     hops: number;
     wantsSettlement: boolean;
+    wasTaken: boolean;
     isSettledByFilter: boolean;
     trace: PacketTrace | undefined;
     constructor(kind: StanzaKind, el: Element, from: Jid, to: Jid, origin: Origin, implicitTo?: boolean);
@@ -845,6 +866,7 @@ export declare class Session implements Origin {
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
+    gate: DeliveryGate | undefined;
     constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get label(): string;
     get isAvailable(): boolean;
@@ -859,6 +881,8 @@ export declare class Session implements Origin {
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
     deliverBytes(bytes: Octets): boolean;
+    release(): void;
+    ungate(): void;
     get isCut(): boolean;
     drained(): void;
     handOver(batch: Batch): void;
@@ -933,6 +957,7 @@ export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
+export type { DeliveryGate } from './core/delivery-gate.ts';
 export type { FanOutGroup } from './core/fan-out.ts';
 export type { Identity } from './core/features.ts';
 export { Batch } from './core/hand-over.ts';

@@ -78,11 +78,10 @@ export default defineModule({
     ctx.on(
       'stanza:inbound',
       (packet, host): Verdict | undefined => {
-        if (packet.origin.kind === 'server') return undefined
         const honest = withoutDelayBy(packet.el, host.jid)
         return honest === packet.el ? undefined : { kind: 'replace', el: honest }
       },
-      { kinds: ['message', 'presence'], wants: [{ name: 'delay', ns: NS_DELAY }], phase: 'early' },
+      { kinds: ['message', 'presence'], wants: [{ name: 'delay', ns: NS_DELAY }], foreign: true, phase: 'early' },
     )
 
     accountData(ctx, store)

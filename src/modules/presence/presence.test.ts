@@ -367,14 +367,14 @@ describe('probes (sections 4.3.2 and 4.6.6)', () => {
     return [one, two]
   }
 
-  it('a subscriber gets the full presence of each resource, with its own id', async () => {
+  it('a subscriber gets the full presence of each resource, with its own id, and when it was said', async () => {
     const { house, elsewhere, probe } = await scene()
     await twoOf(house)
     await elsewhere.drain()
     for (const from of ['friend@x.example', 'friend@x.example/r']) {
       assert.deepEqual(await probe(from, me), [
-        `presence ${me}/one to ${from} p1 1`,
-        `presence ${me}/two to ${from} - 0`,
+        `presence ${me}/one to ${from} p1 2`,
+        `presence ${me}/two to ${from} - 1`,
       ])
     }
   })
