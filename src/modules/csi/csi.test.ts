@@ -193,14 +193,15 @@ describe('when the connection is gone', () => {
     juliet.send(shows('away', bare))
     await house.settle()
     const bytes = romeo.link.written.splice(0).join('') as Octets
+    const heldBack = chat('m2', bare).replace(' ', ` from='${juliet.session.jid}' `) as Octets
     romeo.session.linkEnded({ reason: 'lost', detail: '' }, romeo.link)
-    romeo.session.linkGone({ bytes, taken: 0, since: 0, heldBack: '' as Octets }, romeo.link)
+    romeo.session.linkGone({ bytes, taken: 0, since: 0, heldBack }, romeo.link)
     await house.settle()
-    const next = await house.online(`${bare}/next`)
-    assert.equal(house.core.metrics.value('ratatosk_offline_handed_total'), 2)
-    // `online` has drained them.
-    assert.equal(next.session.isAvailable, true)
-    assert.deepEqual(await words(next), [])
+    assert.equal(house.core.metrics.value('ratatosk_offline_kept_total'), 3)
+    const next = house.actor(`${bare}/next`)
+    next.send('<presence/>')
+    const messages = (await next.drain()).filter(({ name }) => name === 'message')
+    assert.deepEqual(messages.map(word), ['m1', 'm2', 'r1'])
   })
 
   it('what waits alone is not lost', async () => {
@@ -299,12 +300,14 @@ describe('the module', () => {
     juliet.send(receipt('r1', 'romeo@montague.net'))
     await house.settle()
     says('inactive')
-    juliet.send(shows('away'))
-    await house.settle()
+    // His own presence cannot wait; what comes while the store is asked can.
     romeo.send('<presence/>')
+    juliet.send(shows('away'))
+    assert.equal(house.core.metrics.value('ratatosk_offline_handed_total'), 0)
     const all = (await romeo.drain()).filter((el) => el.attr('from') !== phone)
     assert.deepEqual(all.map(word), ['away', 'r1'])
     assert.equal(house.core.metrics.value('ratatosk_offline_handed_total'), 1)
+    assert.equal(house.core.metrics.value('ratatosk_csi_held_total'), 1)
   })
 })
 
