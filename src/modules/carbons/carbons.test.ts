@@ -1,6 +1,7 @@
 /** XEP-0280, section by section: who gets copies of what, and who may not make any. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Session } from '../../core/session.ts'
 import { decodeSession, encodeSession, SessionFault } from '../../core/session-codec.ts'
 import { jid } from '../../jid/jid.ts'
 import { readCarbon } from '../../stanza/carbon.ts'
@@ -269,6 +270,21 @@ describe('receiving (§7)', () => {
     silent.send('<presence/>')
     assert.deepEqual(await came(silent), ['m1'], 'from the store')
     assert.deepEqual(await came(A), [])
+  })
+
+  it('nor to one that is handed what the store keeps just now', async () => {
+    const { house, juliet } = await scene({})
+    const coming = await enable(house.actor(`${me}/coming`))
+    juliet.send(chat(me, 'm1'))
+    await house.settle()
+    const { hooks } = house.core.hostType('default')
+    const meanwhile = (session: Session) => {
+      assert.equal(session.takesMessages, false)
+      juliet.send(chat(me, 'm2'))
+    }
+    hooks.on('presence:ready', 'test', meanwhile, { phase: 'early' })
+    coming.send('<presence/>')
+    assert.deepEqual(await came(coming), ['m1', 'm2'])
   })
 
   it('what is refused is not copied', async () => {

@@ -40,9 +40,9 @@ export class Copies {
     session.slots.set(this.#enabled, true)
   }
 
+  /** What it had already may stand in for the original as before. */
   disable(session: Session): void {
     session.slots.set(this.#enabled, undefined)
-    this.#standIns.forget(session)
   }
 
   /** §8: a client has sent it, whether it wants copies itself or not. The message goes its way. */

@@ -133,6 +133,17 @@ describe('a message that did not leave for him who had taken it', () => {
     assert.deepEqual(await came(actor('desk')), { own: ['m1'], copies: [] })
     assert.deepEqual(await kept(), [])
   })
+
+  it('a resource that wants no copies any more answers for those that it had', async () => {
+    const { house, juliet, kept, actor } = await scene({ phone: 5, desk: 0 })
+    juliet.send(chat(me, withId('m1')))
+    assert.deepEqual(await came(actor('desk')), { own: [], copies: ['m1'] })
+    await actor('desk').ask('set', `<disable xmlns='${NS}'/>`)
+    loses(actor('phone'))
+    await house.settle()
+    assert.deepEqual(await came(actor('desk')), { own: [], copies: [] })
+    assert.deepEqual(await kept(), [])
+  })
 })
 
 describe('any messages, any losses', () => {

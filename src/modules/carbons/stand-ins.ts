@@ -33,11 +33,6 @@ export class StandIns {
     session.slots.get(this.#copies).add(key)
   }
 
-  /** The session wants no copies any more; it answers for those that it had. */
-  forget(session: Session): void {
-    session.slots.set(this.#copies, undefined)
-  }
-
   /** A message that `session` had taken and lost. */
   original(packet: Packet, session: Session): Verdict | undefined {
     const key = keyOf(packet.from, packet.el)
