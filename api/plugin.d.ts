@@ -1,5 +1,5 @@
 // What ratatosk/plugin shows, written by "npm run api": not compiled, only compared.
-// CHANGELOG.md: api: a session attaches to and detaches from links; a slot with `kept: { encode, decode }` survives its move.
+// CHANGELOG.md: api: modules answer first-level elements of clients' streams that are no stanzas (`context.streams.element`); a session counts stanzas from `beginLedger` on (`ledger`, `takes`, `whenSettled`, `answered`, `opens`); the service `acknowledgements`, the hooks `session:resumed` and `message:late`; an `Origin` is told of work that later stanzas do not wait for (`opens`).
 
 // src/core/access.ts
 export interface Subject {
@@ -77,6 +77,41 @@ export declare class ValueRule<T> {
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
 }
+
+// src/core/bound-resource.ts
+export declare abstract class BoundResource {
+    readonly jid: Jid;
+    readonly host: Host;
+    readonly id: string;
+    readonly createdMs: number;
+    info: LinkInfo;
+    readonly slots: SlotValues;
+    presence: Element | undefined;
+    priority: number;
+    takesMessages: boolean;
+    takesSinceMs: number;
+    constructor(jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    get label(): string;
+    get isAvailable(): boolean;
+    takeMessages(nowMs: number): void;
+}
+
+// src/core/client-stream.ts
+export interface TakeOver {
+    taken(session: Session): Element;
+    failed(): Element;
+}
+export interface ClientStream {
+    readonly stage: 'features' | 'bind' | 'established';
+    readonly to: Host;
+    readonly account: Jid | undefined;
+    readonly session: Session | undefined;
+    send(el: Element): void;
+    write(bytes: Octets): void;
+    close(error: StreamError): void;
+    takeOver(session: Session, answers: TakeOver): void;
+}
+export type StreamElementHandler = (el: Element, stream: ClientStream) => void;
 
 // src/core/command-definition.ts
 export interface CommandCaller {
@@ -371,7 +406,7 @@ export declare class Secret {
 export interface DeliveryGate {
     readonly since: number;
     holds(bytes: Octets): boolean;
-    take(): readonly Octets[];
+    shift(): Octets | undefined;
     lift(): void;
 }
 
@@ -454,10 +489,7 @@ export interface MessageOutcome {
 export interface Astray {
     readonly host: Host;
     readonly session: Session | undefined;
-}
-export interface SessionElement {
-    readonly session: Session;
-    readonly el: Element;
+    readonly sentMs: number | undefined;
 }
 export interface AccountRef {
     readonly host: Host;
@@ -480,10 +512,14 @@ export interface Hooks {
     'presence:ready': WaitingNotice<Session>;
     'session:bound': Notice<Session>;
     'session:adopted': Notice<Session>;
-    'session:element': Fold<boolean, SessionElement>;
     'session:ended': Notice<{
         readonly session: Session;
         readonly end: SessionEnd;
+    }>;
+    'session:resumed': Notice<Session>;
+    'message:late': Fold<Element, {
+        readonly host: Host;
+        readonly sentMs: number;
     }>;
     'stream:features': Fold<readonly Element[], Host>;
     'account:created': Notice<AccountRef>;
@@ -566,10 +602,99 @@ export interface PayloadName {
     readonly ns: string;
 }
 
+// src/core/ledger.ts
+export interface LedgerPolicy {
+    readonly request: Octets;
+    readonly begun: ChildName;
+    readonly stanzasMax: number;
+    readonly bytesMax: number;
+    readonly answerMs: number;
+}
+export interface LedgerData {
+    readonly id: string;
+    readonly resume: number;
+    readonly handled: number;
+    readonly sent: number;
+    readonly kept: readonly string[];
+    readonly times: readonly number[];
+}
+export interface Unacknowledged {
+    readonly bytes: Octets;
+    readonly times: readonly number[];
+    readonly batch: Batch | undefined;
+}
+export declare class Ledger implements Beaten {
+    #private;
+    readonly id: string;
+    readonly policy: LedgerPolicy;
+    resumeMs: number;
+    constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number);
+    get handled(): number;
+    get isSettled(): boolean;
+    processed(): void;
+    opens(work: Promise<unknown>, closed: () => void): void;
+    get sent(): number;
+    get length(): number;
+    get bytes(): number;
+    get isFull(): boolean;
+    goesOver(link: SessionLink | undefined): void;
+    deliver(bytes: Octets, since?: number): void;
+    ask(): void;
+    mayAcknowledge(h: number): boolean;
+    acknowledge(h: number): boolean;
+    handOver(batch: Batch, deliver: (bytes: Octets) => boolean): void;
+    repeat(): void;
+    beat(): boolean;
+    waits(expiry: Timer): void;
+    stopsWaiting(): void;
+    take(): Unacknowledged;
+    encode(): LedgerData;
+    static decode(data: LedgerData, book: LedgerBook, policy: LedgerPolicy): Ledger;
+}
+
+// src/core/ledger-book.ts
+export interface Beaten {
+    beat(): boolean;
+}
+export declare class LedgerBook {
+    #private;
+    beat: number;
+    bytes: number;
+    waiting: number;
+    readonly silent: Counter;
+    constructor(clock: Clock, metrics: Metrics);
+    get wallMs(): number;
+    listen(one: Beaten): void;
+}
+
 // src/core/metrics.ts
 export declare class Counter {
     value: number;
     add(by?: number): void;
+}
+export declare class CounterFamily {
+    #private;
+    constructor(make: (label: string) => Counter);
+    count(label: string): void;
+}
+export interface MetricInfo {
+    readonly name: string;
+    readonly help: string;
+    readonly kind: 'counter' | 'gauge';
+}
+export interface MetricValue extends MetricInfo {
+    readonly value: number;
+}
+export declare class Metrics {
+    #private;
+    counter(name: string, help: string): Counter;
+    family(given: string, label: string, help: string): CounterFamily;
+    get refusals(): CounterFamily;
+    counted(name: string, help: string, read: () => number): () => void;
+    gauge(name: string, help: string, read: () => number): () => void;
+    get gaugeCount(): number;
+    value(name: string): number;
+    read(): readonly MetricValue[];
 }
 
 // src/core/module.ts
@@ -620,6 +745,9 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
         set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void;
         ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs?: number): Promise<Element>;
     };
+    readonly streams: {
+        element(element: PayloadName, handler: StreamElementHandler): void;
+    };
     readonly features: {
         add(feature: string, on?: IqTarget | readonly IqTarget[]): void;
         identity(identity: Identity, on?: IqTarget): void;
@@ -665,6 +793,7 @@ export interface Origin {
     readonly kind: 'session' | 'service' | 'server';
     readonly label: string;
     settled?(packet: Packet, how: Settlement): void;
+    opens?(work: Promise<unknown>): void;
 }
 export type Verdict =
 {
@@ -750,6 +879,23 @@ export interface Services {
 }
 export type ServiceName = keyof Services & string;
 
+// src/core/services/acknowledgements.ts
+export interface Resumable {
+    readonly session: Session;
+    readonly answers: TakeOver;
+}
+export interface AcknowledgementService {
+    readonly policy: LedgerPolicy;
+    enable(session: Session, request: Element): Element;
+    find(account: Jid, request: Element): Resumable | Element | StreamError;
+    resume(stream: ClientStream, request: Element): void;
+}
+declare module '../services.ts' {
+    interface Services {
+        acknowledgements: AcknowledgementService;
+    }
+}
+
 // src/core/services/disco.ts
 export interface DiscoQuery {
     readonly host: Host;
@@ -820,22 +966,6 @@ declare module '../services.ts' {
 }
 
 // src/core/session.ts
-export interface SessionLimits {
-    readonly queueBytesMax: number;
-    readonly pendingStanzasMax: number;
-}
-export interface SessionOwner {
-    readonly limits: SessionLimits;
-    process(session: Session, el: Element): Promise<void> | undefined;
-    ended(session: Session, cause: SessionEnd): void;
-    unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void;
-    overflow(session: Session, queuedBytes: number): void;
-    held(): void;
-}
-export interface SessionEnd {
-    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
-    readonly detail: string;
-}
 export type SessionState = {
     readonly kind: 'active';
     readonly link: SessionLink;
@@ -849,34 +979,29 @@ export type SessionState = {
     readonly kind: 'closed';
     readonly end: SessionEnd;
 };
-export declare class Session implements Origin {
+export declare class Session extends BoundResource implements Origin {
     #private;
     readonly kind = "session";
-    readonly jid: Jid;
-    readonly host: Host;
-    readonly id: string;
-    readonly createdMs: number;
-    info: LinkInfo;
-    readonly slots: SlotValues;
-    presence: Element | undefined;
-    priority: number;
-    takesMessages: boolean;
-    takesSinceMs: number;
     state: SessionState;
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
     gate: DeliveryGate | undefined;
-    constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
-    get label(): string;
-    get isAvailable(): boolean;
+    constructor(owner: SessionOwner<Session>, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get isActive(): boolean;
     get hasEnded(): boolean;
+    get takes(): boolean;
+    get ledger(): Ledger | undefined;
     get isBusy(): boolean;
+    whenSettled(tell: () => void): void;
+    beginLedger(policy: LedgerPolicy, id: string, resumeMs: number): void;
+    keepLedger(ledger: Ledger): void;
     detach(): SessionLink | undefined;
     attach(link: SessionLink, info: LinkInfo): boolean;
     moveTo(to: Session): void;
     receive(el: Element): void;
+    answered(reply: Element): void;
+    opens(work: Promise<unknown>): void;
     suspendUntil(wait: Promise<unknown>): void;
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
@@ -889,7 +1014,6 @@ export declare class Session implements Origin {
     linkGone(unsent: LinkRest, link?: SessionLink): void;
     close(end: SessionEnd, error?: StreamError): void;
     linkEnded(end: SessionEnd, link?: SessionLink): void;
-    settled(_packet: Packet, _how: Settlement): void;
 }
 
 // src/core/session-link.ts
@@ -905,6 +1029,8 @@ export interface SessionLink {
 }
 export interface LinkRest extends Unsent {
     readonly heldBack: Octets;
+    readonly until?: ChildName;
+    readonly times?: readonly number[];
 }
 export interface LinkInfo {
     readonly address: string;
@@ -913,6 +1039,27 @@ export interface LinkInfo {
     readonly tls: string;
     readonly auth: string;
     readonly listener: string;
+}
+
+// src/core/session-owner.ts
+export interface SessionLimits {
+    readonly queueBytesMax: number;
+    readonly pendingStanzasMax: number;
+}
+export interface SessionOwner<S> {
+    readonly limits: SessionLimits;
+    readonly ledgers: LedgerBook;
+    process(session: S, el: Element): Promise<void> | undefined;
+    ended(session: S, cause: SessionEnd): void;
+    unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
+    overflow(session: S, queuedBytes: number): void;
+    held(): void;
+    waits(session: S, ledger: Ledger): void;
+    unacknowledged(session: S): void;
+}
+export interface SessionEnd {
+    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
+    readonly detail: string;
 }
 
 // src/core/slots.ts
@@ -955,6 +1102,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
+export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
 export type { DeliveryGate } from './core/delivery-gate.ts';
@@ -966,15 +1114,18 @@ export * from './core/hooks.ts';
 export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
 export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts';
+export type { Ledger, LedgerPolicy } from './core/ledger.ts';
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
+export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
 export * from './core/services.ts';
-export type { Session, SessionEnd } from './core/session.ts';
+export type { Session } from './core/session.ts';
+export type { SessionEnd } from './core/session-owner.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';
@@ -1012,6 +1163,7 @@ export interface StreamErrorDetail {
     readonly application?: {
         readonly name: string;
         readonly ns: string;
+        readonly attrs?: Readonly<Record<string, string>>;
     };
     readonly otherHost?: string;
 }

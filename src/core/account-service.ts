@@ -74,10 +74,14 @@ export class AccountService implements AccountDirectory {
     this.#hooks(host)?.notice('account:created', { host, local })
   }
 
-  /** Sets a password. Sessions that are bound go on. */
+  /** Sets a password. Sessions that are bound go on, but nobody takes one over who may have signed in with the old one. */
   async setPassword(jid: Jid, password: string): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setPassword(host, local, prepared(password)))) throw missing(jid)
+    const { sessions, resumption } = this.#running
+    for (const session of sessions.ofAccount(host.domain, local)) {
+      resumption.forbid(session, { reason: 'kicked', detail: 'RTK_ACCOUNT_PASSWORD_CHANGED' })
+    }
   }
 
   async setState(jid: Jid, state: AccountState): Promise<void> {

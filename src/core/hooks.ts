@@ -6,7 +6,8 @@
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
-import type { Session, SessionEnd } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionEnd } from './session-owner.ts'
 
 declare const kind: unique symbol
 
@@ -57,14 +58,10 @@ export interface MessageOutcome {
 /** A message that the resource did not get which it was for, or which had taken it. */
 export interface Astray {
   readonly host: Host
-  /** Whose connection ended before it left; undefined: nobody had taken it. */
+  /** Whose connection ended before it left, or who ended before he acknowledged it; undefined: nobody had taken it. */
   readonly session: Session | undefined
-}
-
-/** A first-level element of a client's stream that is no stanza. */
-export interface SessionElement {
-  readonly session: Session
-  readonly el: Element
+  /** When it was sent to him, in milliseconds since 1970, or a second later; undefined: just before his connection ended. */
+  readonly sentMs: number | undefined
 }
 
 /** An account, by host and local part. */
@@ -105,10 +102,12 @@ export interface Hooks {
   'session:bound': Notice<Session>
   /** A session was made of its data (session-codec.ts): slots that are kept are there, all else that a module gave it is not. */
   'session:adopted': Notice<Session>
-  /** True as soon as a module has dealt with it; an element that is nobody's ends the stream. Called in the order of the stream. */
-  'session:element': Fold<boolean, SessionElement>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
+  /** A session that had lost its connection goes on over another. */
+  'session:resumed': Notice<Session>
+  /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */
+  'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
   'account:created': Notice<AccountRef>

@@ -342,6 +342,7 @@ export class ModuleSet {
         ask: (kind, from: Jid, to: Jid, payload: Element, timeoutMs) =>
           core.requests.ask(kind, from, to, payload, timeoutMs),
       },
+      streams: { element: (element, handler) => keep(type.streamElements.add(element, name, handler)) },
       features: {
         add: (feature, on) => {
           for (const target of targets(on)) keep(type.features.add(target, feature))

@@ -9,6 +9,7 @@ import type { Log } from '../world/log.types.ts'
 import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { AccountDirectory } from './accounts.ts'
+import type { StreamElementHandler } from './client-stream.ts'
 import type { CommandDefinition } from './commands.ts'
 import type { OptionSchema, OptionsOf } from './config/opt.ts'
 import type { FanOutGroup } from './fan-out.ts'
@@ -95,6 +96,10 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
     /** Asks somebody; rejects with a `StanzaError`, `remote-server-timeout` after `timeoutMs` (default 30 s). */
     ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs?: number): Promise<Element>
+  }
+  readonly streams: {
+    /** A first-level element of clients' streams that is no stanza. Throws when another module has it. */
+    element(element: PayloadName, handler: StreamElementHandler): void
   }
   readonly features: {
     /** A disco#info feature of hosts (default), accounts, or both. */

@@ -34,6 +34,7 @@ import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
 import roster from './roster/roster.ts'
+import sm from './sm/sm.ts'
 import time from './time/time.ts'
 import version from './version/version.ts'
 
@@ -45,6 +46,7 @@ export const testedModules = [
   ping,
   presence,
   roster,
+  sm,
   time,
   version,
 ] as unknown as readonly ModuleDefinition[]

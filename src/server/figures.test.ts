@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { header } from '../../plays/language/wire.ts'
+import { header, type Wire } from '../../plays/language/wire.ts'
 import { fixedLimits, limits } from '../../tools/docs/limits.ts'
 import type { MetricValue } from '../core/metrics.ts'
 import { jid } from '../jid/index.ts'
+import { NS_SM } from '../stanza/sm.ts'
 import { storeError } from '../store/errors.ts'
 import { x } from '../xml/index.ts'
 import { type Ground, message, simulated } from './limits.testing.ts'
@@ -42,6 +43,12 @@ const after =
     rose(by)
   }
 
+/** Stanzas of the session count from now on, and it may be resumed; returns its SM-ID. */
+async function counts(wire: Wire): Promise<string> {
+  wire.says(`<enable xmlns='${NS_SM}' resume='true'/>`)
+  return /id='([^']*)'/.exec(await wire.hears(/<enabled [^>]*>/))?.[1] ?? ''
+}
+
 /** A message for somebody who is not there. */
 async function kept(ground: Ground): Promise<void> {
   await ground.account('juliet')
@@ -62,11 +69,7 @@ async function silentStore(ground: Ground, before: (ground: Ground) => Promise<v
 const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   ratatosk_account_cache_entries: after(nobody, 1),
   ratatosk_accounts_unsettled: async ({ ground, rose }) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     for (let i = 0; i < 300; i++) romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
     await ground.passes(1_000)
     ground.symbolic.engine.latencyMs = 1_000
@@ -228,6 +231,35 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await wire.isClosed()
     rose(0)
   },
+  ratatosk_sessions_resumed_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    const id = await counts(wire)
+    wire.closes()
+    const other = await ground.signedIn()
+    other.says(`<resume xmlns='${NS_SM}' previd='${id}' h='0'/>`)
+    await other.hears(/<resumed [^>]*>/)
+    rose(1)
+  },
+  ratatosk_sessions_waiting: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    await counts(wire)
+    rose(0)
+    wire.closes()
+    await ground.passes(100)
+    rose(1)
+    await ground.passes(300_000)
+    rose(0)
+  },
+  ratatosk_unacknowledged_bytes: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    await counts(wire)
+    wire.says(message('romeo@localhost/here', 'to myself'))
+    const heard = /<message .*<\/message>/.exec(await wire.hears(/<\/message>/))?.[0] ?? ''
+    rose(heard.length)
+    wire.says(`<a xmlns='${NS_SM}' h='1'/>`)
+    await ground.passes(100)
+    rose(0)
+  },
   ratatosk_sign_ins_total: async ({ ground, rose }) => {
     await ground.signedIn()
     rose(1)
@@ -242,11 +274,7 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   // The stanza, and its error.
   ratatosk_stanzas_routed_total: after(nobody, 2),
   ratatosk_stanzas_unsent_total: async ({ ground, rose }) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
     romeo.says(message('juliet@localhost/here', 'x'.repeat(20_000)))
     await ground.passes(1_000)

@@ -1,4 +1,5 @@
 /** Passes the limits of those who have signed in: of the core, of sessions, of modules. */
+import type { Wire } from '../../plays/language/wire.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import { anyStanzaError, anyStreamError, type Ground, message, simulated } from './limits.testing.ts'
 
@@ -24,13 +25,33 @@ const sets = (good: string, bad: string) => async (ground: Ground) => {
   return wire.hears(anyStanzaError)
 }
 
+/** juliet, whose session counts and may be resumed. */
+async function counted(ground: Ground): Promise<Wire> {
+  await ground.account('juliet')
+  const juliet = await ground.bound('juliet')
+  juliet.says(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+  await juliet.hears(/<enabled [^>]*>/)
+  return juliet
+}
+
+/** juliet acknowledges nothing of two floods, of which the first is just not too much. */
+const acknowledgesNothing = (first: string, second: string) => async (ground: Ground) => {
+  const juliet = await counted(ground)
+  const romeo = await ground.bound()
+  romeo.says(first)
+  await ground.passes(500)
+  ground.still()
+  romeo.says(second)
+  const heard = await juliet.hears(anyStreamError)
+  await ground.passes(3_000)
+  // What she did not acknowledge is not lost.
+  if (ground.counter('ratatosk_offline_kept_total') === 0) throw new Error('nothing was kept')
+  return heard
+}
+
 export const serverProofs = {
   'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     const words = message('juliet@localhost/here', 'x'.repeat(1_000))
     romeo.says(words.repeat(50))
     await ground.passes(1_000)
@@ -192,6 +213,36 @@ export const serverProofs = {
     const mallory = await ground.bound('mallory')
     mallory.says('<presence/>')
     return mallory.hears(/<presence [^>]*type='subscribe'[^>]*\/>/)
+  }),
+  'modules.sm.resume_timeout': simulated({ modules: { sm: { resume_timeout: '10 seconds' } } }, async (ground) => {
+    const juliet = await counted(ground)
+    juliet.closes()
+    await ground.passes(9_000)
+    ground.still()
+    await ground.passes(2_000)
+    return ''
+  }),
+  'modules.sm.queue_stanzas': simulated(
+    { modules: { sm: { queue_stanzas: 10 } } },
+    acknowledgesNothing(message('juliet@localhost/here', 'x').repeat(10), message('juliet@localhost/here', 'y')),
+  ),
+  'modules.sm.queue_bytes': simulated(
+    { modules: { sm: { queue_bytes: '64 KiB' } } },
+    acknowledgesNothing(
+      message('juliet@localhost/here', 'x'.repeat(1_000)).repeat(50),
+      message('juliet@localhost/here', 'x'.repeat(1_000)).repeat(20),
+    ),
+  ),
+  'modules.sm.ack_timeout': simulated({ modules: { sm: { ack_timeout: '5 seconds' } } }, async (ground) => {
+    const juliet = await counted(ground)
+    const romeo = await ground.bound()
+    romeo.says(message('juliet@localhost/here', 'x'))
+    await juliet.hears(/<r [^>]*>/)
+    await ground.passes(4_000)
+    ground.still()
+    await ground.passes(2_500)
+    await juliet.isClosed()
+    return ''
   }),
   'modules.roster.cache_accounts': simulated({ modules: { roster: { cache_accounts: 1 } } }, async (ground) => {
     await ground.account('juliet')

@@ -7,6 +7,7 @@ import offline from '../modules/offline/offline.ts'
 import ping from '../modules/ping/ping.ts'
 import presence from '../modules/presence/presence.ts'
 import roster from '../modules/roster/roster.ts'
+import sm from '../modules/sm/sm.ts'
 import time from '../modules/time/time.ts'
 import version from '../modules/version/version.ts'
 
@@ -19,6 +20,7 @@ export const defaultModules = [
   ping,
   presence,
   roster,
+  sm,
   time,
   version,
 ] as unknown as readonly ModuleDefinition[]

@@ -45,6 +45,7 @@ const nothing = (text: string, metric: string): Limit => ({ answer: { nothing: t
 
 const dropped = 'the connection is dropped'
 const waits = 'the client waits'
+const unacknowledged = 'what is not acknowledged is undeliverable: offline store, or error to the sender'
 
 /** By the option's path in the configuration. */
 export const limits: Readonly<Record<string, Limit>> = {
@@ -118,6 +119,16 @@ export const limits: Readonly<Record<string, Limit>> = {
     'ratatosk_roster_request_size_total',
   ),
   'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_accounts_total'),
+  'modules.sm.resume_timeout': nothing(
+    'the session ends, and what its client has not acknowledged is undeliverable: offline store, or error to the sender',
+    'ratatosk_sessions_expired_total',
+  ),
+  'modules.sm.queue_stanzas': policy('ratatosk_sessions_unacknowledged_total', unacknowledged),
+  'modules.sm.queue_bytes': policy('ratatosk_sessions_unacknowledged_total', unacknowledged),
+  'modules.sm.ack_timeout': nothing(
+    'its connection is dropped, and its session waits for the client',
+    'ratatosk_sessions_silent_total',
+  ),
 }
 
 /** Options with a number that limit nobody, and why. */

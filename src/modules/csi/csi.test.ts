@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { ClientStream } from '../../core/client-stream.ts'
 import { FakeLink, fakeInfo } from '../../core/core.testing.ts'
 import type { Session } from '../../core/session.ts'
 import { decodeSession, encodeSession, SessionFault } from '../../core/session-codec.ts'
 import { NS_DELAY } from '../../stanza/delay.ts'
+import { StreamError } from '../../stanza/error.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import { parseElement } from '../../xml/parse.ts'
@@ -16,11 +18,25 @@ import { Waiting, waitingCodec } from './waiting.ts'
 const phone = 'romeo@montague.net/phone'
 const state = (name: string) => `<${name} xmlns='http://jabber.org/protocol/chatstates'/>`
 
-/** The client says so; its session may have moved. */
-function indicate(house: House, session: Session, name: string): boolean {
+/** The client says so; its session may have moved. Gives the error that ends the stream; false when the element is nobody's. */
+function indicate(house: House, session: Session | undefined, name: string): StreamError | boolean {
   const el = parseElement(`<${name} xmlns='${NS_CSI}'/>`)
-  const now = house.core.sessions.find(session.jid) ?? assert.fail()
-  return house.core.hostType('default').hooks.fold('session:element', false, { session: now, el })
+  const handler = house.core.hostType('default').streamElements.find(el)
+  let answer: StreamError | boolean = handler !== undefined
+  const stream: ClientStream = {
+    stage: session === undefined ? 'bind' : 'established',
+    to: house.host('montague.net'),
+    account: session?.jid.bare,
+    session,
+    send: () => assert.fail('it is not answered (§4.2)'),
+    write: () => assert.fail(),
+    takeOver: () => assert.fail(),
+    close(error) {
+      answer = error
+    },
+  }
+  handler?.(el, stream)
+  return answer
 }
 
 async function scene(options: Readonly<Record<string, unknown>> = {}) {
@@ -69,6 +85,14 @@ describe('the state of a client', () => {
     says('active')
     assert.deepEqual(await words(romeo), ['away'])
     assert.equal(indicate(house, romeo.session, 'asleep'), false)
+  })
+
+  it('is nothing to say before there is a session, or after it', async () => {
+    const { house, romeo } = await scene()
+    for (const name of ['active', 'inactive']) assert.ok(indicate(house, undefined, name) instanceof StreamError)
+    romeo.session.close({ reason: 'kicked', detail: '' })
+    assert.ok(indicate(house, romeo.session, 'inactive') instanceof StreamError)
+    assert.equal(romeo.session.gate, undefined)
   })
 
   it('is nothing to others: presence goes on as it is (§5, §6)', async () => {

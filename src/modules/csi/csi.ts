@@ -6,11 +6,14 @@
 import { opt } from '../../core/config/opt.ts'
 import { defineModule } from '../../core/module.ts'
 import type { Session } from '../../core/session.ts'
+import { StreamError } from '../../stanza/error.ts'
 import { x } from '../../xml/build.ts'
 import { InactiveGate } from './gate.ts'
 import { Waiting, waitingCodec } from './waiting.ts'
 
 export const NS_CSI = 'urn:xmpp:csi:0'
+
+const errorEarly = new StreamError('RTK_CSI_EARLY', 'unsupported-stanza-type', 'there is no session yet')
 
 const feature = x('csi', NS_CSI)
 
@@ -54,13 +57,17 @@ export default defineModule({
     ctx.on('stream:features', (features) => [...features, feature])
 
     // §5.1: at its place in the stream, so that what waits has gone before a later request is answered.
-    ctx.on('session:element', (isDone, { session, el }) => {
-      if (isDone || el.ns !== NS_CSI) return isDone
-      if (el.name === 'inactive') deactivate(session)
-      else if (el.name === 'active') activate(session)
-      else return false
-      return true
-    })
+    for (const [name, apply] of [
+      ['active', activate],
+      ['inactive', deactivate],
+    ] as const) {
+      ctx.streams.element({ name, ns: NS_CSI }, (_el, stream) => {
+        // It may have moved.
+        const session = stream.session === undefined ? undefined : ctx.sessions.find(stream.session.jid)
+        if (session === undefined || session.id !== stream.session?.id) stream.close(errorEarly)
+        else apply(session)
+      })
+    }
 
     ctx.on('session:adopted', (session) => {
       const waiting = session.slots.peek(slot)

@@ -50,8 +50,9 @@ export class InactiveGate implements DeliveryGate {
     return true
   }
 
-  take(): readonly Octets[] {
-    return this.#waiting.take().map((one) => late(one, this.#host))
+  shift(): Octets | undefined {
+    const first = this.#waiting.shift()
+    return first === undefined ? undefined : late(first, this.#host)
   }
 
   lift(): void {

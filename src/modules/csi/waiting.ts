@@ -41,11 +41,14 @@ export class Waiting {
     return before !== undefined
   }
 
-  take(): readonly Held[] {
-    const all = [...this.#held.values()]
-    this.#held.clear()
-    this.#bytes = 0
-    return all
+  /** The oldest, which waits no more. */
+  shift(): Held | undefined {
+    for (const [key, held] of this.#held) {
+      this.#held.delete(key)
+      this.#bytes -= held.bytes.length
+      return held
+    }
+    return undefined
   }
 
   entries(): IterableIterator<[string, Held]> {

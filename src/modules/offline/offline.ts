@@ -5,7 +5,7 @@
 import { opt } from '../../core/config/opt.ts'
 import { defineModule } from '../../core/module.ts'
 import { drop, refuse, type Verdict } from '../../core/packet.ts'
-import { NS_DELAY, withoutDelayBy } from '../../stanza/delay.ts'
+import { isDelayedBy, NS_DELAY, withDelay, withoutDelayBy } from '../../stanza/delay.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { asksForStore, forbidsStore } from '../../stanza/hints.ts'
 import { hasContent } from '../../stanza/instant.ts'
@@ -82,6 +82,11 @@ export default defineModule({
         return honest === packet.el ? undefined : { kind: 'replace', el: honest }
       },
       { kinds: ['message', 'presence'], wants: [{ name: 'delay', ns: NS_DELAY }], foreign: true, phase: 'early' },
+    )
+
+    // XEP-0198 §4: since when it was held back, though somebody takes it now. It may have been late before.
+    ctx.on('message:late', (el, { host, sentMs }) =>
+      isDelayedBy(el, host.jid) ? el : withDelay(el, host.jid, new Date(sentMs)),
     )
 
     accountData(ctx, store)
