@@ -76,6 +76,10 @@ export declare class ValueRule<T> {
 // src/core/accounts.ts
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
+    keeps(host: Host): boolean;
+    add(jid: Jid, password: string, origin?: string): Promise<void>;
+    setPassword(jid: Jid, password: string): Promise<void>;
+    remove(jid: Jid, left?: () => void): Promise<void>;
 }
 
 // src/core/bound-resource.ts
@@ -491,6 +495,16 @@ export interface Astray {
     readonly session: Session | undefined;
     readonly sentMs: number | undefined;
 }
+export interface Stranger {
+    readonly host: Host;
+    readonly address: string;
+    readonly isSecure: boolean;
+}
+export interface StrangerRequest extends Stranger {
+    readonly el: Element;
+    readonly stream: object;
+    send(el: Element): void;
+}
 export interface AccountRef {
     readonly host: Host;
     readonly local: string;
@@ -522,6 +536,8 @@ export interface Hooks {
         readonly sentMs: number;
     }>;
     'stream:features': Fold<readonly Element[], Host>;
+    'stream:stranger-features': Fold<readonly Element[], Stranger>;
+    'stream:stranger-request': Fold<boolean, StrangerRequest>;
     'account:created': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;
     'account:import': WaitingNotice<AccountRef & {
@@ -732,12 +748,13 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     readonly services: NeededServices<N>;
     readonly clock: Clock;
     readonly random: Random;
+    readonly hashing: Hashing;
     readonly log: Log;
     readonly epoch: string;
     readonly sessions: Sessions;
     readonly accounts: AccountDirectory;
     on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void;
-    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): Promise<ValueOf<Hooks[Name]>>;
+    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): ValueOf<Hooks[Name]> | Promise<ValueOf<Hooks[Name]>>;
     tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void;
     tellAll<Name extends WaitingNoticeName>(name: Name, event: EventOf<Hooks[Name]>): Promise<number>;
     readonly iq: {
@@ -896,6 +913,27 @@ declare module '../services.ts' {
     }
 }
 
+// src/core/services/caps.ts
+export type FeatureSet = ReadonlySet<string>;
+export interface CapsService {
+    features(jid: Jid): FeatureSet | undefined;
+    ofSession(session: Session): FeatureSet | undefined;
+}
+export interface CapsKnown {
+    readonly jid: Jid;
+    readonly features: FeatureSet;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'caps:known': Notice<CapsKnown>;
+    }
+}
+declare module '../services.ts' {
+    interface Services {
+        caps: CapsService;
+    }
+}
+
 // src/core/services/disco.ts
 export interface DiscoQuery {
     readonly host: Host;
@@ -917,6 +955,20 @@ declare module '../hooks.ts' {
     interface Hooks {
         'disco:info': WaitingFold<DiscoInfo | undefined, DiscoQuery>;
         'disco:items': WaitingFold<readonly DiscoItem[] | undefined, DiscoQuery>;
+    }
+}
+
+// src/core/services/registration.ts
+export interface RegistrationRequest {
+    readonly kind: 'password' | 'removal' | 'sign-up';
+    readonly host: Host;
+    readonly local: string;
+    readonly address: string;
+    readonly password: string;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'registration:policy': WaitingFold<StanzaError | undefined, RegistrationRequest>;
     }
 }
 
@@ -1121,7 +1173,9 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts';
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
+export type { RegistrationRequest } from './core/services/registration.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
 export * from './core/services.ts';
 export type { Session } from './core/session.ts';
@@ -1132,6 +1186,7 @@ export { StanzaError, StreamError } from './stanza/error.ts';
 export { errorReply, iqResult } from './stanza/reply.ts';
 export * from './store/define.ts';
 export type { Clock, Timer } from './world/clock.types.ts';
+export type { Hashing, HashName } from './world/hashing.types.ts';
 export type { Log } from './world/log.types.ts';
 export type { Random } from './world/random.types.ts';
 export { type Element, x } from './xml/index.ts';
@@ -1306,6 +1361,15 @@ export interface Clock {
     monoMs(): number;
     after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer;
     soon<T>(fn: (arg: T) => void, arg: T): void;
+}
+
+// src/world/hashing.types.ts
+export type HashName = 'sha1' | 'sha256' | 'sha512';
+export interface Hashing {
+    hash(name: HashName, data: Uint8Array): Uint8Array;
+    hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array;
+    pbkdf2(name: HashName, password: string, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
+    equal(a: Uint8Array, b: Uint8Array): boolean;
 }
 
 // src/world/log.types.ts

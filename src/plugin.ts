@@ -32,7 +32,9 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
 export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts'
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
+export type { RegistrationRequest } from './core/services/registration.ts'
 export type {
   RosterItem,
   RosterItems,
@@ -49,6 +51,7 @@ export { StanzaError, StreamError } from './stanza/error.ts'
 export { errorReply, iqResult } from './stanza/reply.ts'
 export * from './store/define.ts'
 export type { Clock, Timer } from './world/clock.types.ts'
+export type { Hashing, HashName } from './world/hashing.types.ts'
 export type { Log } from './world/log.types.ts'
 export type { Random } from './world/random.types.ts'
 export { type Element, x } from './xml/index.ts'

@@ -53,6 +53,10 @@ export class AccountService implements AccountDirectory {
     return this.#known.fetch(key).then((found) => found !== null)
   }
 
+  keeps(host: Host): boolean {
+    return this.#backends(host).keeper !== undefined
+  }
+
   async #load(key: string): Promise<true | undefined> {
     const [domain = '', local = ''] = key.split('\0')
     const host = this.#running.host(domain)
@@ -93,12 +97,14 @@ export class AccountService implements AccountDirectory {
 
   /**
    * Removes an account with all that modules keep of it: nobody signs in any more, its sessions end, the modules delete,
-   * then the account goes. Throws RTK_ACCOUNT_DELETE when a module failed; trying again goes on where it stood.
+   * then the account goes. Throws RTK_ACCOUNT_DELETE when a module failed; trying again goes on where it stood. `left` is
+   * called before the sessions end.
    */
-  async remove(jid: Jid): Promise<void> {
+  async remove(jid: Jid, left?: () => void): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setState(host, local, 'leaving'))) throw missing(jid)
     this.#known.invalidate(keyOf(host, local))
+    left?.()
     this.#end(host, local, 'RTK_ACCOUNT_REMOVED', 'the account was removed')
     const failed = (await this.#hooks(host)?.waitingNotice('account:delete', { host, local })) ?? 0
     if (failed > 0) {

@@ -201,9 +201,26 @@ export class HookTable {
     value: ValueOf<Hooks[Name]>,
     event: EventOf<Hooks[Name]>,
   ): Promise<ValueOf<Hooks[Name]>> {
+    return this.foldOrWait(name, value, event)
+  }
+
+  /** The same; a plain value when no handler waits. What a handler throws is thrown, or rejects the promise. */
+  foldOrWait<Name extends WaitingFoldName>(
+    name: Name,
+    value: ValueOf<Hooks[Name]>,
+    event: EventOf<Hooks[Name]>,
+    start = 0,
+    entries: readonly Registration[] = this.point(name).all,
+  ): ValueOf<Hooks[Name]> | Promise<ValueOf<Hooks[Name]>> {
+    type Value = ValueOf<Hooks[Name]>
     let result = value
-    for (const entry of this.point(name).all) {
-      result = await (entry.handler as (value: unknown, event: unknown) => Promise<ValueOf<Hooks[Name]>>)(result, event)
+    for (let i = start; i < entries.length; i++) {
+      const { handler } = entries[i] as Registration
+      const next = (handler as (value: unknown, event: unknown) => Value | Promise<Value>)(result, event)
+      if (next instanceof Promise) {
+        return (next as Promise<Value>).then<Value>((late) => this.foldOrWait(name, late, event, i + 1, entries))
+      }
+      result = next as Value
     }
     return result
   }

@@ -64,6 +64,24 @@ export interface Astray {
   readonly sentMs: number | undefined
 }
 
+/** Who has connected to a host and not signed in. */
+export interface Stranger {
+  readonly host: Host
+  /** Client address, the true one behind a PROXY header; '' for a Unix socket. */
+  readonly address: string
+  /** Inside of TLS. */
+  readonly isSecure: boolean
+}
+
+/** An iq request to the host from somebody who has not signed in. */
+export interface StrangerRequest extends Stranger {
+  readonly el: Element
+  /** One object a stream. */
+  readonly stream: object
+  /** Sends a stanza to him, now or later; it goes nowhere once he has signed in. */
+  send(el: Element): void
+}
+
 /** An account, by host and local part. */
 export interface AccountRef {
   readonly host: Host
@@ -110,6 +128,10 @@ export interface Hooks {
   'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
+  /** Stream features before sign-in, beside the mechanisms. */
+  'stream:stranger-features': Fold<readonly Element[], Stranger>
+  /** True as soon as a module has dealt with it; a request that is nobody's ends the stream (RFC 6120 section 6.4.1). */
+  'stream:stranger-request': Fold<boolean, StrangerRequest>
   'account:created': Notice<AccountRef>
   'account:export': WaitingFold<readonly AccountData[], AccountRef>
   'account:import': WaitingNotice<AccountRef & { readonly data: readonly AccountData[] }>

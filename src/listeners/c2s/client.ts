@@ -1,6 +1,7 @@
 /** One client's connection: answers what its stream machine asks, and ties its session to it. */
 import type { AccountState } from '../../core/accounts.ts'
 import type { ClientStream, TakeOver } from '../../core/client-stream.ts'
+import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
@@ -8,6 +9,7 @@ import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
+import { iqType, stanzaKind } from '../../stanza/stanza.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
 import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
@@ -19,6 +21,7 @@ import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
+import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
@@ -106,8 +109,17 @@ export class C2sClient implements C2sDriver, ClientStream {
 
   features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
     const local = this.#needs.core.localHost(streamHost.domain)
-    if (local === undefined || stage === 'sasl') return []
-    return local.type.hooks.fold('stream:features', [], local.host)
+    if (local === undefined) return []
+    const { type, host } = local
+    const others =
+      stage === 'sasl'
+        ? type.hooks.fold('stream:stranger-features', [], this.#stranger(host))
+        : type.hooks.fold('stream:features', [], host)
+    return [...others, limitsFeature(this.#accepted.listener.limits, stage)]
+  }
+
+  #stranger(host: Host): Stranger {
+    return { host, address: this.#accepted.client.host, isSecure: this.#machine?.channel.isSecure === true }
   }
 
   lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
@@ -252,9 +264,26 @@ export class C2sClient implements C2sDriver, ClientStream {
   claim(el: Element): boolean {
     const local = this.#needs.core.localHost(this.#host?.domain ?? '')
     const handler = local?.type.streamElements.find(el)
-    if (handler === undefined) return false
+    if (handler === undefined) return this.#machine?.state === 'features' && this.#requested(el)
     handler(el, this)
     return true
+  }
+
+  /** A request before sign-in is a module's, or nobody's. */
+  #requested(el: Element): boolean {
+    const local = this.#needs.core.localHost(this.#host?.domain ?? '')
+    if (local === undefined || stanzaKind(el) !== 'iq' || el.attr('id') === undefined) return false
+    const [type, to] = [iqType(el), el.attr('to')]
+    if ((type !== 'get' && type !== 'set') || (to !== undefined && to !== local.host.domain)) return false
+    const send = (answer: Element) => {
+      if (this.#machine?.state === 'features') this.#connection.send(answer)
+    }
+    return local.type.hooks.fold('stream:stranger-request', false, {
+      ...this.#stranger(local.host),
+      el,
+      stream: this,
+      send,
+    })
   }
 
   // What a module may use that an element is for.
