@@ -369,6 +369,7 @@ export interface Reading {
 export interface SecretRead {
     readonly input: Input;
     readonly file: string | undefined;
+    readonly variable?: string;
     readonly fill: (text: string) => void;
 }
 export interface Option<T> {
