@@ -99,6 +99,7 @@ export class Fickle {
 
   async #comes(before: Life | undefined): Promise<void> {
     const acks = before?.acks?.id === undefined ? undefined : before.acks
+    const fresh = new Life()
     let life: Life | undefined = acks === undefined ? undefined : before
     let mine: XmppClient | undefined
     let isOver = false
@@ -111,9 +112,11 @@ export class Fickle {
       connectTimeoutMs: 2_000,
       limits: { negotiationMs: 5_000 },
       ...(acks === undefined ? {} : { resume: acks }),
-      onStanza: (el) => {
+      onStanza: (el, one) => {
         if (el.name === 'message' && el.attr('type') === 'error') this.errors.push(el.attr('id') ?? '')
-        life?.came(el)
+        // Until it is resumed, nothing is for the old one.
+        if (acks !== undefined && one.acks === acks) before?.came(el)
+        else fresh.came(el)
       },
       onEnd: () => {
         isOver = true
@@ -123,20 +126,14 @@ export class Fickle {
     if (client instanceof ClientFailure || isOver) return
     mine = client
     this.client = client
-    if (client.acks === undefined) life = await this.#begins(client, acks)
+    if (client.acks === undefined) life = await this.#begins(client, fresh, acks)
     if (life === undefined) return
     for (const el of this.#unsaid.splice(0)) client.send(el)
   }
 
   /** A new session; what the server says it has not handled in the old one is said again. */
-  async #begins(client: XmppClient, before: ClientAcks | undefined): Promise<Life | undefined> {
-    const life = new Life()
+  async #begins(client: XmppClient, life: Life, before: ClientAcks | undefined): Promise<Life | undefined> {
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
-    const inner = client.onStanza
-    client.onStanza = (el, one) => {
-      life.came(el)
-      inner(el, one)
-    }
     const enabling = client.enable()
     life.acks = client.acks
     const answer = await enabling

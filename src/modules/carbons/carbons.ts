@@ -3,6 +3,7 @@
  * Until the first one wants so, a message costs nothing here.
  */
 import { defineModule } from '../../core/module.ts'
+import '../../core/services/copies.ts'
 import { type Packet, refuse, type Verdict } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
 import { carbonPayloads, NS_CARBONS } from '../../stanza/carbon.ts'
@@ -23,10 +24,12 @@ export default defineModule({
     { xep: 280, version: '1.0.1', status: 'complete' },
     { xep: 297, version: '1.0', status: 'complete', note: 'the form of the copies' },
   ],
+  provides: ['copies'],
   setup(ctx) {
     const copies = new Copies(ctx, ctx.counter('copies', 'Copies of messages made for other resources of an account'))
     let isUsed = false
 
+    ctx.provide('copies', copies.standIns)
     ctx.features.add(NS_CARBONS)
     ctx.features.add(NS_RULES)
 
@@ -36,7 +39,7 @@ export default defineModule({
       // When nobody has objected to the message.
       ctx.on('stanza:sent', (packet, session) => copies.sent(packet, session), { kinds: ['message'], phase: 'late' })
       ctx.on('message:outcome', (outcome) => copies.delivered(outcome))
-      ctx.on('message:astray', (packet, { session }) => copies.astray(packet, session))
+      ctx.on('message:astray', (packet, event) => copies.astray(packet, event))
     }
 
     /** Also for Bind 2 (XEP-0386), where a client may ask for it while it binds. */

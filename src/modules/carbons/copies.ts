@@ -1,5 +1,5 @@
 /** Who wants copies, and the copies (XEP-0280 §6 to §9). */
-import type { MessageOutcome } from '../../core/hooks.ts'
+import type { Astray, MessageOutcome } from '../../core/hooks.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { Packet, Verdict } from '../../core/packet.ts'
@@ -11,6 +11,9 @@ import { isEligible } from './eligible.ts'
 import { keyOf, Recent } from './recent.ts'
 import { StandIns } from './stand-ins.ts'
 
+/** Messages of a session that an error may answer (`carbons_spoken`); an error for an older one is not copied. */
+const spokenMax = 64
+
 const truth: SlotCodec<boolean> = {
   encode: (value) => value,
   decode: (data) => (typeof data === 'boolean' ? data : undefined),
@@ -21,14 +24,14 @@ export class Copies {
   readonly #enabled: Slot<boolean>
   /** Messages of a session that were copied to others: an error that answers one is copied too (§6.1). */
   readonly #spoken: Slot<Recent>
-  readonly #standIns: StandIns
+  readonly standIns: StandIns
   readonly #made: Counter
 
   constructor(ctx: Pick<ModuleContext, 'fanOut' | 'send' | 'sessions' | 'slot'>, made: Counter) {
     this.#ctx = ctx
     this.#enabled = ctx.slot('enabled', () => false, { kept: truth })
-    this.#spoken = ctx.slot('spoken', () => new Recent())
-    this.#standIns = new StandIns(ctx)
+    this.#spoken = ctx.slot('spoken', () => new Recent(spokenMax))
+    this.standIns = new StandIns(ctx)
     this.#made = made
   }
 
@@ -82,9 +85,9 @@ export class Copies {
   }
 
   /** §10.3: a copy that fails is for nobody else. */
-  astray(packet: Packet, session: Session | undefined): Verdict | undefined {
-    if (isCarbon(packet.el) && packet.from.equals(packet.to.bare)) return this.#standIns.copy(packet, session)
-    return session === undefined ? undefined : this.#standIns.original(packet, session)
+  astray(packet: Packet, event: Astray): Verdict | undefined {
+    if (isCarbon(packet.el) && packet.from.equals(packet.to.bare)) return this.standIns.copy(packet, event)
+    return event.session === undefined ? undefined : this.standIns.original(packet, event.session)
   }
 
   /** The copies of one message: its payload is serialised once, whoever they are for. */
@@ -101,10 +104,9 @@ export class Copies {
     const recipients = targets.map(({ jid }) => jid)
     this.#ctx.fanOut([{ el: carbonCopy(direction, original), from: account, recipients }])
     this.#made.value += targets.length
+    if (!isSent) this.standIns.copied(targets, from, el)
     const key = keyOf(isSent ? to : from, el)
-    if (key === undefined) return
-    for (const speaker of speakers) speaker.slots.get(this.#spoken).add(key)
-    if (!isSent) for (const target of targets) this.#standIns.copied(target, key)
+    if (key !== undefined) for (const speaker of speakers) speaker.slots.get(this.#spoken).add(key)
   }
 
   #answers({ el }: Packet, peer: Jid, speakers: readonly Session[]): boolean {

@@ -5,13 +5,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import '../../core/services/acknowledgements.ts'
 import { jid } from '../../jid/jid.ts'
 import { readCarbon } from '../../stanza/carbon.ts'
+import { NS_DELAY } from '../../stanza/delay.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
+import { parseElement } from '../../xml/parse.ts'
 import { type Actor, House } from '../modules.testing.ts'
 import { offlineStore } from '../offline/offline.store.ts'
-import { keyOf, Recent, recentCodec, recentMax } from './recent.ts'
+import { keyOf, Recent, recentCodec } from './recent.ts'
 
 const NS = 'urn:xmpp:carbons:2'
 const me = 'romeo@montague.net'
@@ -146,6 +149,81 @@ describe('a message that did not leave for him who had taken it', () => {
   })
 })
 
+describe('a message that waits in the store', () => {
+  it('is not handed to a resource that had a copy, which stands in for it', async () => {
+    const { house, juliet, kept, actor } = await scene({ phone: -1 })
+    juliet.send(chat(me, withId('m1')))
+    juliet.send(chat(me, withId('m2')))
+    await house.settle()
+    assert.deepEqual(await kept(), ['m1', 'm2'])
+    actor('phone').send(`<presence/>`)
+    await house.settle()
+    assert.deepEqual(await kept(), [])
+    loses(actor('phone'))
+    await house.settle()
+    assert.deepEqual(await kept(), ['m1', 'm2'], 'the copies were all that was left')
+  })
+
+  it('goes to a resource that had copies of others alone, in order', async () => {
+    const { house, juliet, kept, actor } = await scene({ phone: -1 })
+    const phone = actor('phone')
+    const sends = async (id: string) => {
+      juliet.send(chat(me, withId(id)))
+      await house.settle()
+    }
+    await sends('m1')
+    await phone.ask('set', `<disable xmlns='${NS}'/>`)
+    await sends('m2')
+    await phone.ask('set', `<enable xmlns='${NS}'/>`)
+    await sends('m3')
+    await phone.ask('set', `<disable xmlns='${NS}'/>`)
+    await sends('m4')
+    await came(phone)
+    phone.send('<presence/>')
+    assert.deepEqual(await came(phone), { own: ['m2', 'm4'], copies: [] })
+    assert.deepEqual(await kept(), [])
+  })
+
+  it('is another when its text is, whatever its id', async () => {
+    const { house, juliet, actor } = await scene({ phone: -1 })
+    const phone = actor('phone')
+    juliet.send(chat(me, withId('1')))
+    await came(phone)
+    await phone.ask('set', `<disable xmlns='${NS}'/>`)
+    juliet.send(`<message to='${me}' type='chat' id='1'><body>y</body></message>`)
+    await house.settle()
+    phone.send('<presence/>')
+    assert.deepEqual(await came(phone), { own: ['1'], copies: [] })
+  })
+})
+
+describe('a session that counts (XEP-0198)', () => {
+  it('ends: those who had copies keep them, and what is left when they go says since when it waited', async () => {
+    const { house, juliet, kept, actor } = await scene({ phone: 5, desk: 0 })
+    const counts = ({ session }: Actor) =>
+      house.core
+        .hostType('default')
+        .services.find('acknowledgements')
+        ?.enable(session, parseElement(`<enable resume='true'/>`))
+    counts(actor('phone'))
+    counts(actor('desk'))
+    juliet.send(chat(me, withId('m1')))
+    await house.settle()
+    await house.pass(60_000)
+    actor('phone').session.close({ reason: 'kicked', detail: '' })
+    await house.settle()
+    assert.deepEqual(await kept(), [])
+    await house.pass(60_000)
+    actor('desk').session.close({ reason: 'kicked', detail: '' })
+    await house.settle()
+    assert.deepEqual(await kept(), ['m1'])
+    const next = house.actor(`${me}/next`)
+    next.send('<presence/>')
+    const [message] = (await next.drain()).filter((el) => el.name === 'message')
+    assert.equal(message?.child('delay', NS_DELAY)?.attr('stamp'), '2026-01-01T00:00:00.000Z')
+  })
+})
+
 describe('any messages, any losses', () => {
   it('each message is with somebody or in the store, and nobody has it twice', async () => {
     const step = fc.oneof(
@@ -192,28 +270,26 @@ describe('any messages, any losses', () => {
 })
 
 describe('the memory of recent messages', () => {
+  const max = 64
   const message = (id: string) => ({ attr: () => id }) as unknown as Element
 
   it('knows the last of them, and none by another peer, and survives a move', () => {
-    const recent = new Recent()
-    const keys = Array.from(
-      { length: recentMax + 10 },
-      (_, i) => keyOf(jid('a@b.example/r'), message(`m${i}`)) as number,
-    )
+    const recent = new Recent(max)
+    const keys = Array.from({ length: max + 10 }, (_, i) => keyOf(jid('a@b.example/r'), message(`m${i}`)) as number)
     for (const key of keys) recent.add(key)
     assert.deepEqual(
       keys.map((key) => recent.has(key)),
       keys.map((_, i) => i >= 10),
     )
     assert.equal(recent.has(keyOf(jid('a@b.example'), message('m40')) as number), false)
-    const again = recentCodec.decode(JSON.parse(JSON.stringify(recentCodec.encode(recent))))
+    const again = recentCodec(max).decode(JSON.parse(JSON.stringify(recentCodec(max).encode(recent))))
     assert.deepEqual(again?.keys, recent.keys)
     again?.add(1)
     assert.deepEqual(again?.keys, [...recent.keys.slice(1), 1], 'the oldest goes first')
   })
 
   it('data of another form is refused', () => {
-    for (const data of [null, 'x', ['x'], [1.5], [2 ** 40]]) assert.equal(recentCodec.decode(data), undefined)
+    for (const data of [null, 'x', ['x'], [1.5], [2 ** 40]]) assert.equal(recentCodec(max).decode(data), undefined)
   })
 
   it('a message without an id has no key', () => {

@@ -3,29 +3,46 @@ import type { SlotCodec } from '../../core/slots.ts'
 import type { Jid } from '../../jid/jid.ts'
 import type { Element } from '../../xml/element.types.ts'
 
-/** Messages that one list knows (`carbons_recent_messages`). */
-export const recentMax = 64
+/** Messages that one list begins with room for. */
+const roomAtFirst = 16
 
 export class Recent {
-  readonly #keys: number[] = []
+  readonly #max: number
+  #keys = new Int32Array(roomAtFirst)
+  #length = 0
   #at = 0
+
+  /** Knows `max` messages, a power of two. */
+  constructor(max: number) {
+    this.#max = max
+  }
 
   /** The oldest makes room. */
   add(key: number): void {
-    if (this.#keys.length < recentMax) this.#keys.push(key)
-    else {
+    if (this.#length < this.#max) {
+      if (this.#length === this.#keys.length) this.#grow()
+      this.#keys[this.#length++] = key
+    } else {
       this.#keys[this.#at] = key
-      this.#at = (this.#at + 1) % recentMax
+      this.#at = (this.#at + 1) % this.#max
     }
   }
 
+  #grow(): void {
+    const more = new Int32Array(this.#keys.length * 2)
+    more.set(this.#keys)
+    this.#keys = more
+  }
+
   has(key: number): boolean {
-    return this.#keys.includes(key)
+    const at = this.#keys.indexOf(key)
+    return at >= 0 && at < this.#length
   }
 
   /** Oldest first. */
   get keys(): readonly number[] {
-    return [...this.#keys.slice(this.#at), ...this.#keys.slice(0, this.#at)]
+    const known = this.#keys.subarray(0, this.#length)
+    return [...known.subarray(this.#at), ...known.subarray(0, this.#at)]
   }
 }
 
@@ -34,6 +51,12 @@ export function keyOf(peer: Jid, message: Element): number | undefined {
   const id = message.attr('id')
   if (id === undefined || id === '') return undefined
   return hash(id, hash(peer.toString(), 0x811c9dc5) ^ 0xff) | 0
+}
+
+/** Of a message as one of its copies is known: an id may come again with another text. Undefined for one without an id. */
+export function copyKeyOf(from: Jid, message: Element): number | undefined {
+  const key = keyOf(from, message)
+  return key === undefined ? undefined : hash(message.childText('body') ?? '', key) | 0
 }
 
 /** FNV-1a over UTF-16. */
@@ -53,15 +76,18 @@ function readKeys(data: unknown): readonly number[] | undefined {
   return keys
 }
 
-export const recentCodec: SlotCodec<Recent> = {
-  encode: (recent) => recent.keys,
-  decode(data) {
-    const keys = readKeys(data)
-    if (keys === undefined) return undefined
-    const recent = new Recent()
-    for (const key of keys) recent.add(key)
-    return recent
-  },
+/** For lists that know `max` messages. */
+export function recentCodec(max: number): SlotCodec<Recent> {
+  return {
+    encode: (recent) => recent.keys,
+    decode(data) {
+      const keys = readKeys(data)
+      if (keys === undefined) return undefined
+      const recent = new Recent(max)
+      for (const key of keys) recent.add(key)
+      return recent
+    },
+  }
 }
 
 export const keysCodec: SlotCodec<Set<number>> = {
