@@ -28,6 +28,7 @@ import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
+import anonymous from './anonymous/anonymous.ts'
 import caps from './caps/caps.ts'
 import carbons from './carbons/carbons.ts'
 import contact from './contact/contact.ts'
@@ -46,6 +47,7 @@ import vcard from './vcard/vcard.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
+  anonymous,
   caps,
   carbons,
   contact,
