@@ -42,7 +42,6 @@ export default defineModule({
       ctx.on('message:astray', (packet, event) => copies.astray(packet, event))
     }
 
-    /** Also for Bind 2 (XEP-0386), where a client may ask for it while it binds. */
     function enable(session: Session): void {
       copies.enable(session)
       use()
@@ -54,6 +53,13 @@ export default defineModule({
     ctx.on('session:adopted', noticed)
     // Those of before a reload of the module.
     for (const { domain } of ctx.hosts()) ctx.sessions.each(domain, noticed)
+
+    // XEP-0386 §3.2: it cannot fail, and is not answered.
+    ctx.on('bind2:features', (names) => [...names, NS_CARBONS])
+    ctx.on('bind2:bound', (children, { session, bind }) => {
+      if (bind.hasChild('enable', NS_CARBONS)) enable(session)
+      return children
+    })
 
     // §4, §5 and §10.1. A stranger cannot tell an account from one that is not there.
     for (const [name, apply] of [

@@ -39,7 +39,6 @@ export default defineModule({
       full: ctx.counter('held_bytes', 'Times that all went because too much waited for an inactive client'),
     }
 
-    /** Also for Bind 2 (XEP-0386), where a client may say so while it binds. */
     function deactivate(session: Session): void {
       if (session.gate !== undefined) return
       const waiting = new Waiting()
@@ -68,6 +67,13 @@ export default defineModule({
         else apply(session)
       })
     }
+
+    // XEP-0386 §3.2: the session begins as its client says; active, when it says both.
+    ctx.on('bind2:features', (names) => [...names, NS_CSI])
+    ctx.on('bind2:bound', (children, { session, bind }) => {
+      if (bind.hasChild('inactive', NS_CSI) && !bind.hasChild('active', NS_CSI)) deactivate(session)
+      return children
+    })
 
     ctx.on('session:adopted', (session) => {
       const waiting = session.slots.peek(slot)
