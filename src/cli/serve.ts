@@ -1,5 +1,5 @@
 /** `ratatosk serve`: the server as a process. Signals, standard output and the end of the process are here, nowhere else. */
-import { placeText } from '../admin/commands/index.ts'
+import { placeText, shortened } from '../admin/commands/index.ts'
 import { ConfigError, formatMistake } from '../core/config/index.ts'
 import { softwareVersion } from '../core/software.ts'
 import { createServer, type Server } from '../index.ts'
@@ -123,8 +123,15 @@ function commandOf({ file, dataDir }: Settings, { variables }: Surroundings): st
 /** Nobody waits for a reload by signal: the log says what came of it. */
 async function tellReload(server: Server, log: Log): Promise<void> {
   try {
-    const { listeners, applied, needsRestart } = await server.reload()
-    log.info('reloaded', { ...listeners, applied, needsRestart })
+    const { listeners, hosts, applied, needsRestart } = await server.reload()
+    log.info('reloaded', {
+      ...listeners,
+      hostsAdded: shortened(hosts.added),
+      hostsRemoved: shortened(hosts.removed),
+      sessionsEnded: hosts.sessionsEnded,
+      applied: shortened(applied),
+      needsRestart: shortened(needsRestart),
+    })
   } catch (error) {
     if (!(error instanceof ConfigError)) {
       log.error('the reload failed, all is as before', { code: 'RTK_SERVER_RELOAD', error })

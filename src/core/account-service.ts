@@ -8,6 +8,7 @@ import { StreamError } from '../stanza/error.ts'
 import { BoundedCache } from '../store/cache.ts'
 import type { Stores } from '../store/store.types.ts'
 import type { Clock } from '../world/clock.types.ts'
+import { WorldError } from '../world/error.ts'
 import type { AccountDirectory, AccountState } from './accounts.ts'
 import type { AccountEntry, AccountKeeper, AuthBackend } from './auth.ts'
 import { CommandError } from './command-error.ts'
@@ -55,8 +56,11 @@ export class AccountService implements AccountDirectory {
 
   async #load(key: string): Promise<true | undefined> {
     const [domain = '', local = ''] = key.split('\0')
-    const host = this.#running.host(domain)
-    return host !== undefined && (await this.#backends(host).exists(host, local)) ? true : undefined
+    const host = this.#running.knownHost(domain)
+    // It may come back, with its accounts: that it has none must not be remembered.
+    if (host === undefined)
+      throw new WorldError('RTK_HOST_REMOVED', `${domain} is no host any more`, { temporary: true })
+    return (await this.#backends(host).exists(host, local)) ? true : undefined
   }
 
   get #running(): Core {

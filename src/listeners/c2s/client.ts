@@ -1,6 +1,7 @@
 /** One client's connection: answers what its stream machine asks, and ties its session to it. */
 import type { AccountState } from '../../core/accounts.ts'
 import type { Host } from '../../core/host.ts'
+import { hostGone } from '../../core/host-end.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
@@ -38,6 +39,8 @@ export class C2sClient implements C2sDriver {
   readonly #shaperHolds: Counter
   #machine: C2sServer | undefined
   #session: Session | undefined
+  /** Of the host that its stream is to. */
+  #domain = ''
   /** Accounts that had ended when the account was last looked up. */
   #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
@@ -65,6 +68,16 @@ export class C2sClient implements C2sDriver {
     this.#machine?.close(errorStopping)
   }
 
+  /** Whether its stream is to one of these hosts, which are served no more. One without a session is told, and ends. */
+  leave(domains: ReadonlySet<string>): boolean {
+    if (this.#session !== undefined) return domains.has(this.#session.host.domain)
+    const machine = this.#machine
+    // In a TLS handshake there is no stream to tell it on: the next header is answered.
+    if (machine === undefined || machine.state === 'tls' || !domains.has(this.#domain)) return false
+    machine.close(hostGone)
+    return true
+  }
+
   /** Its connection does not end by itself. */
   drop(): void {
     this.#accepted.transport.destroy()
@@ -80,6 +93,7 @@ export class C2sClient implements C2sDriver {
   host(domain: string): StreamHost | undefined {
     const host = this.#needs.core.host(domain)
     if (host === undefined) return undefined
+    this.#domain = host.domain
     const { listener } = this.#accepted
     const hasCertificate = listener.tls !== 'none' && this.#needs.hasCertificate(listener, domain)
     return { domain: host.domain, tls: hasCertificate ? 'required' : 'none' }
