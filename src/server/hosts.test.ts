@@ -377,3 +377,54 @@ describe('a host that is removed with thousands of stanzas in flight', () => {
       assert.equal(jid('juliet@gone.example').domain, 'gone.example')
     }))
 })
+
+it('100 sessions in numbered conversation on other hosts lose nothing while hosts come and go over 50 reloads', () => {
+  const stays = ['localhost', 'second.example']
+  const goes = ['gone.example', 'away.example']
+  return inHouse({ hosts: [...stays, ...goes], sections: { session: { max_per_user: 100 } } }, async (house) => {
+    const { server } = house
+    await Promise.all([...stays, ...goes].map((domain) => house.account(`talker@${domain}`)))
+    /** Pairs of one host and of two, who answer each number with the next one. */
+    const talks: { readonly people: readonly Person[]; readonly heard: number[]; next: number }[] = []
+    for (let n = 0; n < 50; n++) {
+      const people = [await house.person(`talker@localhost/${n}`), await house.person(`talker@${stays[n % 2]}/b${n}`)]
+      const talk = { people, heard: [] as number[], next: 1 }
+      for (const [i, person] of people.entries()) {
+        const other = people[1 - i]?.client.jid
+        person.client.onStanza = (el) => {
+          talk.heard.push(Number(el.child('body', NS_CLIENT)?.text))
+          person.says(message(`${other}`, ++talk.next))
+        }
+      }
+      talks.push(talk)
+      people[0]?.says(message(`${people[1]?.client.jid}`, 1))
+    }
+    let ended = 0
+    let before = 0
+    for (let round = 0; round < 50; round++) {
+      // One of the two goes, the other comes back; somebody is there, and writes to those who stay.
+      const [there, away] = round % 2 === 0 ? goes : goes.toReversed()
+      const { hosts } = await house.reload([...stays, there as string])
+      assert.deepEqual(hosts.removed, round === 0 ? ['away.example'] : [away])
+      ended += hosts.sessionsEnded
+      const guest = await house.person(`talker@${there}/guest`)
+      guest.says(`<presence/><presence to='talker@localhost/no'/>${message('talker@localhost/no', round, 'normal')}`)
+      await house.passes(20)
+      const said = talks.reduce((sum, { next }) => sum + next, 0)
+      assert.ok(said > before + talks.length, `${said - before} in round ${round}`)
+      before = said
+    }
+    assert.equal(ended, 49)
+    for (const { people } of talks) for (const { client } of people) client.onStanza = () => undefined
+    for (const [n, { heard, next }] of talks.entries()) {
+      assert.deepEqual(
+        heard,
+        Array.from(heard, (_, i) => i + 1),
+        `talk ${n}`,
+      )
+      assert.ok(heard.length >= next - 1, `talk ${n}: ${heard.length} of ${next}`)
+    }
+    assert.equal(server.core.sessions.count(), 101)
+    assert.equal(server.metrics.value('ratatosk_handler_faults_total'), 0)
+  })
+})
