@@ -39,8 +39,9 @@ function isText(settings: Settings, { terminal }: Surroundings): boolean {
 }
 
 function logOf(settings: Settings, around: Surroundings): Promise<Log> {
-  const format = isText(settings, around) ? 'text' : 'json'
-  return openLog({ level: settings.peeked.log.level, format, write: (text) => around.terminal.out(text) })
+  const { level, format } = settings.peeked.log
+  const isForPeople = around.terminal.isOutTty
+  return openLog({ level, format, isForPeople, write: (text) => around.terminal.out(text) })
 }
 
 async function start(

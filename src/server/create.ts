@@ -20,7 +20,7 @@ export interface ServerOptions {
   readonly dataDir?: string
   /** Further modules, beside those that the configuration names under `plugins`. */
   readonly plugins?: readonly ModuleDefinition[]
-  /** Where the log goes; without it there is none. One with `setLevel` gets the configuration's `log.level` at a reload. */
+  /** Where the log goes; without it there is none. One with `setLevel` gets the configuration's `log.level` at a reload, one with `setFormat` its `log.format`. */
   readonly log?: Log
   /**
    * Opens the control socket; off by default. Where its name in the data directory would be too long, it goes into one of

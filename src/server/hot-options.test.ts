@@ -149,6 +149,23 @@ const realProofs: Readonly<Record<string, Proof>> = {
       await server.close()
     }
   },
+  async 'log.format'() {
+    const written: string[] = []
+    const log = await openLog({ level: 'info', format: 'json', write: (line) => written.push(line) })
+    const server = await createServer({ world: createWorld({ log }), config: { ...inMemory, listeners: [] } })
+    try {
+      const form = () => {
+        written.length = 0
+        log.with({ module: 'm' }).info('hello')
+        return written[0]?.startsWith('{') ? 'json' : 'text'
+      }
+      assert.equal(form(), 'json')
+      await server.reload({ ...inMemory, listeners: [], log: { format: 'text' } })
+      assert.equal(form(), 'text')
+    } finally {
+      await server.close()
+    }
+  },
 }
 
 /** Other values of what needs a restart. */
@@ -158,7 +175,6 @@ const others = (folder: string) => ({
   data_dir: join(folder, 'elsewhere'),
   plugins: [join(folder, 'extra.mjs')],
   store: { engine: 'sqlite', path: 'other.db', synchronous: 'normal' },
-  log: { format: 'json' },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })
 

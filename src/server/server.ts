@@ -299,7 +299,10 @@ export class Server {
     this.#config = config
     this.core.limits = coreLimits(config.limits)
     this.core.jids.resize(config.limits.jid_cache_entries)
-    if (isLevelled(log)) log.setLevel(config.log.level)
+    if (isLevelled(log)) {
+      log.setLevel(config.log.level)
+      log.setFormat?.(config.log.format)
+    }
     this.#moduleSets.configure(modules)
     this.#given = given
     for (const { domain, type } of newHosts) this.core.addHost(domain, this.core.hostType(type))
