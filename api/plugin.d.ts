@@ -465,6 +465,8 @@ export interface Hooks {
         readonly session: Session;
         readonly end: SessionEnd;
     }>;
+    'host:added': Notice<Host>;
+    'host:removed': Notice<Host>;
     'stream:features': Fold<readonly Element[], Host>;
     'account:created': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;

@@ -91,7 +91,7 @@ test('SIGHUP and the command reload take over listeners, and nothing of a file w
     child.kill('SIGHUP')
     const told = (await says(/reloaded/)).at(-1) ?? ''
     assert.match(told, new RegExp(`more ${folder}/more\\.sock`))
-    assert.match(told, /hostsAdded=\["elsewhere.example"\] hostsRemoved=\["localhost"\]/)
+    assert.match(told, /hostsAdded=1 hostsRemoved=1/)
     assert.ok(statSync(join(folder, 'more.sock')).isSocket())
 
     writeFileSync(file, `${more}hsots: [localhost]\nlimits: { depth: 1 }\n`)

@@ -127,9 +127,8 @@ async function tellReload(server: Server, log: Log): Promise<void> {
     const { listeners, hosts, applied, needsRestart } = await server.reload()
     log.info('reloaded', {
       ...listeners,
-      hostsAdded: shortened(hosts.added),
-      hostsRemoved: shortened(hosts.removed),
-      sessionsEnded: hosts.sessionsEnded,
+      hostsAdded: hosts.added.length,
+      hostsRemoved: hosts.removed.length,
       applied: shortened(applied),
       needsRestart: shortened(needsRestart),
     })

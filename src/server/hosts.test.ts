@@ -1,4 +1,4 @@
-/** DESIGN.md section 6: hosts come and go while the server runs. Whoever is on another host notices nothing. */
+/** LST-14, DESIGN.md section 6: hosts come and go while the server runs. Whoever is on another host notices nothing. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { header, Wire } from '../../plays/language/wire.ts'
@@ -82,6 +82,8 @@ describe('a host that is removed by a reload', () => {
       )
       assert.equal(house.server.metrics.value('ratatosk_hosts'), 1)
       await assert.rejects(house.account('paris@gone.example'), { code: 'RTK_ACCOUNT_HOST' })
+      const told = house.log().filter(({ text }) => text.startsWith('hosts were'))
+      assert.deepEqual(told, [{ text: 'hosts were removed', hosts: ['gone.example'], sessionsEnded: 2 }])
 
       assert.deepEqual((await house.reload(all)).hosts, { added: ['gone.example'], removed: [], sessionsEnded: 0 })
       const nurse = await house.person('nurse@gone.example/here')
@@ -378,7 +380,7 @@ describe('a host that is removed with thousands of stanzas in flight', () => {
     }))
 })
 
-it('100 sessions in numbered conversation on other hosts lose nothing while hosts come and go over 50 reloads', () => {
+it('LST-14: 100 sessions in numbered conversation on other hosts lose nothing while hosts come and go over 50 reloads', () => {
   const stays = ['localhost', 'second.example']
   const goes = ['gone.example', 'away.example']
   return inHouse({ hosts: [...stays, ...goes], sections: { session: { max_per_user: 100 } } }, async (house) => {

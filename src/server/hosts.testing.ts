@@ -36,6 +36,8 @@ export interface House {
   account(address: string): Promise<void>
   person(address: string): Promise<Person>
   passes(ms: number): Promise<void>
+  /** The server's log, from `info` on. */
+  log(): readonly { readonly text: string; readonly [field: string]: unknown }[]
 }
 
 export const portOfHouse = 5222
@@ -84,6 +86,7 @@ export function inHouse(
       account: (address) => server.accounts.add(jid(address), 'secret'),
       person: (address) => person(simulation, address),
       passes: (ms) => simulation.advance(ms),
+      log: () => world.log.at('info').map(({ message, fields }) => ({ text: message, ...fields })),
     }
     try {
       await play(house)

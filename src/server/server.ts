@@ -2,7 +2,7 @@
  * A running server: everything put together (DESIGN.md section 14). It installs no signal handler, prints nothing, never
  * exits, and keeps nothing at module level; two of them live in one process.
  */
-import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
+import { coreCommands, reloadCommand, shortened } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { AccountService } from '../core/account-service.ts'
@@ -285,6 +285,8 @@ export class Server {
       const sessionsEnded = await this.#use(plan, given)
       const { goneHosts: removed, applied, needsRestart } = plan
       const hosts = { added: plan.newHosts.map(({ domain }) => domain), removed, sessionsEnded }
+      if (hosts.added.length > 0) world.log.info('hosts were added', { hosts: shortened(hosts.added) })
+      if (removed.length > 0) world.log.info('hosts were removed', { hosts: shortened(removed), sessionsEnded })
       return { listeners, hosts, applied, needsRestart }
     } catch (error) {
       for (const step of undo.reverse()) await step()

@@ -5,7 +5,8 @@ import { serverCommands } from './server.ts'
 import type { CommandServices } from './services.ts'
 import { sessionCommands } from './sessions.ts'
 
-export { type ReloadResult, reloadCommand, shortened } from './reload.ts'
+export { shortened } from './lists.ts'
+export { type ReloadResult, reloadCommand } from './reload.ts'
 export { placeText } from './server.ts'
 export type { CommandServices, ListenerInfo } from './services.ts'
 

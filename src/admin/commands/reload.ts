@@ -1,5 +1,6 @@
 /** `reload`: takes over what changed in the configuration. */
 import { type CommandDefinition, defineCommand, field } from '../../core/commands.ts'
+import { shortened } from './lists.ts'
 
 /** What a reload did; lists of names. */
 export interface ReloadResult {
@@ -26,9 +27,9 @@ export function reloadCommand(server: { reload(): Promise<ReloadResult> }): Comm
     args: {},
     result: {
       result: field.text('Result', "'reloaded'."),
-      opened: field.list('Opened', 'Listeners that are new.'),
-      changed: field.list('Changed', 'Listeners with other options than before.'),
-      closed: field.list('Closed', 'Listeners that are gone; their connections live on.'),
+      opened: field.list('Listeners opened', 'Listeners that are new.'),
+      changed: field.list('Listeners changed', 'Listeners with other options than before.'),
+      closed: field.list('Listeners closed', 'Listeners that are gone; their connections live on.'),
       hosts_added: field.list('Hosts added', 'Domains that are served from now on.'),
       hosts_removed: field.list(
         'Hosts removed',
@@ -51,13 +52,4 @@ export function reloadCommand(server: { reload(): Promise<ReloadResult> }): Comm
       }
     },
   })
-}
-
-/** Names that are told of a list; `host list` knows the rest. */
-const namesTold = 100
-
-/** Of 10,000 names nobody reads all. */
-export function shortened(names: readonly string[], most = namesTold): readonly string[] {
-  if (names.length <= most) return names
-  return [...names.slice(0, most), `and ${(names.length - most).toLocaleString('en')} more`]
 }
