@@ -21,13 +21,16 @@ export class Certificates {
   readonly #finders = new Map<string, (domain: string) => TlsCertificate | undefined>()
   readonly #contexts = new Map<string, TlsServerContext>()
   readonly #minVersion: Config['tls']['min_version']
+  readonly #clientCa: string | undefined
 
   private constructor(
     config: Config,
     shared: CertificateIndex,
     byListener: ReadonlyMap<string, CertificateIndex>,
     local: LocalCertificates | undefined,
+    clientCa: string | undefined,
   ) {
+    this.#clientCa = clientCa
     this.#minVersion = config.tls.min_version
     this.#shared = shared
     this.#byListener = byListener
@@ -51,9 +54,11 @@ export class Certificates {
     const byListener = new Map<string, CertificateIndex>()
     for (const listener of config.listeners) byListener.set(listener.name, await prepare(listener.certificates))
     const bare = [...config.hosts.keys()].filter((domain) => shared.find(asked(domain)) === undefined)
-    if (!config.tls.local_ca || bare.length === 0) return new Certificates(config, shared, byListener, undefined)
-    const local = await LocalCertificates.load(config.data_dir, world, bare, isKept)
-    return new Certificates(config, shared, byListener, local)
+    const { client_ca: roots, local_ca: isLocal } = config.tls
+    const clientCa = roots === undefined ? undefined : await world.disk.readText(roots)
+    const needsLocal = isLocal && bare.length > 0
+    const local = needsLocal ? await LocalCertificates.load(config.data_dir, world, bare, isKept) : undefined
+    return new Certificates(config, shared, byListener, local, clientCa)
   }
 
   /** For a listener: its own certificates first. Asked at each handshake. */
@@ -66,7 +71,9 @@ export class Certificates {
     const context: TlsServerContext = {
       alpn: alpnOf[listener.protocol] ?? [],
       strictAlpn: listener.tls === 'direct',
-      requestPeerCertificate: false,
+      // Others than clients of ours have nothing to sign in to.
+      requestPeerCertificate: listener.protocol === 'c2s' && this.#clientCa !== undefined,
+      ...(this.#clientCa === undefined ? {} : { peerCa: this.#clientCa }),
       minVersion: this.#minVersion,
       isSameForAll: (own?.size ?? 0) + this.#shared.size + (this.#local?.size ?? 0) === 1,
       // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.

@@ -112,9 +112,12 @@ describe('a host that is removed by a reload', () => {
       const { server } = house
       const host = server.core.host('gone.example')
       assert.ok(host)
+      for (const name of ['juliet', 'nobody']) await server.accounts.exists(host, name)
+      assert.equal(server.metrics.value('ratatosk_account_cache_entries'), 2)
       await house.reload(rest)
       await house.passes(10_000)
       assert.equal(server.core.knownHost('gone.example'), undefined)
+      assert.equal(server.metrics.value('ratatosk_account_cache_entries'), 0)
       await assert.rejects(Promise.resolve(server.accounts.exists(host, 'juliet')), { code: 'RTK_HOST_REMOVED' })
       await house.reload(all)
       const again = server.core.host('gone.example')

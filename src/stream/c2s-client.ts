@@ -1,83 +1,59 @@
 /**
- * A client's stream, seen by the client (RFC 6120 sections 4 to 7, RFC 7590, XEP-0368, XEP-0440): from the header to a bound resource,
- * and the closing handshake. A state machine without I/O; `client.ts` drives it, `connection.ts` carries it.
+ * A client's stream, seen by the client (RFC 6120 sections 4 to 7, RFC 7590, XEP-0368, XEP-0388, XEP-0440): from the header to a bound
+ * resource, and the closing handshake. A state machine without I/O; `client.ts` drives it, `connection.ts` carries it.
  *
  *   idle ─start─▶ opening ─header─▶ offered ─features─┬─▶ asking-tls ─proceed─▶ tls ─secured─▶ opening
  *     └─▶ tls ─secured─▶ opening                      ├─▶ signing-in ─success─▶ opening
- *                                                     └─▶ binding ─result─▶ established
+ *                                                     └─▶ binding ─result, resumed─▶ established
+ *
+ *   signing-in by SASL2 ─success─▶ offered ─features─┬─▶ established, with a resource already
+ *                                                    └─▶ binding
  *
  *   any ─error, refusal, closing tag, deadline─▶ closing ─closing tag, deadline─▶ closed ─disconnected─▶ gone
  */
-import { type Jid, parseJid } from '../jid/index.ts'
-import { StreamError } from '../stanza/error.ts'
+import { Jid, parseJid } from '../jid/index.ts'
+import type { StreamError } from '../stanza/error.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_TLS } from '../stanza/ns.ts'
+import { NS_SM, smResume } from '../stanza/sm.ts'
 import { readStreamError, streamErrorElement } from '../stanza/stream-error.ts'
-import type { Hashing } from '../world/hashing.types.ts'
+import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo } from '../world/net.types.ts'
-import type { Random } from '../world/random.types.ts'
-import { type Element, type StreamHeader, type XmlFault, x } from '../xml/index.ts'
-import type { C2sClientConfig, C2sClientDriver, ClientEnd } from './c2s-client.types.ts'
+import type { Element, StreamHeader, XmlFault } from '../xml/index.ts'
+import type { C2sClientConfig, C2sClientDriver, C2sClientNeeds, ClientEnd } from './c2s-client.types.ts'
+import {
+  askingTls,
+  type C2sClientState,
+  closed,
+  closing,
+  gone,
+  handshake,
+  idle,
+  offered,
+  opening,
+  phaseOf,
+} from './c2s-client-state.ts'
 import { faultError } from './c2s-errors.ts'
 import type { Channel } from './c2s-server.types.ts'
-import { beginSignIn, bindRequest, readBound, readFailure, refused, unsupported } from './client-steps.ts'
+import { isOfAcks } from './client-acks.ts'
+import { clientErrors } from './client-errors.ts'
+import { ClientSignIn, type ClientSignInWhole } from './client-sign-in.ts'
+import { beginSignIn, bindRequest, readBound, refused, unsupported } from './client-steps.ts'
 import { channelOf, tlsRequest } from './features.ts'
 import { headerFault, majorVersion } from './header.ts'
-import type { StreamLimits } from './limits.ts'
 import type { DeadlineName, StreamEffects, StreamMachine } from './machine.types.ts'
-import { type ClientMechanism, type ClientStep, readPayload, writePayload } from './sasl/index.ts'
+import { NS_SASL2 } from './sasl2.ts'
 
-type State =
-  | { readonly kind: 'idle' }
-  /** A TLS handshake runs; there is no stream. */
-  | { readonly kind: 'tls' }
-  /** Our header is out, theirs is awaited. */
-  | { readonly kind: 'opening' }
-  /** Their header has come, the features are awaited. */
-  | { readonly kind: 'offered' }
-  | { readonly kind: 'asking-tls' }
-  /** `ticket`: the password is being stretched, input is on hold. */
-  | { readonly kind: 'signing-in'; readonly mechanism: ClientMechanism; readonly ticket: number | undefined }
-  | { readonly kind: 'binding'; readonly features: Element; readonly id: string }
-  | { readonly kind: 'established'; readonly jid: Jid }
-  /** Our closing tag is out, the server's is awaited. */
-  | { readonly kind: 'closing' }
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'gone' }
-
-const idle: State = { kind: 'idle' }
-const handshake: State = { kind: 'tls' }
-const opening: State = { kind: 'opening' }
-const offered: State = { kind: 'offered' }
-const askingTls: State = { kind: 'asking-tls' }
-const closing: State = { kind: 'closing' }
-const closed: State = { kind: 'closed' }
-const gone: State = { kind: 'gone' }
-
-const errorVersion = new StreamError('RTK_CLIENT_VERSION', 'unsupported-version')
-const errorReopened = new StreamError('RTK_CLIENT_REOPENED', 'bad-format')
-const errorElement = new StreamError('RTK_CLIENT_ELEMENT_UNKNOWN', 'unsupported-stanza-type')
-const errorTimeout = new StreamError('RTK_CLIENT_NEGOTIATION_TIMEOUT', 'connection-timeout')
-const errorBytes = new StreamError('RTK_CLIENT_NEGOTIATION_BYTES', 'policy-violation')
-const errorElements = new StreamError('RTK_CLIENT_NEGOTIATION_ELEMENTS', 'policy-violation')
-const errorUnsupported = new StreamError('RTK_CLIENT_FEATURE_UNSUPPORTED', 'unsupported-feature')
-
-export interface C2sClientNeeds {
-  readonly effects: StreamEffects
-  readonly driver: C2sClientDriver
-  readonly config: C2sClientConfig
-  readonly limits: StreamLimits
-  readonly random: Random
-  readonly hashing: Hashing
-}
-
-export class C2sClient implements StreamMachine {
+export class C2sClient implements StreamMachine, ClientSignInWhole {
+  readonly errorElement = clientErrors.element
   readonly #needs: C2sClientNeeds
   readonly #effects: StreamEffects
   readonly #driver: C2sClientDriver
   readonly #config: C2sClientConfig
-  #state: State = idle
+  #state: C2sClientState = idle
   #channel: Channel = channelOf(undefined)
   #isSignedIn = false
+  /** Of SASL2; the identity is bare while no resource is bound. */
+  #success: { readonly element: Element; readonly identity: Jid } | undefined
   #hasHeader = false
   #elements = 0
   #tickets = 0
@@ -91,7 +67,7 @@ export class C2sClient implements StreamMachine {
     this.#config = needs.config
   }
 
-  get state(): State['kind'] {
+  get state(): C2sClientState['kind'] {
     return this.#state.kind
   }
 
@@ -115,27 +91,11 @@ export class C2sClient implements StreamMachine {
   }
 
   streamOpened(header: StreamHeader): void {
-    switch (this.#state.kind) {
-      case 'opening': {
-        const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : errorVersion)
-        if (fault === undefined) this.#state = offered
-        else this.#fail(fault)
-        return
-      }
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#fail(errorReopened)
-        return
-      case 'idle':
-      case 'tls':
-      case 'closing':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    if (this.#state.kind === 'opening') {
+      const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : clientErrors.version)
+      if (fault === undefined) this.#state = offered
+      else this.#fail(fault)
+    } else if (phaseOf(this.#state) === 'open') this.#fail(clientErrors.reopened)
   }
 
   element(el: Element): void {
@@ -150,7 +110,7 @@ export class C2sClient implements StreamMachine {
       case 'established':
         // Section 4.3.5: more features may only be none; other things are for whoever uses the stream.
         if (this.#isPeerError(el) || isFeatures(el) || this.#driver.claim(el)) return
-        this.#fail(errorElement)
+        this.#fail(clientErrors.element)
         return
       case 'idle':
       case 'tls':
@@ -163,24 +123,9 @@ export class C2sClient implements StreamMachine {
   }
 
   streamClosed(): void {
-    switch (this.#state.kind) {
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#shut({ kind: 'peer-closed' })
-        return
-      case 'closing':
-        this.#finish()
-        return
-      case 'idle':
-      case 'tls':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    const phase = phaseOf(this.#state)
+    if (phase === 'open') this.#shut({ kind: 'peer-closed' })
+    else if (phase === 'closing') this.#finish()
   }
 
   fault(fault: XmlFault): void {
@@ -188,34 +133,19 @@ export class C2sClient implements StreamMachine {
   }
 
   exhausted(): void {
-    this.#fail(errorBytes)
+    this.#fail(clientErrors.bytes)
   }
 
   peerEnded(): void {
-    switch (this.#state.kind) {
-      case 'closing':
-        this.#finish()
-        return
-      case 'closed':
-      case 'gone':
-        return
-      case 'idle':
-      case 'tls':
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#shut({ kind: 'lost', cause: { kind: 'peer' } })
-        return
-    }
+    const phase = phaseOf(this.#state)
+    if (phase === 'closing') this.#finish()
+    else if (phase !== 'over') this.#shut({ kind: 'lost', cause: { kind: 'peer' } })
   }
 
   expired(name: DeadlineName): void {
     switch (name) {
       case 'negotiation':
-        if (this.#state.kind !== 'established') this.#fail(errorTimeout)
+        if (this.#state.kind !== 'established') this.#fail(clientErrors.timeout)
         return
       case 'closing':
         if (this.#state.kind === 'closing') this.#finish()
@@ -239,34 +169,53 @@ export class C2sClient implements StreamMachine {
       this.#fail(error)
       return
     }
-    switch (this.#state.kind) {
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#close({ kind: 'local' })
-        return
-      case 'idle':
-      case 'tls':
-        this.#shut({ kind: 'local' })
-        return
-      case 'closing':
-      case 'closed':
-      case 'gone':
-        return
+    const phase = phaseOf(this.#state)
+    if (phase === 'open') this.leave({ kind: 'local' })
+    else if (phase === 'before') this.#shut({ kind: 'local' })
+  }
+
+  /** The answer to the driver's `stretch`; undefined when the password cannot be one. */
+  stretched(ticket: number, key: Uint8Array | undefined): void {
+    const state = this.#state
+    if (state.kind === 'signing-in' && ticket === this.#tickets) {
+      state.signIn.stretched(ticket, key)
+      this.#release()
     }
   }
 
-  /** The answer to `stretch`; undefined when the password cannot be one. */
-  stretched(ticket: number, key: Uint8Array | undefined): void {
-    const state = this.#state
-    if (state.kind !== 'signing-in' || state.ticket !== ticket) return
-    this.#state = { ...state, ticket: undefined }
-    if (key === undefined) this.#close(refused('sign-in', 'RTK_CLIENT_PASSWORD', undefined, 'the password is none'))
-    else this.#step(state.mechanism, state.mechanism.resume(key))
-    this.#release()
+  // What the sign-in asks.
+
+  send(el: Element): void {
+    this.#effects.send(el)
+  }
+
+  stretch(hash: HashName, salt: Uint8Array, iterations: number): number {
+    const ticket = ++this.#tickets
+    this.#isHeld = true
+    this.#effects.hold()
+    this.#driver.stretch(ticket, hash, salt, iterations)
+    return ticket
+  }
+
+  signedIn(success: Element | undefined): void {
+    this.#isSignedIn = true
+    if (success === undefined) {
+      this.#effects.restart()
+      this.#open()
+      return
+    }
+    const identity = parseJid(success.childText('authorization-identifier', NS_SASL2)?.trim() ?? '')
+    if (identity === undefined) {
+      this.leave(refused('sign-in', 'RTK_CLIENT_JID', undefined, 'the server did not say who we are'))
+      return
+    }
+    // XEP-0388 section 2.6.1: features follow at once, without a new stream.
+    this.#success = { element: success, identity }
+    this.#state = offered
+  }
+
+  fail(error: StreamError): void {
+    this.#fail(error)
   }
 
   // Negotiation.
@@ -285,20 +234,21 @@ export class C2sClient implements StreamMachine {
     })
   }
 
-  #negotiate(el: Element, state: State & { kind: 'offered' | 'asking-tls' | 'signing-in' | 'binding' }): void {
+  #negotiate(el: Element, state: C2sClientState & { kind: 'offered' | 'asking-tls' | 'signing-in' | 'binding' }): void {
     switch (state.kind) {
       case 'offered':
         if (isFeatures(el)) this.#features(el)
-        else this.#fail(errorElement)
+        else this.#fail(clientErrors.element)
         return
       case 'asking-tls':
         this.#tlsAnswer(el)
         return
       case 'signing-in':
-        this.#signInAnswer(el, state.mechanism)
+        state.signIn.receive(el)
         return
       case 'binding':
-        this.#bindAnswer(el, state.features, state.id)
+        if (state.id === undefined) this.#resumeAnswer(el, state.features)
+        else this.#bindAnswer(el, state.features, state.id)
         return
     }
   }
@@ -309,7 +259,7 @@ export class C2sClient implements StreamMachine {
     if (!this.#channel.isSecure && !this.#isSignedIn && (tls === 'required' || (tls === 'optional' && offersTls))) {
       this.#state = askingTls
       this.#effects.send(tlsRequest)
-    } else if (this.#isSignedIn) this.#bind(features)
+    } else if (this.#isSignedIn) this.#goOn(features)
     else this.#signIn(features)
   }
 
@@ -320,72 +270,51 @@ export class C2sClient implements StreamMachine {
       this.#hasHeader = false
       this.#effects.startTls(this.#config.domain)
     } else if (el.ns === NS_TLS && el.name === 'failure') {
-      this.#close(refused('tls', 'RTK_CLIENT_TLS_REFUSED', undefined, 'the server does not start TLS'))
-    } else this.#fail(errorElement)
+      this.leave(refused('tls', 'RTK_CLIENT_TLS_REFUSED', undefined, 'the server does not start TLS'))
+    } else this.#fail(clientErrors.element)
   }
 
   #signIn(features: Element): void {
     const begun = beginSignIn(features, this.#channel, this.#config, this.#needs)
     if ('kind' in begun) {
-      if (unsupported(features, NS_SASL)) this.#fail(errorUnsupported)
-      else this.#close(begun)
+      if (unsupported(features, NS_SASL) && unsupported(features, NS_SASL2)) this.#fail(clientErrors.unsupported)
+      else this.leave(begun)
       return
     }
-    const step = begun.mechanism.begin()
-    this.#state = { kind: 'signing-in', mechanism: begun.mechanism, ticket: undefined }
-    if (step.kind !== 'response') this.#step(begun.mechanism, step)
-    else this.#effects.send(x('auth', NS_SASL, { mechanism: begun.mechanism.name }, writePayload(step.data)))
+    const signIn = new ClientSignIn(this, begun.mechanism, begun.inline)
+    this.#state = { kind: 'signing-in', signIn }
+    signIn.begin()
   }
 
-  // Section 6.4.
-  #signInAnswer(el: Element, mechanism: ClientMechanism): void {
-    if (el.ns !== NS_SASL) {
-      this.#fail(errorElement)
-      return
+  // XEP-0198 §5
+  #goOn(features: Element): void {
+    const { resume } = this.#config
+    if (resume === undefined || features.child('sm', NS_SM) === undefined) this.#bind(features)
+    else {
+      this.#state = { kind: 'binding', features, id: undefined }
+      this.#effects.send(smResume(resume.previd, resume.h))
     }
-    if (el.name === 'failure') {
-      this.#close(readFailure(el))
-      return
-    }
-    const data = readPayload(el.text)
-    if (data === 'bad') this.#close(refused('sign-in', 'RTK_SASL_ENCODING', 'incorrect-encoding', 'not base64'))
-    else if (el.name === 'challenge') this.#step(mechanism, mechanism.step(data ?? new Uint8Array(0)))
-    else if (el.name === 'success') this.#step(mechanism, mechanism.finish(data))
-    else this.#fail(errorElement)
   }
 
-  #step(mechanism: ClientMechanism, step: ClientStep): void {
-    switch (step.kind) {
-      case 'response':
-        // Section 6.4.3: nothing in it is written as '=' only in `<auth/>` and `<success/>`, which differ from their absence.
-        this.#effects.send(x('response', NS_SASL, step.data.length === 0 ? undefined : writePayload(step.data)))
-        return
-      case 'stretch': {
-        const ticket = ++this.#tickets
-        this.#state = { kind: 'signing-in', mechanism, ticket }
-        this.#isHeld = true
-        this.#effects.hold()
-        this.#driver.stretch(ticket, step.hash, step.salt, step.iterations)
-        return
-      }
-      case 'success':
-        this.#isSignedIn = true
-        this.#effects.restart()
-        this.#open()
-        return
-      case 'failure':
-        // Section 6.4.4: a server that did not prove itself, or speaks nonsense, is left.
-        this.#effects.send(x('abort', NS_SASL))
-        this.#close(refused('sign-in', step.code, step.condition, step.text))
-        return
-    }
+  #resumeAnswer(el: Element, features: Element): void {
+    const { resume } = this.#config
+    if (resume !== undefined && isOfAcks(el, 'resumed')) this.#establish(resume.jid, features, el)
+    else if (isOfAcks(el, 'failed')) {
+      this.#driver.notResumed(el)
+      this.#bind(features)
+    } else this.#fail(clientErrors.element)
   }
 
   // Section 7.
   #bind(features: Element): void {
+    const identity = this.#success?.identity
+    if (identity !== undefined && !identity.isBare) {
+      this.#establish(identity, features)
+      return
+    }
     if (features.child('bind', NS_BIND) === undefined) {
-      if (unsupported(features, NS_BIND)) this.#fail(errorUnsupported)
-      else this.#close(refused('bind', 'RTK_CLIENT_NO_BIND', undefined, 'the server offers no resource'))
+      if (unsupported(features, NS_BIND)) this.#fail(clientErrors.unsupported)
+      else this.leave(refused('bind', 'RTK_CLIENT_NO_BIND', undefined, 'the server offers no resource'))
       return
     }
     const id = this.#needs.random.id()
@@ -395,23 +324,19 @@ export class C2sClient implements StreamMachine {
 
   #bindAnswer(el: Element, features: Element, id: string): void {
     if (el.ns !== NS_CLIENT || el.name !== 'iq' || el.attr('id') !== id) {
-      this.#fail(errorElement)
+      this.#fail(clientErrors.element)
       return
     }
     const bound = readBound(el)
-    if (typeof bound !== 'string') {
-      this.#close(bound)
-      return
-    }
-    const jid = parseJid(bound)
-    if (jid === undefined || jid.isBare) {
-      this.#close(refused('bind', 'RTK_CLIENT_JID', undefined, 'the server gave no full JID'))
-      return
-    }
+    if (bound instanceof Jid) this.#establish(bound, features)
+    else this.leave(bound)
+  }
+
+  #establish(jid: Jid, features: Element, resumed?: Element): void {
     this.#state = { kind: 'established', jid }
     this.#effects.deadline('negotiation', 0)
     this.#effects.limit(this.#needs.limits.after, Number.POSITIVE_INFINITY)
-    this.#effects.stanzasTo(this.#driver.established(jid, features))
+    this.#effects.stanzasTo(this.#driver.established(jid, features, this.#success?.element, resumed))
   }
 
   // Ends.
@@ -419,7 +344,7 @@ export class C2sClient implements StreamMachine {
   #isTooMany(): boolean {
     this.#elements++
     if (this.#elements <= this.#needs.limits.negotiationElements) return false
-    this.#fail(errorElements)
+    this.#fail(clientErrors.elements)
     return true
   }
 
@@ -430,7 +355,7 @@ export class C2sClient implements StreamMachine {
   }
 
   /** Our closing tag; the server's is waited for. */
-  #close(end: ClientEnd): void {
+  leave(end: ClientEnd): void {
     this.#state = closing
     this.#effects.stanzasTo(undefined)
     this.#effects.deadline('negotiation', 0)
@@ -447,25 +372,18 @@ export class C2sClient implements StreamMachine {
   }
 
   #fail(error: StreamError): void {
-    switch (this.#state.kind) {
-      case 'idle':
-      case 'tls':
+    switch (phaseOf(this.#state)) {
+      case 'before':
         this.#shut({ kind: 'error', error })
         return
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
+      case 'open':
         this.#effects.send(streamErrorElement(error))
         this.#shut({ kind: 'error', error })
         return
       case 'closing':
         this.#finish()
         return
-      case 'closed':
-      case 'gone':
+      case 'over':
         return
     }
   }
