@@ -97,7 +97,7 @@ export class Core implements SessionOwner<Session> {
       metrics: this.metrics,
       find: (jid) => this.sessions.find(jid),
       each: (fn) => this.sessions.each(undefined, fn),
-      resumed: (session) => this.#hosts.get(session.host.domain)?.type.hooks.notice('session:resumed', session),
+      resumed: (session) => this.localOf(session.host)?.type.hooks.notice('session:resumed', session),
     })
     this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
     const routed = this.metrics.counter('ratatosk_stanzas_routed_total', 'Stanzas routed')
@@ -134,7 +134,7 @@ export class Core implements SessionOwner<Session> {
     this.#inbound = new Inbound({
       router: this.router,
       jids: this.jids,
-      typeOf: (session) => this.#localOf(session.host)?.type ?? this.#orphanType,
+      typeOf: (session) => this.localOf(session.host)?.type ?? this.#orphanType,
       timed: (promise) => this.#timed.wait(promise),
     })
     this.#hostNeeds = {
@@ -196,11 +196,11 @@ export class Core implements SessionOwner<Session> {
   }
 
   /**
-   * Serves hosts no more. From now on what is sent to them is for a stranger; then their sessions end with `host-gone` (RFC
-   * 6120 section 4.9.3.5), some a turn. Resolves with the number of those sessions when the last was told. What their
+   * Serves hosts no more. From now on what is sent to them is for a stranger; then their sessions, once clients that count had
+   * the time to say what they have, end with `host-gone` (RFC 6120 section 4.9.3.5), some a turn. Resolves with the number of those sessions when the last was told. What their
    * connections leave is settled as for any other session, until `forgetHosts`. Nothing in the store is touched.
    */
-  removeHosts(hosts: readonly Host[]): Promise<number> {
+  async removeHosts(hosts: readonly Host[]): Promise<number> {
     const sessions: Session[] = []
     for (const host of hosts) {
       const local = this.#hosts.get(host.domain)
@@ -211,6 +211,7 @@ export class Core implements SessionOwner<Session> {
       local.type.hooks.notice('host:removed', host)
       this.sessions.each(host.domain, (session) => sessions.push(session))
     }
+    await this.resumption.ask(sessions)
     return endInTurns(sessions, this.world.clock)
   }
 
@@ -228,7 +229,8 @@ export class Core implements SessionOwner<Session> {
     return (this.#hosts.get(domain) ?? this.#leaving.get(domain))?.host
   }
 
-  #localOf(host: Host): LocalHost | undefined {
+  /** Of a host's value: also of one that is served no more, while something of it is under way. */
+  localOf(host: Host): LocalHost | undefined {
     const local = this.#hosts.get(host.domain)
     return local?.host === host ? local : this.#leaving.get(host.domain)
   }
@@ -256,7 +258,7 @@ export class Core implements SessionOwner<Session> {
   bind(link: SessionLink, jid: Jid, host: Host, info: LinkInfo): Session {
     const session = new Session(this, link, jid, host, this.world.random.id(), this.world.clock.wallMs(), info)
     this.sessions.add(session)
-    this.#localOf(host)?.type.hooks.notice('session:bound', session)
+    this.localOf(host)?.type.hooks.notice('session:bound', session)
     const { log } = this.world
     if (log.enabled('debug'))
       log.debug('a resource was bound', { jid: session.label, address: info.address, listener: info.listener })
@@ -284,7 +286,7 @@ export class Core implements SessionOwner<Session> {
   ended(session: Session, end: SessionEnd): void {
     if (!this.sessions.remove(session)) return
     const isOwner = this.router.enter()
-    this.#localOf(session.host)?.type.hooks.notice('session:ended', { session, end })
+    this.localOf(session.host)?.type.hooks.notice('session:ended', { session, end })
     session.presence = undefined
     const { log } = this.world
     if (log.enabled('debug'))
@@ -293,7 +295,7 @@ export class Core implements SessionOwner<Session> {
   }
 
   unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void {
-    const local = this.#localOf(session.host)
+    const local = this.localOf(session.host)
     if (local === undefined) batch?.ended()
     else this.#unsettled.add(local, session, unsent, batch)
   }

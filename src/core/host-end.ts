@@ -13,8 +13,8 @@ export const hostGone = new StreamError('RTK_HOST_REMOVED', 'host-gone', 'this s
 export async function endInTurns(sessions: readonly Session[], clock: Pick<Clock, 'soon'>): Promise<number> {
   let ended = 0
   for (const session of sessions) {
-    // One that has ended by itself meanwhile is none of ours.
-    if (session.hasEnded) continue
+    // One that has ended by itself meanwhile is none of ours; one that was moved is ended where it is now.
+    if (session.state.kind === 'closed') continue
     if (ended > 0 && ended % sessionsEndedInTurn === 0) {
       await new Promise<void>((resolve) => clock.soon(resolve, undefined))
     }

@@ -9,6 +9,9 @@ import { ClientFailure } from '../stream/client.ts'
 import { type House, inHouse, type Person, portOfHouse } from './hosts.testing.ts'
 import { bind, groundOf, listener } from './limits.testing.ts'
 
+const isLong = process.env['RATATOSK_LONG'] === '1'
+const seeds = (count: number) => Array.from({ length: isLong ? 10 * count : count }, (_, n) => n + 1)
+
 const all = ['localhost', 'gone.example']
 const rest = ['localhost']
 /** One of a host type of its own. */
@@ -254,7 +257,7 @@ describe('a host that is removed while clients sign in to it', () => {
       await again.hears(/back/)
     }))
 
-  for (let seed = 1; seed <= 20; seed++) {
+  for (const seed of seeds(10)) {
     it(`ends each log-in one way, seed ${seed}`, () =>
       inHouse({ hosts: all, seed }, async (house) => {
         const { simulation, server } = house
@@ -312,14 +315,17 @@ describe('a host that is removed with thousands of stanzas in flight', () => {
     return places
   }
 
-  for (let seed = 1; seed <= 10; seed++) {
-    it(`each message is at one place, seed ${seed}`, () =>
+  for (const seed of seeds(8)) {
+    // XEP-0198: what she has is asked for before she is told, or it would be kept for her as well.
+    const isCounting = seed % 2 === 0
+    it(`each message is at one place, ${isCounting ? 'she counts, ' : ''}seed ${seed}`, () =>
       inHouse({ hosts: all, seed, sections: { modules: { offline: { messages_max: count } } } }, async (house) => {
         for (const address of ['romeo@localhost', 'juliet@gone.example']) await house.account(address)
         const [romeo, juliet] = [
           await house.person('romeo@localhost/here'),
           await house.person('juliet@gone.example/phone'),
         ]
+        if (isCounting) assert.equal((await juliet.client.enable())?.name, 'enabled')
         juliet.says('<presence/>')
         await house.passes(100)
         house.engine.latencyMs = 1
@@ -345,9 +351,7 @@ describe('a host that is removed with thousands of stanzas in flight', () => {
         const found = new Set(places.flat())
         assert.ok(found.has('read') && found.has('error'), [...found].join())
         // What she had said before was routed, in order.
-        const said = romeo
-          .bodies()
-          .filter((_, i) => romeo.heard.filter((el) => el.name === 'message')[i]?.attr('type') !== 'error')
+        const said = romeo.bodies()
         assert.deepEqual(
           said,
           Array.from(said, (_, n) => String(n)),

@@ -18,7 +18,7 @@ export interface Person {
   /** All that came, oldest first. */
   readonly heard: Element[]
   says(xml: string): void
-  /** Bodies of the messages that came. */
+  /** Bodies of the messages that came, errors left out. */
   bodies(): readonly string[]
 }
 
@@ -113,6 +113,9 @@ async function person(simulation: Simulation, address: string): Promise<Person> 
     says(xml) {
       for (const el of parseElement(`<s xmlns='${NS_CLIENT}'>${xml}</s>`).elements) client.send(el)
     },
-    bodies: () => heard.flatMap((el) => (el.name === 'message' ? (el.child('body', NS_CLIENT)?.text ?? []) : [])),
+    bodies: () =>
+      heard
+        .filter((el) => el.name === 'message' && el.attr('type') !== 'error')
+        .flatMap((el) => el.child('body', NS_CLIENT)?.text ?? []),
   }
 }

@@ -109,7 +109,7 @@ export class Server {
     this.#startedMs = world.clock.monoMs()
     this.#signIn = signIn
     const backend = (host: Host) => {
-      const plugin = this.core.localHost(host.domain)?.type.services.find('auth-backend')
+      const plugin = this.core.localOf(host)?.type.services.find('auth-backend')
       return signIn.backend(host.type, this.#hostType(host).auth.backends, plugin)
     }
     const evicted = { value: 0 }

@@ -213,7 +213,8 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   }
 
   claim(el: Element): boolean {
-    const local = this.needs.core.localHost(this.#host?.domain ?? '')
+    // While a host leaves, its clients say what they have.
+    const local = this.#host === undefined ? undefined : this.needs.core.localOf(this.#host)
     const handler = local?.type.streamElements.find(el)
     if (handler === undefined) return this.machine?.state === 'features' && this.#requested(el)
     handler(el, this)
