@@ -197,8 +197,9 @@ export class Core implements SessionOwner<Session> {
 
   /**
    * Serves hosts no more. From now on what is sent to them is for a stranger; then their sessions, once clients that count had
-   * the time to say what they have, end with `host-gone` (RFC 6120 section 4.9.3.5), some a turn. Resolves with the number of those sessions when the last was told. What their
-   * connections leave is settled as for any other session, until `forgetHosts`. Nothing in the store is touched.
+   * the time to say what they have, end with `host-gone` (RFC 6120 section 4.9.3.5), some a turn. Resolves with the number of
+   * those sessions when the last was told. What their connections leave is settled as for any other session, until
+   * `forgetHosts`. Nothing in the store is touched.
    */
   async removeHosts(hosts: readonly Host[]): Promise<number> {
     const sessions: Session[] = []
