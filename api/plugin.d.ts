@@ -575,6 +575,8 @@ export interface Hooks {
         readonly session: Session;
         readonly end: SessionEnd;
     }>;
+    'host:added': Notice<Host>;
+    'host:removed': Notice<Host>;
     'session:resumed': Notice<Session>;
     'message:late': Fold<Element, {
         readonly host: Host;

@@ -15,7 +15,7 @@ import { NS_SM } from '../stanza/sm.ts'
 import { storeError } from '../store/errors.ts'
 import type { MemoryFigures } from '../world/vitals.types.ts'
 import { parseElement, x } from '../xml/index.ts'
-import { type Ground, message, simulated } from './limits.testing.ts'
+import { type Ground, listener, message, simulated } from './limits.testing.ts'
 import { control } from './limits-of-connections.testing.ts'
 
 /** What is seen of one figure. */
@@ -269,6 +269,13 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     wire.says(nobody)
     await wire.hears(/<internal-server-error /)
     rose(1)
+  },
+  ratatosk_hosts: async ({ ground, rose }) => {
+    const reload = (...hosts: readonly string[]) => ground.symbolic.reload({ listeners: [listener], hosts })
+    await reload('localhost', 'second.example', 'third.example')
+    rose(2)
+    await reload('localhost')
+    rose(0)
   },
   ratatosk_jid_cache_entries: after(nobody, 1),
   ratatosk_last_store_failures_total: async ({ ground, rose }) => {

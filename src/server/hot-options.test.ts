@@ -167,6 +167,23 @@ const realProofs: Readonly<Record<string, Proof>> = {
       await server.close()
     }
   },
+  async 'log.format'() {
+    const written: string[] = []
+    const log = await openLog({ level: 'info', format: 'json', write: (line) => written.push(line) })
+    const server = await createServer({ world: createWorld({ log }), config: { ...inMemory, listeners: [] } })
+    try {
+      const form = () => {
+        written.length = 0
+        log.with({ module: 'm' }).info('hello')
+        return written[0]?.startsWith('{') ? 'json' : 'text'
+      }
+      assert.equal(form(), 'json')
+      await server.reload({ ...inMemory, listeners: [], log: { format: 'text' } })
+      assert.equal(form(), 'text')
+    } finally {
+      await server.close()
+    }
+  },
 }
 
 /** Other values of what needs a restart. */
@@ -184,7 +201,6 @@ const others = (folder: string) => ({
     tls: 'verify',
     tls_ca: join(folder, 'ca.pem'),
   },
-  log: { format: 'json' },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })
 

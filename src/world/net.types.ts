@@ -59,6 +59,8 @@ export interface TlsServerContext {
 export interface TlsCertificate {
   readonly fingerprint: string
   readonly notAfter: Date
+  /** Domain names in it, in lower case, to look it up by; empty where it has none, as one for addresses. */
+  readonly names: readonly string[]
   /** Whether it is for this domain name (ASCII form) or address; wildcards count (RFC 6125 section 6.4). */
   isFor(name: string): boolean
 }

@@ -47,8 +47,8 @@ the names of your rules and shapers, nor the ranges of durations and sizes: \`co
 export const chapters: readonly Chapter[] = [
   {
     title: 'Hosts: `hosts`',
-    text: `The domains that are served; default \`[localhost]\`. A list, or a map from a domain to the name of its host type. A reload adds
-new ones; one that goes, or gets another type, waits for a restart.`,
+    text: `The domains that are served; default \`[localhost]\`. A list, or a map from a domain to the name of its host type. Hosts
+come and go by a reload ([operate.md](operate.md#hosts)); one that gets another type waits for a restart.`,
     example: `hosts:
   example.org: default
   guests.example.org: small

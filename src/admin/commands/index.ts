@@ -7,6 +7,7 @@ import { sessionCommands } from './sessions.ts'
 import { tokenCommands } from './tokens.ts'
 import { topCommand } from './top.ts'
 
+export { shortened } from './lists.ts'
 export { type ReloadResult, reloadCommand } from './reload.ts'
 export { placeText } from './server.ts'
 export type { CommandServices, ListenerInfo } from './services.ts'

@@ -177,7 +177,6 @@ export const logOptions = {
   }),
   format: opt.oneOf(['auto', 'json', 'text'], {
     default: 'auto',
-    reload: 'restart',
     description: 'One JSON object a line, or text for people; `auto` is text on a terminal.',
   }),
 }
