@@ -546,7 +546,7 @@ export interface Hooks {
         readonly host: Host;
         readonly sentMs: number;
     }>;
-    'stream:features': Fold<readonly Element[], Host>;
+    'stream:features': Fold<readonly Element[], SignedInStream>;
     'sasl2:features': Fold<readonly Element[], Host>;
     'bind2:features': Fold<readonly string[], Host>;
     'sasl2:resume': Fold<Resumable | Element | StreamError | undefined, SignInRequest>;
@@ -1143,6 +1143,10 @@ export interface ClientAgent {
     readonly software: string;
     readonly device: string;
 }
+export interface SignedInStream {
+    readonly host: Host;
+    readonly session: Session | undefined;
+}
 export interface SignInRequest {
     readonly host: Host;
     readonly account: Jid;
@@ -1227,7 +1231,7 @@ export type { RosterItem, RosterItems, RosterService, RosterSource, Subscription
 export * from './core/services.ts';
 export type { Session } from './core/session.ts';
 export type { SessionEnd } from './core/session-owner.ts';
-export type { Bind2Request, ClientAgent, SignInDone, SignInRequest } from './core/sign-in.ts';
+export type { Bind2Request, ClientAgent, SignedInStream, SignInDone, SignInRequest } from './core/sign-in.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';

@@ -10,7 +10,7 @@ import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
 import type { Session } from './session.ts'
 import type { SessionEnd } from './session-owner.ts'
-import type { Bind2Request, SignInDone, SignInRequest } from './sign-in.ts'
+import type { Bind2Request, SignedInStream, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
 
@@ -117,7 +117,7 @@ export interface Hooks {
   /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */
   'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
-  'stream:features': Fold<readonly Element[], Host>
+  'stream:features': Fold<readonly Element[], SignedInStream>
   /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */
   'sasl2:features': Fold<readonly Element[], Host>
   /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */

@@ -40,7 +40,8 @@ async function signsIn(ground: Ground, asked: Asked): Promise<{ wire: Wire; succ
 async function counted(ground: Ground) {
   const one = await signsIn(ground, { bind: enable })
   const id = /<bound [^>]*><enabled [^>]* id='([^']*)' resume='true' max='300'\/>/.exec(one.success)?.[1]
-  await one.wire.hears(/<stream:features.*?<\/stream:features>/)
+  // It is not to be asked for again.
+  assert.doesNotMatch(await one.wire.hears(/<stream:features.*?<\/stream:features>/), /<sm /)
   return { ...one, id: id ?? assert.fail(one.success) }
 }
 
@@ -67,6 +68,15 @@ describe('§9.1: <enable/> inside of <bind/>', () => {
       // A message, her own presence.
       hers.says(`<a ${NS} h='2'/>`)
       assert.deepEqual(await hearsIds(hers), [])
+    }))
+
+  it('where it was not asked for it is offered behind <success/>, and enabled as ever', () =>
+    play({}, async (ground) => {
+      const { wire, success } = await signsIn(ground, { bind: '' })
+      assert.ok(success.includes("<bound xmlns='urn:xmpp:bind:0'/>"), success)
+      await wire.hears(new RegExp(`<stream:features>.*<sm ${NS}/>.*</stream:features>`))
+      wire.says(enable)
+      await wire.hears(/<enabled [^>]* resume='true'/)
     }))
 
   it('without resume it is enabled without an id', () =>
