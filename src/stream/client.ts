@@ -76,6 +76,9 @@ export class ClientFailure {
   }
 }
 
+/** A server's features, with its mechanisms and what can be asked for in one go, are more than a client may say in one. */
+const beforeSignIn = { ...defaultStreamLimits.before, elements: 256 }
+
 const defaultConnectTimeoutMs = 10_000
 const defaultRequestMs = 10_000
 
@@ -374,7 +377,7 @@ export function runClient(
   transport: Transport,
   options: ClientOptions,
 ): Promise<XmppClient | ClientFailure> {
-  const limits: StreamLimits = { ...defaultStreamLimits, ...options.limits }
+  const limits: StreamLimits = { ...defaultStreamLimits, before: beforeSignIn, ...options.limits }
   const secure = tlsOptions(options)
   const connection = new Connection(transport, {
     clock: world.clock,
