@@ -285,7 +285,10 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     resumption.take(session, (found) => {
       const machine = this.machine
       if (machine === undefined || machine.state !== state) decided()
-      else if (found === undefined) decided(undefined, answers.failed())
+      else if (found instanceof StreamError) {
+        machine.close(found)
+        decided()
+      } else if (found === undefined) decided(undefined, answers.failed())
       else {
         this.#session = found
         decided(found, answers.taken(found))

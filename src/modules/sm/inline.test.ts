@@ -262,6 +262,26 @@ describe('§9.2: <resume/> inside of <authenticate/>', () => {
       assert.ok(success.includes(`<resumed ${NS} h='1' previd='${id}'/></success>`), success)
     }))
 
+  it('of two connections that ask for one session the later has it, and the former ends (seed 7070)', () =>
+    play({}, async (ground) => {
+      const { promise, resolve } = Promise.withResolvers<undefined>()
+      const { wire, id } = await counted(ground)
+      const { hooks } = ground.symbolic.server.core.hostType('default')
+      const remove = hooks.on('stanza:sent', 'obstacle', () => promise, { kinds: ['message'] })
+      wire.says(message('romeo@localhost', 'x', 'slow'))
+      await ground.passes(100)
+      const [former, later] = [await ground.secured('juliet'), await ground.secured('juliet')]
+      for (const one of [former, later]) {
+        one.says(authenticate({ bind: enable, more: resume(id, 0) }))
+        await ground.passes(100)
+      }
+      resolve(undefined)
+      remove()
+      await former.hears(/<stream:error><conflict /)
+      await later.hears(new RegExp(`<resumed ${NS} h='1' previd='${id}'/></success>`))
+      assert.equal(ground.counter('ratatosk_sessions'), 1)
+    }))
+
   it('where none is allowed it is not implemented, and the resource is bound', () =>
     play({ modules: { sm: { resume_timeout: '0 seconds' } } }, async (ground) => {
       const { success } = await signsIn(ground, { bind: enable, more: resume('x', 0) })
