@@ -3,7 +3,7 @@
  * came to. Some say that nobody looks at them (XEP-0352), and some want copies (XEP-0280).
  */
 
-import { jid } from '../jid/index.ts'
+import { type Jid, jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { ROUGH } from '../sim/index.ts'
 import type { SimRandom } from '../sim/random.ts'
@@ -11,7 +11,8 @@ import { NS_CARBONS, readCarbon } from '../stanza/carbon.ts'
 import { NS_DELAY } from '../stanza/delay.ts'
 import { StreamError } from '../stanza/error.ts'
 import { NS_RECEIPTS } from '../stanza/instant.ts'
-import { ClientFailure, connectClient, type XmppClient } from '../stream/client.ts'
+import { smEnable } from '../stanza/sm.ts'
+import { ClientFailure, type ClientOptions, connectClient, type XmppClient } from '../stream/client.ts'
 import type { ClientAcks } from '../stream/client-acks.ts'
 import { type Element, x } from '../xml/index.ts'
 import { ascii } from '../xml/octets.ts'
@@ -52,9 +53,27 @@ export class Life {
   }
 }
 
+/** How a client comes: by RFC 6120, resuming inside of SASL2, or with a session of Bind 2 too (XEP-0198 §9). */
+export type Way = 'classic' | 'inline' | 'bind2'
+
+/** Of the three that come; it makes the resource the same each time, so that what is left of a session is in order with what comes. */
+const agents = ['romeo', 'juliet', 'tablet']
+
+function optionsOf(way: Way, name: string, full: Jid): Pick<ClientOptions, 'jid' | 'sasl'> {
+  switch (way) {
+    case 'classic':
+      return { jid: full, sasl: { profile: 'rfc6120' } }
+    case 'inline':
+      return { jid: full }
+    case 'bind2': {
+      const id = `d4565fa7-4d72-4749-b3d3-${agents.indexOf(name)}40edbf87770`
+      return { jid: full.bare, sasl: { agent: { id, software: '', device: '' }, session: [smEnable(true)] } }
+    }
+  }
+}
+
 /** A client that comes, goes, and comes back. */
 export class Fickle {
-  readonly full: string
   /** What it runs on. */
   readonly name: string
   readonly #symbolic: SymbolicServer
@@ -68,11 +87,21 @@ export class Fickle {
   /** What it said while it had no connection. */
   readonly #unsaid: Element[] = []
 
-  constructor(symbolic: SymbolicServer, full: string, name: string, greeting: readonly Element[]) {
+  readonly #way: Way
+  /** Of its sessions by RFC 6120. */
+  readonly #address: string
+
+  constructor(symbolic: SymbolicServer, full: string, name: string, greeting: readonly Element[], way: Way) {
     this.#symbolic = symbolic
-    this.full = full
+    this.#address = full
     this.name = name
     this.#greeting = greeting
+    this.#way = way
+  }
+
+  /** Of the session it has, or had last. */
+  get full(): string {
+    return this.life?.acks?.jid.toString() ?? this.#address
   }
 
   get life(): Life | undefined {
@@ -104,7 +133,7 @@ export class Fickle {
     let mine: XmppClient | undefined
     let isOver = false
     const client = await connectClient(this.#symbolic.simulation.world(this.name), {
-      jid: jid(this.full),
+      ...optionsOf(this.#way, this.name, jid(this.#address)),
       password: 'secret',
       place: { kind: 'tcp', host: 'server', port: 5222 },
       tls: 'starttls',
@@ -126,7 +155,7 @@ export class Fickle {
     if (client instanceof ClientFailure || isOver) return
     mine = client
     this.client = client
-    if (client.acks === undefined) life = await this.#begins(client, fresh, acks)
+    if (acks === undefined || client.acks !== acks) life = await this.#begins(client, fresh, acks)
     if (life === undefined) return
     for (const el of this.#unsaid.splice(0)) client.send(el)
   }
@@ -134,11 +163,10 @@ export class Fickle {
   /** A new session; what the server says it has not handled in the old one is said again. */
   async #begins(client: XmppClient, life: Life, before: ClientAcks | undefined): Promise<Life | undefined> {
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
-    const enabling = client.enable()
+    const enabling = client.acks === undefined ? client.enable() : undefined
     life.acks = client.acks
-    const answer = await enabling
     // Where nobody has counted, what was not settled is still to be said.
-    if (answer?.name !== 'enabled') return undefined
+    if (enabling !== undefined && (await enabling)?.name !== 'enabled') return undefined
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
     for (const el of this.#greeting) client.send(el)
@@ -173,6 +201,10 @@ export interface Story {
   passes(ms: number): Promise<void>
 }
 
+function wayOf(seed: number): Way {
+  return (['classic', 'inline', 'bind2'] as const)[Math.floor(seed / 3) % 3] ?? 'classic'
+}
+
 const presence = x('presence', NS)
 const first = x('presence', NS, x('priority', NS, '5'))
 const copies = x('iq', NS, { type: 'set', id: 'copies' }, x('enable', NS_CARBONS))
@@ -201,9 +233,11 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
       const juliet = isDouble ? [first, copies] : [presence]
       const story = {
         symbolic,
-        romeo: new Fickle(symbolic, 'romeo@localhost/here', 'romeo', [presence]),
-        juliet: new Fickle(symbolic, 'juliet@localhost/here', 'juliet', juliet),
-        tablet: isDouble ? new Fickle(symbolic, 'juliet@localhost/there', 'tablet', [presence, copies]) : undefined,
+        romeo: new Fickle(symbolic, 'romeo@localhost/here', 'romeo', [presence], wayOf(seed)),
+        juliet: new Fickle(symbolic, 'juliet@localhost/here', 'juliet', juliet, wayOf(seed + 3)),
+        tablet: isDouble
+          ? new Fickle(symbolic, 'juliet@localhost/there', 'tablet', [presence, copies], wayOf(seed + 6))
+          : undefined,
         isGated: seed % 3 > 0,
         acknowledged,
         passes: (ms: number) => symbolic.simulation.advance(ms),
