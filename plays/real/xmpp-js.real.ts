@@ -41,7 +41,6 @@ it('xmpp-js comes back with the token that it was given (XEP-0484), and has the 
 it('xmpp-js wants copies (XEP-0280) and is inactive (XEP-0352) from its binding on (XEP-0386)', async () => {
   await using place = new Place('real-xmpp-js')
   const server = await Started.start(place, ['romeo', 'juliet'])
-  // One after the other: each gives a server two seconds to answer.
   const comes = async (name: string, asks: readonly string[] = []) => {
     const one = ForeignClient.start('xmpp-js', place, server, name, 'starttls', server.ca, asks)
     await one.comesOnline()
