@@ -130,6 +130,7 @@ export declare abstract class BoundResource {
     info: LinkInfo;
     readonly slots: SlotValues;
     presence: Element | undefined;
+    presenceMs: number;
     priority: number;
     takesMessages: boolean;
     takesSinceMs: number;
@@ -459,6 +460,7 @@ export interface FanOutGroup {
     readonly el: Element;
     readonly from: Jid;
     readonly recipients: readonly Jid[];
+    readonly saidMs?: number | undefined;
 }
 
 // src/core/features.ts

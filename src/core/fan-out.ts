@@ -3,6 +3,7 @@
  * the start tag is made anew. Copies to local sessions that no filter wants to see cost no packet.
  */
 import type { Jid } from '../jid/jid.ts'
+import { delayNote, withDelay } from '../stanza/delay.ts'
 import { messageType, type StanzaKind } from '../stanza/stanza.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Element } from '../xml/element.types.ts'
@@ -21,6 +22,8 @@ export interface FanOutGroup {
   readonly from: Jid
   /** Full or bare JIDs; a bare one of a local account means all its available resources for presence. */
   readonly recipients: readonly Jid[]
+  /** When `from` said it, in milliseconds since 1970: who is told later is told so (XEP-0203 §2). */
+  readonly saidMs?: number | undefined
 }
 
 export interface FanOutNeeds {
@@ -106,7 +109,8 @@ class Copier {
   constructor(needs: FanOutNeeds, group: FanOutGroup) {
     this.#needs = needs
     this.#group = group
-    this.#template = new StanzaTemplate(group.el, group.from.octets)
+    const { el, from, saidMs } = group
+    this.#template = new StanzaTemplate(el, from.octets, saidMs === undefined ? undefined : delayNote(from, saidMs))
     this.#kind = group.el.name as StanzaKind
   }
 
@@ -144,11 +148,16 @@ class Copier {
     this.#isPlain = !wanted && !(this.#kind === 'message' && messageType(this.#group.el) === 'error')
   }
 
+  #noted(): Element {
+    const { el, from, saidMs } = this.#group
+    return saidMs === undefined ? el : withDelay(el, from, new Date(saidMs))
+  }
+
   /** The long way: filters, other domains. An error comes back to `from`, as for any packet. */
   #copyAsPacket(to: Jid): number {
     const { router } = this.#needs
     if (this.#host === undefined && router.ownerOf(this.#group.from, to) === undefined) return -1
-    router.submit(new Packet(this.#kind, this.#group.el, this.#group.from, to, router.serverOrigin))
+    router.submit(new Packet(this.#kind, this.#noted(), this.#group.from, to, router.serverOrigin))
     return 1
   }
 }

@@ -7,7 +7,7 @@ import { unescapeAttr } from './escape.ts'
 import { LazyElement, RAW_WHOLE } from './lazy.ts'
 import { NS_CLIENT } from './ns.ts'
 import { ascii, encode, type Octets, own } from './octets.ts'
-import { join, writeElement, writeTag } from './write.ts'
+import { join, withLastChild, writeElement, writeTag } from './write.ts'
 
 /**
  * The element as it must stand where the default namespace is `contextNs`; '' makes it a document of its own. `prefixes` maps
@@ -103,18 +103,25 @@ export class StanzaTemplate {
   readonly #tail: Octets
   readonly #from: Octets | undefined
 
-  /** `from` replaces that of the stanza in all copies; escaped. */
-  constructor(element: Element, from: Octets | undefined = element.rawAttr('from')) {
+  /**
+   * `from` replaces that of the stanza in all copies; escaped. `note`: a child that all copies have behind the stanza's own, which
+   * declares its namespace.
+   */
+  constructor(element: Element, from: Octets | undefined = element.rawAttr('from'), note?: Octets) {
     this.#from = from === undefined ? undefined : own(from)
+    let tail: Octets
+    let name: Octets
     if (isRestampable(element)) {
+      name = element.raw.substring(element.start + 1, element.nameEnd) as Octets
       this.#head = own(join(element.raw.substring(element.start, element.nameEnd) as Octets, element.inheritedLangAttr))
-      this.#tail = own(behindName(element, true, true) as Octets)
-      return
+      tail = behindName(element, true, true) as Octets
+    } else {
+      const bare = serialise(element.withAttrs({ from: undefined, to: undefined }), NS_CLIENT)
+      name = encode(element.name)
+      this.#head = own(bare.substring(0, name.length + 1) as Octets)
+      tail = bare.substring(name.length + 1) as Octets
     }
-    const bare = serialise(element.withAttrs({ from: undefined, to: undefined }), NS_CLIENT)
-    const nameEnd = encode(element.name).length + 1
-    this.#head = own(bare.substring(0, nameEnd) as Octets)
-    this.#tail = own(bare.substring(nameEnd) as Octets)
+    this.#tail = own(note === undefined ? tail : withLastChild(tail, name, note))
   }
 
   /** A copy for one recipient; both escaped. */

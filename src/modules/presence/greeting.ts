@@ -67,7 +67,7 @@ export class Greeting {
   #add(groups: FanOutGroup[], session: Session, domain: string, local: string): void {
     for (const other of availableOf(this.#ctx.sessions, domain, local)) {
       if (other === session || other.presence === undefined) continue
-      groups.push({ el: other.presence, from: other.jid, recipients: [session.jid] })
+      groups.push({ el: other.presence, from: other.jid, recipients: [session.jid], saidMs: other.presenceMs })
     }
   }
 

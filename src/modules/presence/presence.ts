@@ -144,7 +144,12 @@ export default defineModule({
         const groups: FanOutGroup[] = []
         for (const session of there()) {
           if (session.presence !== undefined) {
-            groups.push({ el: session.presence, from: session.jid, recipients: [contact] })
+            groups.push({
+              el: session.presence,
+              from: session.jid,
+              recipients: [contact],
+              saidMs: session.presenceMs,
+            })
           }
         }
         if (groups.length > 0) ctx.fanOut(groups)

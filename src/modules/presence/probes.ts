@@ -43,7 +43,8 @@ export class Probes {
     } else if (there.length === 0) {
       this.#send(packet, mirrored(packet, unavailable), to)
     } else {
-      for (const other of there) if (other.presence !== undefined) this.#send(packet, other.presence, other.jid)
+      for (const { jid, presence, presenceMs } of there)
+        if (presence !== undefined) this.#send(packet, presence, jid, presenceMs)
     }
   }
 
@@ -60,8 +61,8 @@ export class Probes {
   }
 
   /** As a fan-out, because an answer must not overtake what the resource has broadcast. */
-  #send(packet: Packet, el: Element, from: Packet['to']): void {
-    this.#ctx.fanOut([{ el, from, recipients: [packet.from] }])
+  #send(packet: Packet, el: Element, from: Packet['to'], saidMs?: number): void {
+    this.#ctx.fanOut([{ el, from, recipients: [packet.from], saidMs }])
   }
 }
 
