@@ -460,7 +460,7 @@ export interface FanOutGroup {
     readonly el: Element;
     readonly from: Jid;
     readonly recipients: readonly Jid[];
-    readonly saidMs?: number | undefined;
+    readonly note?: Octets | undefined;
 }
 
 // src/core/features.ts

@@ -3,10 +3,11 @@
  * the start tag is made anew. Copies to local sessions that no filter wants to see cost no packet.
  */
 import type { Jid } from '../jid/jid.ts'
-import { delayNote, withDelay } from '../stanza/delay.ts'
 import { messageType, type StanzaKind } from '../stanza/stanza.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Element } from '../xml/element.types.ts'
+import type { Octets } from '../xml/octets.ts'
+import { parseOctets } from '../xml/parse.ts'
 import { StanzaTemplate } from '../xml/serialise.ts'
 import type { LocalHost } from './local-host.ts'
 import type { Counter } from './metrics.ts'
@@ -22,8 +23,8 @@ export interface FanOutGroup {
   readonly from: Jid
   /** Full or bare JIDs; a bare one of a local account means all its available resources for presence. */
   readonly recipients: readonly Jid[]
-  /** When `from` said it, in milliseconds since 1970: who is told later is told so (XEP-0203 §2). */
-  readonly saidMs?: number | undefined
+  /** A child that all copies have behind the stanza's own, as bytes; it declares its namespace. */
+  readonly note?: Octets | undefined
 }
 
 export interface FanOutNeeds {
@@ -109,8 +110,7 @@ class Copier {
   constructor(needs: FanOutNeeds, group: FanOutGroup) {
     this.#needs = needs
     this.#group = group
-    const { el, from, saidMs } = group
-    this.#template = new StanzaTemplate(el, from.octets, saidMs === undefined ? undefined : delayNote(from, saidMs))
+    this.#template = new StanzaTemplate(group.el, group.from.octets, group.note)
     this.#kind = group.el.name as StanzaKind
   }
 
@@ -149,8 +149,8 @@ class Copier {
   }
 
   #noted(): Element {
-    const { el, from, saidMs } = this.#group
-    return saidMs === undefined ? el : withDelay(el, from, new Date(saidMs))
+    const { el, note } = this.#group
+    return note === undefined ? el : el.withChild(parseOctets(note))
   }
 
   /** The long way: filters, other domains. An error comes back to `from`, as for any packet. */

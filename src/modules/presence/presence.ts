@@ -9,6 +9,7 @@ import { defineModule } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
 import type { RosterItems } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
+import { delayNote } from '../../stanza/delay.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { presenceType } from '../../stanza/stanza.ts'
 import { Departures, unavailable } from './departures.ts'
@@ -148,7 +149,7 @@ export default defineModule({
               el: session.presence,
               from: session.jid,
               recipients: [contact],
-              saidMs: session.presenceMs,
+              note: delayNote(session.jid, session.presenceMs),
             })
           }
         }
