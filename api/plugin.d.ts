@@ -460,7 +460,7 @@ export interface FanOutGroup {
     readonly el: Element;
     readonly from: Jid;
     readonly recipients: readonly Jid[];
-    readonly note?: Octets | undefined;
+    readonly note?: WrittenChild | undefined;
 }
 
 // src/core/features.ts
@@ -1539,3 +1539,8 @@ declare const octets: unique symbol;
 export type Octets = string & {
     readonly [octets]: true;
 };
+
+// src/xml/serialise.ts
+export interface WrittenChild extends ChildName {
+    readonly bytes: Octets;
+}

@@ -131,7 +131,8 @@ function checkStamps(element: Element, expected: Tree): void {
   assert.deepEqual(sorted(reread(new StanzaTemplate(element, from).copy(to))), stamped)
   assert.deepEqual(sorted(reread(new StanzaTemplate(element).copy(to, from))), stamped)
   assert.deepEqual(sorted(reread(new StanzaTemplate(element).copy(to))), sorted(withAttr(expected, 'to', "o'<k")))
-  const noted = reread(new StanzaTemplate(element, from, encode(`<note xmlns='urn:note' a='>/>'/>`)).copy(to))
+  const note = { name: 'note', ns: 'urn:note', bytes: encode(`<note xmlns='urn:note' a='>/>'/>`) }
+  const noted = reread(new StanzaTemplate(element, from, note).copy(to))
   const last = noted[3].at(-1)
   assert.deepEqual(sorted([noted[0], noted[1], noted[2], noted[3].slice(0, -1)]), stamped)
   assert.deepEqual(last, tree(parseElement(`<note xmlns='urn:note' a='>/>'/>`)))

@@ -2,7 +2,7 @@
  * Elements to bytes. What came in from a stream goes out as it came, with a new start tag at most: strings are joined, nothing is
  * decoded, and payloads are shared by all copies.
  */
-import type { Element } from './element.types.ts'
+import type { ChildName, Element } from './element.types.ts'
 import { unescapeAttr } from './escape.ts'
 import { LazyElement, RAW_WHOLE } from './lazy.ts'
 import { NS_CLIENT } from './ns.ts'
@@ -94,6 +94,11 @@ export function writeStanza(element: Element, from: Octets | undefined, to: Octe
   return (out + behindName(element, from !== undefined, to !== undefined)) as Octets
 }
 
+/** A child of a stanza as bytes, which declare its namespace. */
+export interface WrittenChild extends ChildName {
+  readonly bytes: Octets
+}
+
 /**
  * One stanza for many recipients: everything but the addresses is made once and shared by all copies.
  * The template keeps no memory but its own, so it may outlive the stanza.
@@ -104,10 +109,9 @@ export class StanzaTemplate {
   readonly #from: Octets | undefined
 
   /**
-   * `from` replaces that of the stanza in all copies; escaped. `note`: a child that all copies have behind the stanza's own, which
-   * declares its namespace.
+   * `from` replaces that of the stanza in all copies; escaped. `note`: a child that all copies have behind the stanza's own.
    */
-  constructor(element: Element, from: Octets | undefined = element.rawAttr('from'), note?: Octets) {
+  constructor(element: Element, from: Octets | undefined = element.rawAttr('from'), note?: WrittenChild) {
     this.#from = from === undefined ? undefined : own(from)
     let tail: Octets
     let name: Octets
@@ -121,7 +125,7 @@ export class StanzaTemplate {
       this.#head = own(bare.substring(0, name.length + 1) as Octets)
       tail = bare.substring(name.length + 1) as Octets
     }
-    this.#tail = own(note === undefined ? tail : withLastChild(tail, name, note))
+    this.#tail = own(note === undefined ? tail : withLastChild(tail, name, note.bytes))
   }
 
   /** A copy for one recipient; both escaped. */

@@ -64,5 +64,5 @@ export class InactiveGate implements DeliveryGate {
 /** XEP-0203 §2: this server delayed it. One that is late already says since when it is. */
 function late({ bytes, ms }: Held, by: Jid): Octets {
   if (bytes.includes(NS_DELAY)) return bytes
-  return withLastChild(bytes, bytes.startsWith('<presence') ? presenceName : messageName, delayNote(by, ms))
+  return withLastChild(bytes, bytes.startsWith('<presence') ? presenceName : messageName, delayNote(by, ms).bytes)
 }

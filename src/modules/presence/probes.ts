@@ -8,7 +8,7 @@ import { delayNote } from '../../stanza/delay.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
-import type { Octets } from '../../xml/octets.ts'
+import type { WrittenChild } from '../../xml/serialise.ts'
 import { unavailable } from './departures.ts'
 import type { DirectedPresence } from './directed.ts'
 import { availableOf, sees, withItems } from './sight.ts'
@@ -63,7 +63,7 @@ export class Probes {
   }
 
   /** As a fan-out, because an answer must not overtake what the resource has broadcast. */
-  #send(packet: Packet, el: Element, from: Packet['to'], note?: Octets): void {
+  #send(packet: Packet, el: Element, from: Packet['to'], note?: WrittenChild): void {
     this.#ctx.fanOut([{ el, from, recipients: [packet.from], note }])
   }
 }
