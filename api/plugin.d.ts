@@ -130,6 +130,7 @@ export declare abstract class BoundResource {
     info: LinkInfo;
     readonly slots: SlotValues;
     presence: Element | undefined;
+    presenceMs: number;
     priority: number;
     takesMessages: boolean;
     takesSinceMs: number;
@@ -468,6 +469,7 @@ export interface FanOutGroup {
     readonly el: Element;
     readonly from: Jid;
     readonly recipients: readonly Jid[];
+    readonly note?: WrittenChild | undefined;
 }
 
 // src/core/features.ts
@@ -1570,3 +1572,8 @@ declare const octets: unique symbol;
 export type Octets = string & {
     readonly [octets]: true;
 };
+
+// src/xml/serialise.ts
+export interface WrittenChild extends ChildName {
+    readonly bytes: Octets;
+}

@@ -85,12 +85,14 @@ for (const [name, config, mechanism] of [
 it('xmpp-js wants copies (XEP-0280) and is inactive (XEP-0352) from its binding on (XEP-0386)', async () => {
   await using place = new Place('real-xmpp-js')
   const server = await Started.start(place, ['romeo', 'juliet'])
-  const start = (name: string, asks: readonly string[] = []) =>
-    ForeignClient.start('xmpp-js', place, server, name, 'starttls', server.ca, asks)
-  const phone = start('romeo@localhost/phone', ['copies', 'inactive'])
-  const desk = start('romeo@localhost/desk')
-  const juliet = start('juliet@localhost/balcony')
-  for (const one of [phone, desk, juliet]) await one.comesOnline()
+  const comes = async (name: string, asks: readonly string[] = []) => {
+    const one = ForeignClient.start('xmpp-js', place, server, name, 'starttls', server.ca, asks)
+    await one.comesOnline()
+    return one
+  }
+  const phone = await comes('romeo@localhost/phone', ['copies', 'inactive'])
+  const desk = await comes('romeo@localhost/desk')
+  const juliet = await comes('juliet@localhost/balcony')
 
   // A contact's presence can wait for who looks at the other client.
   for (const [one, deed] of [

@@ -17,6 +17,8 @@ export abstract class BoundResource {
   readonly slots = new SlotValues()
   /** The last available presence that was broadcast; undefined while not available (RFC 6121 section 4). */
   presence: Element | undefined = undefined
+  /** When that was, in milliseconds since 1970. */
+  presenceMs = 0
   /** -128 to 127; meaningful while `presence` is set. */
   priority = 0
   /**

@@ -6,7 +6,8 @@ import type { Jid } from '../jid/jid.ts'
 import { messageType, type StanzaKind } from '../stanza/stanza.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Element } from '../xml/element.types.ts'
-import { StanzaTemplate } from '../xml/serialise.ts'
+import { parseOctets } from '../xml/parse.ts'
+import { StanzaTemplate, type WrittenChild } from '../xml/serialise.ts'
 import type { LocalHost } from './local-host.ts'
 import type { Counter } from './metrics.ts'
 import { Packet } from './packet.ts'
@@ -21,6 +22,8 @@ export interface FanOutGroup {
   readonly from: Jid
   /** Full or bare JIDs; a bare one of a local account means all its available resources for presence. */
   readonly recipients: readonly Jid[]
+  /** A child that all copies have behind the stanza's own, written once. */
+  readonly note?: WrittenChild | undefined
 }
 
 export interface FanOutNeeds {
@@ -106,7 +109,7 @@ class Copier {
   constructor(needs: FanOutNeeds, group: FanOutGroup) {
     this.#needs = needs
     this.#group = group
-    this.#template = new StanzaTemplate(group.el, group.from.octets)
+    this.#template = new StanzaTemplate(group.el, group.from.octets, group.note)
     this.#kind = group.el.name as StanzaKind
   }
 
@@ -139,16 +142,22 @@ class Copier {
       this.#isPlain = false
       return
     }
+    const { el, note } = this.#group
     const { inbound, deliver, route } = host.type
-    const wanted = [inbound, deliver, route].some((point) => point.wantsSome(this.#kind, this.#group.el))
+    const wanted = [inbound, deliver, route].some((point) => point.wantsSome(this.#kind, el, note))
     this.#isPlain = !wanted && !(this.#kind === 'message' && messageType(this.#group.el) === 'error')
+  }
+
+  #noted(): Element {
+    const { el, note } = this.#group
+    return note === undefined ? el : el.withChild(parseOctets(note.bytes))
   }
 
   /** The long way: filters, other domains. An error comes back to `from`, as for any packet. */
   #copyAsPacket(to: Jid): number {
     const { router } = this.#needs
     if (this.#host === undefined && router.ownerOf(this.#group.from, to) === undefined) return -1
-    router.submit(new Packet(this.#kind, this.#group.el, this.#group.from, to, router.serverOrigin))
+    router.submit(new Packet(this.#kind, this.#noted(), this.#group.from, to, router.serverOrigin))
     return 1
   }
 }

@@ -96,18 +96,23 @@ export class HookPoint {
     }
   }
 
-  /** True when a handler wants such a stanza of the server's own. A fan-out asks once instead of once a copy. */
-  wantsSome(kind: StanzaKind, el: Element): boolean {
-    for (const entry of this[kind]) if (!entry.foreign && isWanted(entry, el)) return true
+  /**
+   * True when a handler wants such a stanza of the server's own, which has another child beside its own (`more`). A fan-out asks
+   * once instead of once a copy.
+   */
+  wantsSome(kind: StanzaKind, el: Element, more?: ChildName): boolean {
+    for (const entry of this[kind]) if (!entry.foreign && isWanted(entry, el, more)) return true
     return false
   }
 }
 
-function isWanted(entry: Registration, el: Element): boolean {
+function isWanted(entry: Registration, el: Element, more?: ChildName): boolean {
   if (entry.types !== undefined && !entry.types.includes(el.attr('type') ?? '')) return false
   const wants = entry.wants
   if (wants === undefined) return true
-  for (const want of wants) if (el.hasChild(want.name, want.ns)) return true
+  for (const { name, ns } of wants) {
+    if (el.hasChild(name, ns) || (more !== undefined && more.name === name && more.ns === ns)) return true
+  }
   return false
 }
 

@@ -33,6 +33,7 @@ export interface SessionData {
   readonly info: LinkInfo
   /** The last available presence that was broadcast, as XML; '' for none. */
   readonly presence: string
+  readonly presenceMs: number
   readonly priority: number
   readonly received: number
   readonly delivered: number
@@ -68,6 +69,7 @@ export function encodeSession(core: Core, session: Session): SessionData | Sessi
     created: session.createdMs,
     info: { address, port, transport, tls, auth, listener, ...(agent === undefined ? {} : { agent }) },
     presence: session.presence === undefined ? '' : decode(serialise(session.presence, '')),
+    presenceMs: session.presenceMs,
     priority: session.priority,
     received: session.received,
     delivered: session.delivered,
@@ -97,6 +99,7 @@ export function decodeSession(core: Core, data: unknown, link: SessionLink | und
   if (presence instanceof SessionFault) return presence
   const session = new Session(core, link, jid, host, data.id, data.created, data.info)
   session.presence = presence
+  session.presenceMs = data.presenceMs
   session.priority = data.priority
   session.received = data.received
   session.delivered = data.delivered
@@ -161,7 +164,7 @@ function malformed(text: string, cause?: unknown): SessionFault {
 type Fields = Readonly<Record<string, unknown>>
 
 const texts = ['id', 'jid', 'host', 'presence']
-const numbers = ['created', 'priority', 'received', 'delivered']
+const numbers = ['created', 'presenceMs', 'priority', 'received', 'delivered']
 const infoTexts = ['address', 'transport', 'tls', 'auth', 'listener']
 
 function isSessionData(data: Fields): data is Fields & SessionData {

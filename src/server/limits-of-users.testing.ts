@@ -331,7 +331,7 @@ export const serverProofs = {
     await ground.passes(100)
     const mallory = await ground.bound('mallory')
     mallory.says('<presence/>')
-    return mallory.hears(/<presence [^>]*type='subscribe'[^>]*\/>/)
+    return mallory.hears(/<presence [^>]*type='subscribe'[^>]*><delay [^>]*\/><\/presence>/)
   }),
   'modules.sm.resume_timeout': simulated({ modules: { sm: { resume_timeout: '10 seconds' } } }, async (ground) => {
     const juliet = await counted(ground)

@@ -3,6 +3,8 @@ import { type Jid, parseJid } from '../jid/jid.ts'
 import { x } from '../xml/build.ts'
 import { type Codec, CodecFault } from '../xml/codec.ts'
 import type { Element } from '../xml/element.types.ts'
+import type { Octets } from '../xml/octets.ts'
+import type { WrittenChild } from '../xml/serialise.ts'
 
 export const NS_DELAY = 'urn:xmpp:delay'
 
@@ -19,6 +21,12 @@ export interface Delay {
 /** The stanza with a note that `by` held it since `since`. Notes that pretend to be from `by` are taken off first. */
 export function withDelay(el: Element, by: Jid, since: Date, reason?: string): Element {
   return withoutDelayBy(el, by).withChild(delayCodec.encode({ from: by, stamp: since, reason }))
+}
+
+/** Such a note, written for many stanzas. */
+export function delayNote(by: Jid, sinceMs: number): WrittenChild {
+  const bytes = `<delay xmlns='${NS_DELAY}' from='${by.octets}' stamp='${stamp(new Date(sinceMs))}'/>` as Octets
+  return { name: 'delay', ns: NS_DELAY, bytes }
 }
 
 /** The stanza without notes that speak for `by`: nobody else may (§5). The same element when there is none. */

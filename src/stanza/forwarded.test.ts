@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { jid } from '../jid/jid.ts'
+import { x } from '../xml/build.ts'
 import { CodecFault } from '../xml/codec.ts'
 import type { Element } from '../xml/element.types.ts'
 import { decode } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
-import { serialise } from '../xml/serialise.ts'
+import { StanzaTemplate, serialise } from '../xml/serialise.ts'
+import { carbonEnvelope, carbonNote, NS_CARBONS, readCarbon } from './carbon.ts'
 import { delayCodec, NS_DELAY, readStamp } from './delay.ts'
 import { forwardedCodec } from './forwarded.ts'
 import { NS_CLIENT } from './ns.ts'
+import { messageType } from './stanza.ts'
 
 const text = (el: Element) => decode(serialise(el, ''))
 const again = (el: Element) => parseElement(text(el))
@@ -72,6 +75,34 @@ describe('a forwarded stanza (XEP-0297 §3)', () => {
     assert.equal(fault(`${note(good)}${note(good)}${original}`), 'forwarded/delay: There may be only one.')
     assert.match(fault(`${note('yesterday')}${original}`), /^forwarded\/delay\/@stamp: /)
   })
+})
+
+describe('a carbon copy (XEP-0280 §7)', () => {
+  const [from, to] = [jid('juliet@capulet.com/ä&b'), jid('romeo@montague.net/orchard')]
+  const texts = [
+    `<message xmlns='jabber:client' type='chat' id='1'><body>Ö &lt;</body></message>`,
+    `<message xmlns='jabber:client' from='x' to='y'/>`,
+    `<c:message xmlns:c='jabber:client' type='error'><c:body>x</c:body><y xmlns=''/></c:message>`,
+    `<message xmlns='jabber:client' xmlns:p='urn:p' type='odd' p:a='1' xml:lang='de'><p:x/></message>`,
+  ]
+  for (const text of texts) {
+    it(`of ${text.slice(0, 60)}… holds it with its addresses`, () => {
+      const message = parseElement(text)
+      const envelope = carbonEnvelope(message)
+      assert.equal(messageType(envelope), messageType(message))
+      const note = carbonNote('sent', message, from, to)
+      const bytes = decode(new StanzaTemplate(envelope, from.bare.octets, note).copy(to.octets))
+      const copy = parseElement(bytes.replace('<message ', `<message xmlns='${NS_CLIENT}' `))
+      assert.deepEqual(copy.childNames, [{ name: 'sent', ns: NS_CARBONS }])
+      const carbon = readCarbon(copy)
+      assert.equal(carbon?.direction, 'sent')
+      const expected = message.withAttrs({ from: from.toString(), to: to.toString() })
+      const attrs = (el: Element) => el.attrs.map(({ name, ns, value }) => `${ns} ${name} ${value}`).sort()
+      assert.deepEqual(attrs(carbon?.original ?? copy), attrs(expected))
+      const payload = (el: Element) => serialise(x('p', 'urn:p', ...el.children), '')
+      assert.equal(payload(carbon?.original ?? copy), payload(expected))
+    })
+  }
 })
 
 describe('a note of delay (XEP-0203 §2)', () => {

@@ -131,6 +131,11 @@ function checkStamps(element: Element, expected: Tree): void {
   assert.deepEqual(sorted(reread(new StanzaTemplate(element, from).copy(to))), stamped)
   assert.deepEqual(sorted(reread(new StanzaTemplate(element).copy(to, from))), stamped)
   assert.deepEqual(sorted(reread(new StanzaTemplate(element).copy(to))), sorted(withAttr(expected, 'to', "o'<k")))
+  const note = { name: 'note', ns: 'urn:note', bytes: encode(`<note xmlns='urn:note' a='>/>'/>`) }
+  const noted = reread(new StanzaTemplate(element, from, note).copy(to))
+  const last = noted[3].at(-1)
+  assert.deepEqual(sorted([noted[0], noted[1], noted[2], noted[3].slice(0, -1)]), stamped)
+  assert.deepEqual(last, tree(parseElement(`<note xmlns='urn:note' a='>/>'/>`)))
 }
 
 function checkEdits(element: Element): void {

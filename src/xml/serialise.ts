@@ -2,12 +2,12 @@
  * Elements to bytes. What came in from a stream goes out as it came, with a new start tag at most: strings are joined, nothing is
  * decoded, and payloads are shared by all copies.
  */
-import type { Element } from './element.types.ts'
+import type { ChildName, Element } from './element.types.ts'
 import { unescapeAttr } from './escape.ts'
 import { LazyElement, RAW_WHOLE } from './lazy.ts'
 import { NS_CLIENT } from './ns.ts'
 import { ascii, encode, type Octets, own } from './octets.ts'
-import { join, writeElement, writeTag } from './write.ts'
+import { join, withLastChild, writeElement, writeTag } from './write.ts'
 
 /**
  * The element as it must stand where the default namespace is `contextNs`; '' makes it a document of its own. `prefixes` maps
@@ -94,6 +94,11 @@ export function writeStanza(element: Element, from: Octets | undefined, to: Octe
   return (out + behindName(element, from !== undefined, to !== undefined)) as Octets
 }
 
+/** A child of a stanza as bytes, which declare its namespace. */
+export interface WrittenChild extends ChildName {
+  readonly bytes: Octets
+}
+
 /**
  * One stanza for many recipients: everything but the addresses is made once and shared by all copies.
  * The template keeps no memory but its own, so it may outlive the stanza.
@@ -103,18 +108,24 @@ export class StanzaTemplate {
   readonly #tail: Octets
   readonly #from: Octets | undefined
 
-  /** `from` replaces that of the stanza in all copies; escaped. */
-  constructor(element: Element, from: Octets | undefined = element.rawAttr('from')) {
+  /**
+   * `from` replaces that of the stanza in all copies; escaped. `note`: a child that all copies have behind the stanza's own.
+   */
+  constructor(element: Element, from: Octets | undefined = element.rawAttr('from'), note?: WrittenChild) {
     this.#from = from === undefined ? undefined : own(from)
+    let tail: Octets
+    let name: Octets
     if (isRestampable(element)) {
+      name = element.raw.substring(element.start + 1, element.nameEnd) as Octets
       this.#head = own(join(element.raw.substring(element.start, element.nameEnd) as Octets, element.inheritedLangAttr))
-      this.#tail = own(behindName(element, true, true) as Octets)
-      return
+      tail = behindName(element, true, true) as Octets
+    } else {
+      const bare = serialise(element.withAttrs({ from: undefined, to: undefined }), NS_CLIENT)
+      name = encode(element.name)
+      this.#head = own(bare.substring(0, name.length + 1) as Octets)
+      tail = bare.substring(name.length + 1) as Octets
     }
-    const bare = serialise(element.withAttrs({ from: undefined, to: undefined }), NS_CLIENT)
-    const nameEnd = encode(element.name).length + 1
-    this.#head = own(bare.substring(0, nameEnd) as Octets)
-    this.#tail = own(bare.substring(nameEnd) as Octets)
+    this.#tail = own(note === undefined ? tail : withLastChild(tail, name, note.bytes))
   }
 
   /** A copy for one recipient; both escaped. */

@@ -12,6 +12,16 @@ export function join(...parts: readonly Octets[]): Octets {
   return out as Octets
 }
 
+/**
+ * An element as bytes, or what stands behind its name, with one more child behind its last. `name` is as it is written; the child
+ * declares what it needs.
+ */
+export function withLastChild(bytes: Octets, name: Octets, child: Octets): Octets {
+  if (bytes.endsWith('/>')) return `${bytes.substring(0, bytes.length - 2)}>${child}</${name}>` as Octets
+  const end = bytes.lastIndexOf('</')
+  return `${bytes.substring(0, end)}${child}${bytes.substring(end)}` as Octets
+}
+
 function attributes(attrs: readonly Attr[]): string {
   let out = ''
   let made = 0

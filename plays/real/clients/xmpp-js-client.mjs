@@ -21,6 +21,8 @@ const xmpp = client({
   resource,
 })
 xmpp.reconnect.stop()
+// Milliseconds for an answer; it gives two seconds, and machines that test have much to do.
+xmpp.timeout = 20_000
 const inline = { copies: ['urn:xmpp:carbons:2', 'enable'], inactive: ['urn:xmpp:csi:0', 'inactive'] }
 for (const [ns, name] of asks.map((one) => inline[one])) xmpp.bind2.use(ns, () => xml(name, ns))
 let mechanism = ''

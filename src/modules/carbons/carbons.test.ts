@@ -226,7 +226,7 @@ describe('receiving (§7)', () => {
     assert.equal(
       show(copy),
       `<message from='${me}' to='${me}/B' type='chat'><received xmlns='${NS}'><forwarded xmlns='urn:xmpp:forward:0'>` +
-        `<message xmlns='jabber:client' to='${me}/A' type='chat' id='m1' xml:lang='en' from='${peer}'>${original}</message>` +
+        `<message xmlns='jabber:client' from='${peer}' to='${me}/A' type='chat' id='m1' xml:lang='en'>${original}</message>` +
         `</forwarded></received></message>`,
     )
   })
@@ -303,6 +303,26 @@ describe('receiving (§7)', () => {
 })
 
 describe('sending (§8)', () => {
+  it('who wants to see copies sees them whole, who wants others does not', async () => {
+    const { house, juliet, A, B } = await scene({ A: 1, B: 1 })
+    const { hooks } = house.core.hostType('default')
+    const seen: string[] = []
+    for (const name of ['received', 'sent']) {
+      hooks.on(
+        'session:deliver',
+        `test ${name}`,
+        ({ el }) => {
+          seen.push(`${name} ${readCarbon(el)?.original.childText('body')}`)
+          return undefined
+        },
+        { kinds: ['message'], wants: [{ name, ns: NS }] },
+      )
+    }
+    juliet.send(`<message to='${me}/A' type='chat' id='m1'><body>ay</body></message>`)
+    assert.deepEqual([await came(A), await came(B)], [['m1'], ['received m1']])
+    assert.deepEqual(seen, ['received ay'])
+  })
+
   it('whether the sender wants copies or not: the copy of example 13', async () => {
     const { a, B, C, d } = await scene({ a: 0, B: 0, C: -1, d: 0 })
     a.send(`<message to='${peer}' type='chat' id='m1'><body>Neither</body></message>`)
@@ -312,7 +332,7 @@ describe('sending (§8)', () => {
     assert.equal(
       show(copy),
       `<message from='${me}' to='${me}/B' type='chat'><sent xmlns='${NS}'><forwarded xmlns='urn:xmpp:forward:0'>` +
-        `<message xmlns='jabber:client' to='${peer}' type='chat' id='m1' from='${me}/a'><body>Neither</body></message>` +
+        `<message xmlns='jabber:client' from='${me}/a' to='${peer}' type='chat' id='m1'><body>Neither</body></message>` +
         `</forwarded></sent></message>`,
     )
     assert.deepEqual([await came(C), await came(d), await came(a)], [['sent m1'], [], []])

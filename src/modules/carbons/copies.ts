@@ -6,9 +6,9 @@ import type { Packet, Verdict } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
 import type { Slot, SlotCodec } from '../../core/slots.ts'
 import type { Jid } from '../../jid/jid.ts'
-import { type CarbonDirection, carbonCopy, isCarbon } from '../../stanza/carbon.ts'
+import { type CarbonDirection, carbonEnvelope, carbonNote, isCarbon } from '../../stanza/carbon.ts'
 import { isEligible } from './eligible.ts'
-import { keyOf, Recent } from './recent.ts'
+import { copyKeyOf, keyOf, Recent } from './recent.ts'
 import { StandIns } from './stand-ins.ts'
 
 /** Messages of a session that an error may answer (`carbons_spoken`); an error for an older one is not copied. */
@@ -100,13 +100,14 @@ export class Copies {
   ): void {
     const { el, from, to } = packet
     const isSent = direction === 'sent'
-    const original = el.withAttrs({ from: from.toString(), to: to.toString() })
     const recipients = targets.map(({ jid }) => jid)
-    this.#ctx.fanOut([{ el: carbonCopy(direction, original), from: account, recipients }])
+    const note = carbonNote(direction, el, from, to)
+    this.#ctx.fanOut([{ el: carbonEnvelope(el), from: account, recipients, note }])
     this.#made.value += targets.length
-    if (!isSent) this.standIns.copied(targets, from, el)
     const key = keyOf(isSent ? to : from, el)
-    if (key !== undefined) for (const speaker of speakers) speaker.slots.get(this.#spoken).add(key)
+    if (key === undefined) return
+    for (const speaker of speakers) speaker.slots.get(this.#spoken).add(key)
+    if (!isSent) this.standIns.copied(targets, copyKeyOf(key, el))
   }
 
   #answers({ el }: Packet, peer: Jid, speakers: readonly Session[]): boolean {

@@ -53,10 +53,9 @@ export function keyOf(peer: Jid, message: Element): number | undefined {
   return hash(id, hash(peer.toString(), 0x811c9dc5) ^ 0xff) | 0
 }
 
-/** Of a message as one of its copies is known: an id may come again with another text. Undefined for one without an id. */
-export function copyKeyOf(from: Jid, message: Element): number | undefined {
-  const key = keyOf(from, message)
-  return key === undefined ? undefined : hash(message.childText('body') ?? '', key) | 0
+/** Of a message as its copies are known, by its `keyOf`: an id may come again with another text. */
+export function copyKeyOf(key: number, message: Element): number {
+  return hash(message.childText('body') ?? '', key) | 0
 }
 
 /** FNV-1a over UTF-16. */

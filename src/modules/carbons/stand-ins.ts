@@ -12,7 +12,7 @@ import { type Jid, parseJid } from '../../jid/jid.ts'
 import { readCarbon } from '../../stanza/carbon.ts'
 import { isDelayedBy, withDelay } from '../../stanza/delay.ts'
 import type { Element } from '../../xml/element.types.ts'
-import { copyKeyOf, keysCodec, Recent, recentCodec } from './recent.ts'
+import { copyKeyOf, keyOf, keysCodec, Recent, recentCodec } from './recent.ts'
 
 /**
  * Copies that one session is known to have had (`carbons_copies_known`): what others have not acknowledged meanwhile must be
@@ -37,28 +37,26 @@ export class StandIns {
     this.#debts = ctx.slot('debts', () => new Set<number>(), { kept: keysCodec })
   }
 
-  /** Sessions were sent copies of a message. */
-  copied(sessions: readonly Session[], from: Jid, message: Element): void {
-    const key = copyKeyOf(from, message)
-    if (key === undefined) return
+  /** Sessions were sent copies of a message, by its `copyKeyOf`. */
+  copied(sessions: readonly Session[], key: number): void {
     for (const session of sessions) session.slots.get(this.#copies).add(key)
   }
 
   /** A message that `session` had taken and lost. */
   original(packet: Packet, session: Session): Verdict | undefined {
-    const key = copyKeyOf(packet.from, packet.el)
+    const key = keyOfCopy(packet.from, packet.el)
     return key !== undefined && this.#findHeir(session, key) ? verdictHanded : undefined
   }
 
   /** As `CopyService`. */
   had(session: Session, from: Jid, message: Element): boolean {
-    const key = copyKeyOf(from, message)
+    const key = keyOfCopy(from, message)
     return key !== undefined && this.#had(session, key)
   }
 
   /** As `CopyService`. */
   standsIn(session: Session, from: Jid, message: Element): boolean {
-    const key = copyKeyOf(from, message)
+    const key = keyOfCopy(from, message)
     return key !== undefined && this.#standsIn(session, key)
   }
 
@@ -68,7 +66,7 @@ export class StandIns {
     if (session === undefined || carbon?.direction !== 'received') return lost
     const { original } = carbon
     const from = parseJid(original.attr('from') ?? '')
-    const key = from === undefined ? undefined : copyKeyOf(from, original)
+    const key = from === undefined ? undefined : keyOfCopy(from, original)
     if (from === undefined || key === undefined) return lost
     if (session.slots.peek(this.#debts)?.delete(key) !== true || this.#findHeir(session, key)) return lost
     const isLate = sentMs !== undefined && !isDelayedBy(original, host.jid)
@@ -96,4 +94,9 @@ export class StandIns {
     debts.add(key)
     return true
   }
+}
+
+function keyOfCopy(from: Jid, message: Element): number | undefined {
+  const key = keyOf(from, message)
+  return key === undefined ? undefined : copyKeyOf(key, message)
 }

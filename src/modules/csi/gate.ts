@@ -3,14 +3,15 @@ import type { DeliveryGate } from '../../core/delivery-gate.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
-import { delayCodec, NS_DELAY } from '../../stanza/delay.ts'
-import { NS_CLIENT } from '../../stanza/ns.ts'
+import { delayNote, NS_DELAY } from '../../stanza/delay.ts'
 import type { Clock } from '../../world/clock.types.ts'
 import { ascii, type Octets, own } from '../../xml/octets.ts'
-import { serialise } from '../../xml/serialise.ts'
-import { join } from '../../xml/write.ts'
+import { withLastChild } from '../../xml/write.ts'
 import { waitsUnder } from './urgency.ts'
 import type { Held, Waiting } from './waiting.ts'
+
+const presenceName = ascii('presence')
+const messageName = ascii('message')
 
 export interface GateNeeds {
   readonly options: { readonly held_bytes: number }
@@ -63,11 +64,5 @@ export class InactiveGate implements DeliveryGate {
 /** XEP-0203 §2: this server delayed it. One that is late already says since when it is. */
 function late({ bytes, ms }: Held, by: Jid): Octets {
   if (bytes.includes(NS_DELAY)) return bytes
-  const note = serialise(delayCodec.encode({ from: by, stamp: new Date(ms) }), NS_CLIENT)
-  if (bytes.endsWith('/>')) {
-    const name = ascii(bytes.startsWith('<presence') ? 'presence' : 'message')
-    return join(bytes.slice(0, -2) as Octets, ascii('>'), note, ascii('</'), name, ascii('>'))
-  }
-  const end = bytes.lastIndexOf('</')
-  return join(bytes.slice(0, end) as Octets, note, bytes.slice(end) as Octets)
+  return withLastChild(bytes, bytes.startsWith('<presence') ? presenceName : messageName, delayNote(by, ms).bytes)
 }

@@ -7,6 +7,7 @@ import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
+import { delayNote } from '../../stanza/delay.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
@@ -67,7 +68,8 @@ export class Greeting {
   #add(groups: FanOutGroup[], session: Session, domain: string, local: string): void {
     for (const other of availableOf(this.#ctx.sessions, domain, local)) {
       if (other === session || other.presence === undefined) continue
-      groups.push({ el: other.presence, from: other.jid, recipients: [session.jid] })
+      const note = delayNote(other.jid, other.presenceMs)
+      groups.push({ el: other.presence, from: other.jid, recipients: [session.jid], note })
     }
   }
 

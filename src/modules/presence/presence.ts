@@ -9,6 +9,7 @@ import { defineModule } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
 import type { RosterItems } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
+import { delayNote } from '../../stanza/delay.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { presenceType } from '../../stanza/stanza.ts'
 import { Departures, unavailable } from './departures.ts'
@@ -144,7 +145,12 @@ export default defineModule({
         const groups: FanOutGroup[] = []
         for (const session of there()) {
           if (session.presence !== undefined) {
-            groups.push({ el: session.presence, from: session.jid, recipients: [contact] })
+            groups.push({
+              el: session.presence,
+              from: session.jid,
+              recipients: [contact],
+              note: delayNote(session.jid, session.presenceMs),
+            })
           }
         }
         if (groups.length > 0) ctx.fanOut(groups)

@@ -4,9 +4,11 @@ import type { ModuleContext } from '../../core/module.ts'
 import { type Packet, type Verdict, verdictHanded } from '../../core/packet.ts'
 import type { RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
+import { delayNote } from '../../stanza/delay.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
+import type { WrittenChild } from '../../xml/serialise.ts'
 import { unavailable } from './departures.ts'
 import type { DirectedPresence } from './directed.ts'
 import { availableOf, sees, withItems } from './sight.ts'
@@ -43,7 +45,8 @@ export class Probes {
     } else if (there.length === 0) {
       this.#send(packet, mirrored(packet, unavailable), to)
     } else {
-      for (const other of there) if (other.presence !== undefined) this.#send(packet, other.presence, other.jid)
+      for (const { jid, presence, presenceMs } of there)
+        if (presence !== undefined) this.#send(packet, presence, jid, delayNote(jid, presenceMs))
     }
   }
 
@@ -60,8 +63,8 @@ export class Probes {
   }
 
   /** As a fan-out, because an answer must not overtake what the resource has broadcast. */
-  #send(packet: Packet, el: Element, from: Packet['to']): void {
-    this.#ctx.fanOut([{ el, from, recipients: [packet.from] }])
+  #send(packet: Packet, el: Element, from: Packet['to'], note?: WrittenChild): void {
+    this.#ctx.fanOut([{ el, from, recipients: [packet.from], note }])
   }
 }
 

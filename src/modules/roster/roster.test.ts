@@ -133,6 +133,36 @@ describe('roster sets (sections 2.3 to 2.5)', () => {
     assert.deepEqual((await one.drain()).filter((el) => el.name === 'presence').map(conditionOf), ['not-allowed'])
   })
 
+  it('a request that waits says since when, and only we say so for us (XEP-0203 §2, §5)', async () => {
+    const house = await House.build({ options: { roster: { request_size: '300 B' } } })
+    const elsewhere = house.elsewhere()
+    const forged = `<delay xmlns='urn:xmpp:delay' from='montague.net' stamp='2001-01-01T00:00:00Z'/>`
+    for (const [name, payload] of [
+      ['small', forged],
+      ['large', 'y'.repeat(400)],
+    ] as const) {
+      await house.pass(1_000)
+      elsewhere.send(
+        `<presence type='subscribe' from='${name}@x.example' to='romeo@montague.net'><x xmlns='urn:x'>${payload}</x>${forged}</presence>`,
+      )
+      await house.settle()
+    }
+    await house.pass(60_000)
+    const one = house.actor('romeo@montague.net/one')
+    one.send('<presence/>')
+    const requests = (await one.drain()).filter((el) => el.attr('type') === 'subscribe')
+    assert.deepEqual(
+      requests.map((el) => [
+        el.attr('from'),
+        ...el.childrenNamed('delay', 'urn:xmpp:delay').map((d) => d.attr('stamp')),
+      ]),
+      [
+        ['large@x.example', '2026-01-01T00:00:02.000Z'],
+        ['small@x.example', '2026-01-01T00:00:01.000Z'],
+      ],
+    )
+  })
+
   it('a request that is too large is kept without its extensions', async () => {
     const house = await House.build({ options: { roster: { request_size: '300 B' } } })
     const elsewhere = house.elsewhere()

@@ -5,17 +5,21 @@ import type { ModuleContext } from '../../core/module.ts'
 import { drop, type Packet, type Verdict, verdictHanded, verdictKept } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
+import { withDelay } from '../../stanza/delay.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
-import type { Octets } from '../../xml/octets.ts'
+import { serialise } from '../../xml/serialise.ts'
 import { type Change, type Changed, errorRequests, newItem, type RosterBook } from './roster.book.ts'
 import type { RosterPushes } from './roster.pushes.ts'
 import { hasFrom, type Inbound, inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
 
 /** What these rules need of the module's context. */
-export type SubscriptionContext = Pick<ModuleContext, 'accounts' | 'host' | 'on' | 'send' | 'sessions' | 'tell'>
+export type SubscriptionContext = Pick<
+  ModuleContext,
+  'accounts' | 'clock' | 'host' | 'on' | 'send' | 'sessions' | 'tell'
+>
 
 export interface SubscriptionParts {
   readonly book: RosterBook
@@ -106,7 +110,7 @@ async function received(
   }
   // Section 8.5.1
   if (!(await ctx.accounts.exists(host, local))) return drop('RTK_SUBSCRIPTION_NO_ACCOUNT')
-  const done = await enter(parts, packet, host, type)
+  const done = await enter(parts, packet, host, type, ctx.clock.now())
   if (done === undefined) return drop('RTK_ROSTER_REQUESTS_MAX')
   const { changed, outcome } = done
   const change = sight(changed)
@@ -140,8 +144,11 @@ async function enter(
   packet: Packet,
   host: Host,
   type: SubscriptionType,
+  now: Date,
 ): Promise<{ readonly changed: Changed; readonly outcome: Inbound } | undefined> {
   const contact = packet.from.bare
+  // XEP-0203 §2: who is given it later is told since when it waits.
+  const withNote = (request: Element) => stanzaBytes(withDelay(request, host.jid, now))
   let outcome: Inbound | undefined
   try {
     const changed = await book.change(host, packet.to.local, contact, (item): Change => {
@@ -152,7 +159,7 @@ async function enter(
       if (isNothing(after)) return { kind: 'remove' }
       const isNewRequest = type === 'subscribe' && after.pendingIn
       return isNewRequest
-        ? { kind: 'put', item: after, request: requestOf(packet, requestSize(), requestsCut) }
+        ? { kind: 'put', item: after, request: withNote(requestOf(packet, requestSize(), requestsCut)) }
         : { kind: 'put', item: after }
     })
     return { changed, outcome: outcome as Inbound }
@@ -174,19 +181,17 @@ function deliver(ctx: SubscriptionContext, pushes: RosterPushes, packet: Packet,
 }
 
 /** Section 3.1.3 rule 4: the complete stanza is kept, but not without a limit. */
-function requestOf(packet: Packet, sizeMax: number, cut: Counter): Octets {
+function requestOf(packet: Packet, sizeMax: number, cut: Counter): Element {
   const addresses = { from: packet.from.bare.toString(), to: packet.to.bare.toString() }
-  const bytes = stanzaBytes(packet.el.withAttrs(addresses))
-  if (bytes.length <= sizeMax) return bytes
+  const request = packet.el.withAttrs(addresses)
+  if (serialise(request, '').length <= sizeMax) return request
   cut.value++
   const status = beginning(packet.el.childText('status', NS_CLIENT))
-  return stanzaBytes(
-    x(
-      'presence',
-      NS_CLIENT,
-      { ...addresses, id: beginning(packet.el.attr('id')), type: 'subscribe' },
-      status === undefined ? undefined : x('status', NS_CLIENT, status),
-    ),
+  return x(
+    'presence',
+    NS_CLIENT,
+    { ...addresses, id: beginning(packet.el.attr('id')), type: 'subscribe' },
+    status === undefined ? undefined : x('status', NS_CLIENT, status),
   )
 }
 
