@@ -5,6 +5,8 @@ import { type Codec, CodecFault } from '../xml/codec.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import type { WrittenChild } from '../xml/serialise.ts'
+import { serialise } from '../xml/serialise.ts'
+import { NS_CLIENT } from './ns.ts'
 
 export const NS_DELAY = 'urn:xmpp:delay'
 
@@ -28,6 +30,32 @@ export function delayNote(by: Jid, sinceMs: number): WrittenChild {
   const bytes = `<delay xmlns='${NS_DELAY}' from='${by.octets}' stamp='${stamp(new Date(sinceMs))}'/>` as Octets
   return { name: 'delay', ns: NS_DELAY, bytes }
 }
+
+/** Notes of one speaker, for stanzas that are bytes already: a hand-over of many need not build each of them. */
+export class DelayNotes {
+  readonly #head: Octets
+  readonly #tail: Octets
+
+  constructor(by: Jid, reason?: string) {
+    const mark = 'T'
+    const note = serialise(x('delay', NS_DELAY, { from: by.toString(), stamp: mark }, reason), NS_CLIENT)
+    const at = note.indexOf(`stamp='${mark}'`) + "stamp='".length
+    this.#head = note.substring(0, at) as Octets
+    this.#tail = note.substring(at + mark.length) as Octets
+  }
+
+  /**
+   * The message with a note behind its children; undefined when its end tag is written in another way than usual. It must be
+   * well-formed and have no note of this speaker.
+   */
+  added(message: Octets, since: Date): Octets | undefined {
+    if (!message.endsWith(MESSAGE_END)) return undefined
+    const children = message.substring(0, message.length - MESSAGE_END.length)
+    return `${children}${this.#head}${stamp(since)}${this.#tail}${MESSAGE_END}` as Octets
+  }
+}
+
+const MESSAGE_END = '</message>'
 
 /** The stanza without notes that speak for `by`: nobody else may (§5). The same element when there is none. */
 export function withoutDelayBy(el: Element, by: Jid): Element {
