@@ -4,7 +4,7 @@ import type { Foreign, Place } from '../../tools/real/foreign.ts'
 import { program } from '../../tools/real/programs.ts'
 import type { Started } from './started.ts'
 
-export type Kind = 'slixmpp' | 'xmpp-js'
+export type Kind = 'slixmpp' | 'aioxmpp' | 'xmpp-js'
 
 /** Types of TLS that both can. */
 export type How = 'starttls' | 'direct'
@@ -27,10 +27,10 @@ export class ForeignClient {
     const account = as.split('@')[0] ?? ''
     const args = [as, `the password of ${account}`, String(server.ports[how]), how]
     const clients = `${root}/plays/real/clients`
-    if (kind === 'slixmpp') {
-      return new ForeignClient(place.start(program('slixmpp'), [`${clients}/slixmpp_client.py`, ...args, ca]))
+    if (kind !== 'xmpp-js') {
+      return new ForeignClient(place.start(program(kind), [`${clients}/${kind}_client.py`, ...args, ca]))
     }
-    // Roots of the system do not count for it, as for slixmpp: only this one.
+    // Roots of the system do not count for it, as for the others: only this one.
     const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args]
     return new ForeignClient(place.start(`${root}/bin/node`, node, { NODE_EXTRA_CA_CERTS: ca }))
   }

@@ -16,6 +16,7 @@ type Known = {
 }
 
 export const PROGRAMS: Readonly<Record<string, Known>> = {
+  aioxmpp: { packages: ['python3-aioxmpp'], python: 'aioxmpp' },
   ejabberd: { packages: ['ejabberd'], programs: ['ejabberdctl'] },
   git: { packages: ['git'] },
   'go-sendxmpp': { packages: ['go-sendxmpp'] },
