@@ -15,6 +15,11 @@ export interface Online {
   readonly roster: Readonly<Record<string, string>>
 }
 
+/** It connects to this port, a relay's, and comes back when its connection is lost. */
+export interface Resuming {
+  readonly resumesAt: number
+}
+
 export class ForeignClient {
   readonly process: Foreign
   jid = ''
@@ -23,15 +28,24 @@ export class ForeignClient {
     this.process = running
   }
 
-  static start(kind: Kind, place: Place, server: Started, as: string, how: How, ca: string): ForeignClient {
+  static start(
+    kind: Kind,
+    place: Place,
+    server: Started,
+    as: string,
+    how: How,
+    ca: string,
+    resuming?: Resuming,
+  ): ForeignClient {
     const account = as.split('@')[0] ?? ''
-    const args = [as, `the password of ${account}`, String(server.ports[how]), how]
+    const args = [as, `the password of ${account}`, String(resuming?.resumesAt ?? server.ports[how]), how]
+    const more = resuming === undefined ? [] : ['resumes']
     const clients = `${root}/plays/real/clients`
     if (kind !== 'xmpp-js') {
-      return new ForeignClient(place.start(program(kind), [`${clients}/${kind}_client.py`, ...args, ca]))
+      return new ForeignClient(place.start(program(kind), [`${clients}/${kind}_client.py`, ...args, ca, ...more]))
     }
     // Roots of the system do not count for it, as for the others: only this one.
-    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args]
+    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args, ...more]
     return new ForeignClient(place.start(`${root}/bin/node`, node, { NODE_EXTRA_CA_CERTS: ca }))
   }
 
@@ -61,6 +75,19 @@ export class ForeignClient {
   async hears(event: string, more: Readonly<Record<string, string>>): Promise<void> {
     const line = JSON.stringify({ event, ...more }).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
     await this.process.says(new RegExp(`^${line}$`, 'm'))
+  }
+
+  /** How often it reported this. */
+  count(event: string): number {
+    return this.process.output.split(`{"event":"${event}"`).length - 1
+  }
+
+  /** Bodies of the messages that it reported, in their order. */
+  get heard(): readonly string[] {
+    return this.process.output
+      .split('\n')
+      .filter((line) => line.startsWith('{"event":"message"'))
+      .map((line) => JSON.parse(line).body)
   }
 
   async leaves(): Promise<void> {

@@ -7,11 +7,12 @@ import datetime
 import json
 import sys
 
+
+
 import aioxmpp
 import aioxmpp.connector
 import aioxmpp.dispatcher
 import aioxmpp.security_layer
-import OpenSSL
 
 account, password, port, tls, roots = sys.argv[1:6]
 CONNECTORS = {"starttls": aioxmpp.connector.STARTTLSConnector, "direct": aioxmpp.connector.XMPPOverTLSConnector}
@@ -33,6 +34,34 @@ def context():
 
 
 mechanism = ""
+is_online = False
+
+
+send = aioxmpp.protocol.XMLStream.send_xso
+
+
+def send_or_keep(stream, obj):
+    """What cannot be written because the connection was lost a moment ago is unacknowledged, and will be sent again.
+    aioxmpp 0.13.3 takes it for a fault of the stanza, loses it, or sends it again twice."""
+    try:
+        send(stream, obj)
+    except Exception:
+        if not isinstance(obj, (aioxmpp.stanza.StanzaBase, aioxmpp.nonza.SMRequest)):
+            raise
+
+
+resume = aioxmpp.stream.StanzaStream._resume_sm
+
+
+def resume_in_order(stream, counter):
+    """aioxmpp 0.13.3 sends what is unacknowledged again in the reverse order."""
+    stream.sm_ack(counter)
+    stream._sm_unacked_list.reverse()
+    resume(stream, counter)
+
+
+aioxmpp.protocol.XMLStream.send_xso = send_or_keep
+aioxmpp.stream.StanzaStream._resume_sm = resume_in_order
 
 
 class Password(aioxmpp.security_layer.PasswordSASLProvider):
@@ -54,7 +83,7 @@ client = aioxmpp.PresenceManagedClient(
     aioxmpp.JID.fromstr(account), security,
     override_peer=[("localhost", int(port), CONNECTORS[tls]())], max_initial_attempts=1)
 # How soon it takes a silent connection for lost, and tries again.
-client.stream.soft_timeout = client.stream.round_trip_time = datetime.timedelta(seconds=1)
+client.stream.soft_timeout = client.stream.round_trip_time = datetime.timedelta(seconds=2)
 client.backoff_start = datetime.timedelta(seconds=0.1)
 
 roster = client.summon(aioxmpp.RosterClient)
@@ -85,9 +114,20 @@ roster.on_subscribed.connect(lambda stanza: tell("subscribed", **{"from": stanza
 roster.on_entry_added.connect(pushed)
 roster.on_entry_subscription_state_changed.connect(pushed)
 messages.register_callback(None, None, message)
-client.on_stream_suspended.connect(lambda why: tell("suspended"))
-client.on_stream_resumed.connect(lambda: tell("resumed"))
 client.on_stream_destroyed.connect(lambda *why: tell("destroyed", why=why))
+
+
+client.on_stream_suspended.connect(lambda _: tell("suspended"))
+client.on_stream_resumed.connect(lambda: tell("resumed"))
+
+
+def failed(_):
+    """What goes wrong when a connection is lost in the middle of a handshake ends the work of aioxmpp 0.13.3."""
+    if is_online:
+        loop.call_later(0.1, client.start)
+
+
+client.on_failure.connect(failed)
 
 
 async def obey(order):
@@ -105,11 +145,13 @@ async def obey(order):
 
 
 async def main():
+    global is_online
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
         async with client.connected():
             items = json.dumps({str(jid): item.subscription for jid, item in roster.items.items()}, separators=(",", ":"))
+            is_online = True
             tell("online", jid=client.local_jid, mechanism=mechanism, roster=items)
             while line := await reader.readline():
                 order = json.loads(line)

@@ -1,11 +1,12 @@
 /**
  * An @xmpp/client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
- * Arguments: JID, password, port, 'starttls' or 'direct'. Trusted roots come with NODE_EXTRA_CA_CERTS.
+ * Arguments: JID, password, port, 'starttls' or 'direct'; 'resumes' if it is to come back when its connection is lost
+ * (XEP-0198). Trusted roots come with NODE_EXTRA_CA_CERTS.
  */
 import { createInterface } from 'node:readline'
 import { client, jid, xml } from '@xmpp/client'
 
-const [account, password, port, tls] = process.argv.slice(2)
+const [account, password, port, tls, ...more] = process.argv.slice(2)
 const { local, domain, resource } = jid(account)
 
 function tell(event, more = {}) {
@@ -19,10 +20,36 @@ const xmpp = client({
   password,
   resource,
 })
-xmpp.reconnect.stop()
+const resumes = more.includes('resumes')
+/** Messages that it was told to say while it had no connection, or that could not be written, by their numbers. */
+const kept = new Map()
+let said = 0
+if (resumes) {
+  xmpp.reconnect.delay = 100
+  // How soon it takes a silent connection for lost.
+  Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 3000 })
+  xmpp.on('disconnect', () => tell('suspended'))
+  xmpp.streamManagement.on('resumed', () => {
+    tell('resumed')
+    // It is online a moment later.
+    queueMicrotask(() => {
+      const again = [...kept].sort(([one], [other]) => one - other)
+      kept.clear()
+      for (const [number, stanza] of again) say(stanza, number)
+    })
+  })
+} else xmpp.reconnect.stop()
 let mechanism = ''
 
 xmpp.on('error', (error) => {
+  if (resumes && mechanism !== '') {
+    // Lost in the middle of a handshake, it would not try again.
+    if (xmpp.socket === null && xmpp.status === 'opening') {
+      xmpp.status = 'disconnect'
+      xmpp.reconnect.scheduleReconnect()
+    }
+    return
+  }
   tell('failed', { why: `${error.code ?? error.name}: ${error.message}` })
   process.exit(1)
 })
@@ -49,9 +76,16 @@ xmpp.on('stanza', (stanza) => {
   }
 })
 
+/** @xmpp/client keeps for resumption what was written; what was not is for us to keep. */
+function say(stanza, number) {
+  if (!resumes) return xmpp.send(stanza)
+  if (xmpp.status !== 'online') kept.set(number, stanza)
+  else xmpp.send(stanza).catch(() => kept.set(number, stanza))
+}
+
 createInterface({ input: process.stdin }).on('line', async (line) => {
   const { do: deed, to, body, status } = JSON.parse(line)
-  if (deed === 'say') await xmpp.send(xml('message', { to, type: 'chat' }, xml('body', {}, body)))
+  if (deed === 'say') await say(xml('message', { to, type: 'chat' }, xml('body', {}, body)), said++)
   else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
   else if (deed === 'leave') {
     await xmpp.stop()
@@ -61,3 +95,7 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
 })
 
 xmpp.start().catch(() => {})
+xmpp.on('element', (el) => console.error('RECV', el.toString()))
+xmpp.on('send', (el) => console.error('SENT', el.toString()))
+xmpp.on('error', (el) => console.error('resum ERR', el.message))
+xmpp.on('status', (el) => console.error('resum STATUS', el))
