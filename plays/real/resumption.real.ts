@@ -30,9 +30,9 @@ const breaks: readonly Break[] = [
 
 /**
  * Connections that are cut when so many bytes came down: a TLS handshake takes some 1,200 to 2,300, and what was resumed
- * comes after 3,300 to 4,400.
+ * comes after 3,300 to 4,400. @xmpp/client gives up its session if it is cut between <resumed/> and what it sends again.
  */
-const shortLives = [2700, 3800, 4600]
+const shortLives = [2700, 3800]
 
 /** Both go on until all is said; the road breaks whenever so many messages went both ways. */
 async function converse(relay: Relay, romeo: ForeignClient, juliet: Actor): Promise<void> {
@@ -66,7 +66,7 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
   await romeo.comesOnline()
   const [session] = await server.sessions(`${account}@localhost`)
 
-  await converse(relay, romeo, juliet).finally(() => process.getBuiltinModule('fs').writeFileSync(`/work/tmp/h/foreign/out-${kind}`, romeo.process.output))
+  await converse(relay, romeo, juliet)
 
   // Nothing comes behind the last.
   romeo.says(juliet.full, 'the end')
@@ -79,7 +79,7 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
   assert.deepEqual(juliet.unread, [])
 
   // It was one session all the time, and came back after each break.
-  assert.ok(relay.made >= breaks.length + shortLives.length + 1, `${relay.made} connections: ${romeo.process.output}`)
+  assert.ok(relay.made >= breaks.length + shortLives.length + 2, `${relay.made} connections: ${romeo.process.output}`)
   assert.ok(romeo.count('resumed') >= breaks.length + 1, romeo.process.output)
   assert.equal(romeo.count('online'), 1)
   const now = await server.sessions(`${account}@localhost`)

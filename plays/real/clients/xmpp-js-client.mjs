@@ -95,7 +95,3 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
 })
 
 xmpp.start().catch(() => {})
-xmpp.on('element', (el) => console.error('RECV', el.toString()))
-xmpp.on('send', (el) => console.error('SENT', el.toString()))
-xmpp.on('error', (el) => console.error('resum ERR', el.message))
-xmpp.on('status', (el) => console.error('resum STATUS', el))
