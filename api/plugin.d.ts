@@ -74,8 +74,51 @@ export declare class ValueRule<T> {
 }
 
 // src/core/accounts.ts
+export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined';
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
+    keeps(host: Host): boolean;
+    add(jid: Jid, password: string, origin?: string): Promise<void>;
+    setPassword(jid: Jid, password: string): Promise<void>;
+    remove(jid: Jid, left?: () => void): Promise<void>;
+}
+
+// src/core/auth.ts
+export interface SignInRecord {
+    readonly state: AccountState;
+    readonly credential: ScramCredential | undefined;
+    readonly isUncertain?: boolean;
+}
+export type PasswordVerdict = 'right' | 'wrong' | AccountRefusal;
+export interface AccountEntry {
+    readonly local: string;
+    readonly state: AccountState;
+    readonly origin: string;
+    readonly created: Date;
+}
+export interface AccountKeeper {
+    create(host: Host, local: string, password: string, origin: string): Promise<boolean>;
+    setPassword(host: Host, local: string, password: string): Promise<boolean>;
+    setState(host: Host, local: string, state: AccountState): Promise<boolean>;
+    remove(host: Host, local: string): Promise<boolean>;
+    list(host: Host, after: string, limit: number): Promise<readonly AccountEntry[]>;
+    count(host: Host): Promise<number>;
+}
+export interface CredentialKeeper {
+    lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>;
+    keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>;
+}
+export interface AuthBackend {
+    readonly name: string;
+    readonly scram: readonly ScramName[];
+    readonly scramIterations: number;
+    readonly checksPasswords: boolean;
+    readonly keeper: AccountKeeper | undefined;
+    readonly credentials?: CredentialKeeper;
+    signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>;
+    verify(host: Host, local: string, password: string): Promise<PasswordVerdict>;
+    exists(host: Host, local: string): Promise<boolean>;
+    state(host: Host, local: string): Promise<AccountState | undefined>;
 }
 
 // src/core/client-stream.ts
@@ -347,6 +390,7 @@ export interface Reading {
 export interface SecretRead {
     readonly input: Input;
     readonly file: string | undefined;
+    readonly variable?: string;
     readonly fill: (text: string) => void;
 }
 export interface Option<T> {
@@ -422,6 +466,7 @@ export interface FilterOptions extends HookOptions {
     readonly kinds?: readonly StanzaKind[];
     readonly wants?: readonly ChildName[];
     readonly types?: readonly string[];
+    readonly foreign?: boolean;
 }
 
 // src/core/hooks.ts
@@ -459,6 +504,16 @@ export interface MessageOutcome {
     readonly offline: boolean;
     readonly refused: string | undefined;
 }
+export interface Stranger {
+    readonly host: Host;
+    readonly address: string;
+    readonly isSecure: boolean;
+}
+export interface StrangerRequest extends Stranger {
+    readonly el: Element;
+    readonly stream: object;
+    send(el: Element): void;
+}
 export interface AccountRef {
     readonly host: Host;
     readonly local: string;
@@ -488,6 +543,14 @@ export interface Hooks {
         readonly sentMs: number;
     }>;
     'stream:features': Fold<readonly Element[], Host>;
+    'sasl2:features': Fold<readonly Element[], Host>;
+    'bind2:features': Fold<readonly string[], Host>;
+    'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>;
+    'bind2:bound': Fold<readonly Element[], Bind2Request>;
+    'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>;
+    'sasl2:success': WaitingFold<readonly Element[], SignInDone>;
+    'stream:stranger-features': Fold<readonly Element[], Stranger>;
+    'stream:stranger-request': Fold<boolean, StrangerRequest>;
     'account:created': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;
     'account:import': WaitingNotice<AccountRef & {
@@ -698,12 +761,13 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     readonly services: NeededServices<N>;
     readonly clock: Clock;
     readonly random: Random;
+    readonly hashing: Hashing;
     readonly log: Log;
     readonly epoch: string;
     readonly sessions: Sessions;
     readonly accounts: AccountDirectory;
     on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void;
-    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): Promise<ValueOf<Hooks[Name]>>;
+    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): ValueOf<Hooks[Name]> | Promise<ValueOf<Hooks[Name]>>;
     tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void;
     tellAll<Name extends WaitingNoticeName>(name: Name, event: EventOf<Hooks[Name]>): Promise<number>;
     readonly iq: {
@@ -861,6 +925,27 @@ declare module '../services.ts' {
     }
 }
 
+// src/core/services/caps.ts
+export type FeatureSet = ReadonlySet<string>;
+export interface CapsService {
+    features(jid: Jid): FeatureSet | undefined;
+    ofSession(session: Session): FeatureSet | undefined;
+}
+export interface CapsKnown {
+    readonly jid: Jid;
+    readonly features: FeatureSet;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'caps:known': Notice<CapsKnown>;
+    }
+}
+declare module '../services.ts' {
+    interface Services {
+        caps: CapsService;
+    }
+}
+
 // src/core/services/disco.ts
 export interface DiscoQuery {
     readonly host: Host;
@@ -882,6 +967,20 @@ declare module '../hooks.ts' {
     interface Hooks {
         'disco:info': WaitingFold<DiscoInfo | undefined, DiscoQuery>;
         'disco:items': WaitingFold<readonly DiscoItem[] | undefined, DiscoQuery>;
+    }
+}
+
+// src/core/services/registration.ts
+export interface RegistrationRequest {
+    readonly kind: 'password' | 'removal' | 'sign-up';
+    readonly host: Host;
+    readonly local: string;
+    readonly address: string;
+    readonly password: string;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'registration:policy': WaitingFold<StanzaError | undefined, RegistrationRequest>;
     }
 }
 
@@ -931,25 +1030,6 @@ declare module '../services.ts' {
 }
 
 // src/core/session.ts
-export interface SessionLimits {
-    readonly queueBytesMax: number;
-    readonly pendingStanzasMax: number;
-}
-export interface SessionOwner {
-    readonly limits: SessionLimits;
-    readonly ledgers: LedgerBook;
-    process(session: Session, el: Element): Promise<void> | undefined;
-    ended(session: Session, cause: SessionEnd): void;
-    unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void;
-    overflow(session: Session, queuedBytes: number): void;
-    held(): void;
-    waits(session: Session, ledger: Ledger): void;
-    unacknowledged(session: Session): void;
-}
-export interface SessionEnd {
-    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
-    readonly detail: string;
-}
 export type SessionState = {
     readonly kind: 'active';
     readonly link: SessionLink;
@@ -980,7 +1060,7 @@ export declare class Session implements Origin {
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
-    constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    constructor(owner: SessionOwner<Session>, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get label(): string;
     get isAvailable(): boolean;
     get isActive(): boolean;
@@ -1033,6 +1113,57 @@ export interface LinkInfo {
     readonly tls: string;
     readonly auth: string;
     readonly listener: string;
+    readonly agent?: string;
+}
+
+// src/core/session-owner.ts
+export interface SessionLimits {
+    readonly queueBytesMax: number;
+    readonly pendingStanzasMax: number;
+}
+export interface SessionOwner<S> {
+    readonly limits: SessionLimits;
+    readonly ledgers: LedgerBook;
+    process(session: S, el: Element): Promise<void> | undefined;
+    ended(session: S, cause: SessionEnd): void;
+    unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
+    overflow(session: S, queuedBytes: number): void;
+    held(): void;
+    waits(session: S, ledger: Ledger): void;
+    unacknowledged(session: S): void;
+}
+export interface SessionEnd {
+    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
+    readonly detail: string;
+}
+
+// src/core/sign-in.ts
+export interface ClientAgent {
+    readonly id: string;
+    readonly software: string;
+    readonly device: string;
+}
+export interface SignInRequest {
+    readonly host: Host;
+    readonly account: Jid;
+    readonly mechanism: string;
+    readonly agent: ClientAgent | undefined;
+    readonly inline: readonly Element[];
+    readonly link: SessionLink;
+    readonly info: LinkInfo;
+}
+export interface Bind2Request {
+    readonly session: Session;
+    readonly request: SignInRequest;
+    readonly bind: Element;
+}
+export interface Resumption {
+    readonly session: Session | undefined;
+    readonly element: Element;
+}
+export interface SignInDone {
+    readonly request: SignInRequest;
+    readonly session: Session | undefined;
 }
 
 // src/core/slots.ts
@@ -1075,6 +1206,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
+export type { AuthBackend, SignInRecord } from './core/auth.ts';
 export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
@@ -1093,16 +1225,22 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts';
+export type {} from './core/services/auth.ts';
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
+export type { RegistrationRequest } from './core/services/registration.ts';
 export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
 export * from './core/services.ts';
-export type { Session, SessionEnd } from './core/session.ts';
+export type { Session } from './core/session.ts';
+export type { SessionEnd } from './core/session-owner.ts';
+export type { Bind2Request, ClientAgent, Resumption, SignInDone, SignInRequest } from './core/sign-in.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';
 export { errorReply, iqResult } from './stanza/reply.ts';
 export * from './store/define.ts';
 export type { Clock, Timer } from './world/clock.types.ts';
+export type { Hashing, HashName } from './world/hashing.types.ts';
 export type { Log } from './world/log.types.ts';
 export type { Random } from './world/random.types.ts';
 export { type Element, x } from './xml/index.ts';
@@ -1267,6 +1405,17 @@ export type Store<D extends StoreDefinition> = {
 export declare function defineStore<const D extends StoreDefinition>(definition: D): D;
 export declare function namesOf(shape: Shape): readonly string[];
 
+// src/stream/sasl/sasl.types.ts
+export type ScramName = 'SCRAM-SHA-1' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+export interface ScramCredential {
+    readonly hash: HashName;
+    readonly salt: Uint8Array;
+    readonly iterations: number;
+    readonly storedKey: Uint8Array;
+    readonly serverKey: Uint8Array;
+}
+export type AccountRefusal = 'account-disabled' | 'credentials-expired';
+
 // src/world/clock.types.ts
 export interface Timer {
     cancel(): void;
@@ -1277,6 +1426,15 @@ export interface Clock {
     monoMs(): number;
     after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer;
     soon<T>(fn: (arg: T) => void, arg: T): void;
+}
+
+// src/world/hashing.types.ts
+export type HashName = 'sha1' | 'sha256' | 'sha512';
+export interface Hashing {
+    hash(name: HashName, data: Uint8Array): Uint8Array;
+    hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array;
+    pbkdf2(name: HashName, password: string, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
+    equal(a: Uint8Array, b: Uint8Array): boolean;
 }
 
 // src/world/log.types.ts

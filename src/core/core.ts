@@ -28,8 +28,9 @@ import { ProtocolTable } from './protocol.ts'
 import { Requests } from './requests.ts'
 import { Resumption } from './resumption.ts'
 import { Router } from './router.ts'
-import { Session, type SessionEnd, type SessionOwner } from './session.ts'
+import { Session } from './session.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
+import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
@@ -42,7 +43,7 @@ export type BroadcastScope =
   | { readonly kind: 'host'; readonly host: Host }
   | { readonly kind: 'server' }
 
-export class Core implements SessionOwner {
+export class Core implements SessionOwner<Session> {
   readonly world: World
   readonly metrics = new Metrics()
   readonly sessions = new SessionTable()

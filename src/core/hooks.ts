@@ -6,7 +6,9 @@
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
-import type { Session, SessionEnd } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionEnd } from './session-owner.ts'
+import type { Bind2Request, Resumption, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
 
@@ -54,6 +56,24 @@ export interface MessageOutcome {
   readonly refused: string | undefined
 }
 
+/** Who has connected to a host and not signed in. */
+export interface Stranger {
+  readonly host: Host
+  /** Client address, the true one behind a PROXY header; '' for a Unix socket. */
+  readonly address: string
+  /** Inside of TLS. */
+  readonly isSecure: boolean
+}
+
+/** An iq request to the host from somebody who has not signed in. */
+export interface StrangerRequest extends Stranger {
+  readonly el: Element
+  /** One object a stream. */
+  readonly stream: object
+  /** Sends a stanza to him, now or later; it goes nowhere once he has signed in. */
+  send(el: Element): void
+}
+
 /** An account, by host and local part. */
 export interface AccountRef {
   readonly host: Host
@@ -96,6 +116,22 @@ export interface Hooks {
   'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
+  /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */
+  'sasl2:features': Fold<readonly Element[], Host>
+  /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */
+  'bind2:features': Fold<readonly string[], Host>
+  /** Before anything is bound: does the client go on with an older session (XEP-0198)? The first answer stands. */
+  'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>
+  /** Sets up a session in the turn in which it was bound; children of `<bound/>` (XEP-0386 section 3.2). */
+  'bind2:bound': Fold<readonly Element[], Bind2Request>
+  /** Children of `<bound/>` that a store must be asked for: the state of an archive. */
+  'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>
+  /** Children of `<success/>` that are neither of resumption nor of Bind 2. */
+  'sasl2:success': WaitingFold<readonly Element[], SignInDone>
+  /** Stream features before sign-in, beside the mechanisms. */
+  'stream:stranger-features': Fold<readonly Element[], Stranger>
+  /** True as soon as a module has dealt with it; a request that is nobody's ends the stream (RFC 6120 section 6.4.1). */
+  'stream:stranger-request': Fold<boolean, StrangerRequest>
   'account:created': Notice<AccountRef>
   'account:export': WaitingFold<readonly AccountData[], AccountRef>
   'account:import': WaitingNotice<AccountRef & { readonly data: readonly AccountData[] }>

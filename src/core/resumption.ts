@@ -8,8 +8,9 @@ import type { Clock } from '../world/clock.types.ts'
 import type { Log } from '../world/log.types.ts'
 import type { Ledger } from './ledger.ts'
 import type { Counter, Metrics } from './metrics.ts'
-import type { Session, SessionEnd } from './session.ts'
+import type { Session } from './session.ts'
 import type { LinkInfo, SessionLink } from './session-link.ts'
+import type { SessionEnd } from './session-owner.ts'
 
 const errorFull = new StreamError('RTK_SESSION_UNACKNOWLEDGED', 'policy-violation', 'too much is not acknowledged')
 const errorTaken = new StreamError('RTK_SESSION_RESUMED', 'conflict', 'the session was resumed on another stream')

@@ -20,43 +20,10 @@ import { writeStanza } from '../xml/serialise.ts'
 import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import { Ledger, type LedgerPolicy } from './ledger.ts'
-import type { LedgerBook } from './ledger-book.ts'
 import type { Origin, Packet } from './packet.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
+import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SlotValues } from './slots.ts'
-
-export interface SessionLimits {
-  /** Bytes that may wait for a slow reader before he is cut with `policy-violation`. */
-  readonly queueBytesMax: number
-  /** Stanzas that may wait behind one that waits for a store, before the client's reading is held. */
-  readonly pendingStanzasMax: number
-}
-
-/** What the core does for a session: one object for all of them. */
-export interface SessionOwner {
-  readonly limits: SessionLimits
-  readonly ledgers: LedgerBook
-  /** Processes one stanza of the client; a promise suspends the session's order. */
-  process(session: Session, el: Element): Promise<void> | undefined
-  /** Told once when a session has ended. */
-  ended(session: Session, cause: SessionEnd): void
-  /** What was accepted for the session and has not left its link: it is undeliverable, but for what `batch` has of it. */
-  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void
-  /** A limit was hit: counted and logged there. */
-  overflow(session: Session, queuedBytes: number): void
-  /** The client's reading is held, because `session_pending_stanzas` wait: counted there. */
-  held(): void
-  /** It has lost its link, and waits for its client for `ledger.resumeMs` at most. */
-  waits(session: Session, ledger: Ledger): void
-  /** Its client has left too much unacknowledged: it is to be ended. */
-  unacknowledged(session: Session): void
-}
-
-/** Why a session ended. */
-export interface SessionEnd {
-  readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error'
-  readonly detail: string
-}
 
 export type SessionState =
   | { readonly kind: 'active'; readonly link: SessionLink }
@@ -99,7 +66,7 @@ export class Session implements Origin {
   delivered = 0
   /** Whom the client wrote to last: most write to the same address again, and then it needs no look into the cache. */
   lastTo: Jid | undefined = undefined
-  readonly #owner: SessionOwner
+  readonly #owner: SessionOwner<Session>
   #ledger: Ledger | undefined
   /** Something was delivered before the ledger was begun, and may not have left. */
   #hasEarlier = false
@@ -118,7 +85,7 @@ export class Session implements Origin {
   #batch: Batch | undefined
 
   constructor(
-    owner: SessionOwner,
+    owner: SessionOwner<Session>,
     link: SessionLink | undefined,
     jid: Jid,
     host: Host,

@@ -2,9 +2,11 @@
  * Every limit with what whoever passes it is told, and the figure that counts it: the table of the guide. Names, defaults
  * and units come from the options themselves. `src/server/limits.test.ts` passes each of these limits once.
  */
+import { clientsMax } from '../../src/auth/tokens.ts'
 import { accountCacheMax } from '../../src/core/account-service.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
+import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
 import { defaultStoreLimits } from '../../src/store/store.types.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
@@ -98,6 +100,14 @@ export const limits: Readonly<Record<string, Limit>> = {
     metric: 'ratatosk_bind_sessions_max_total',
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
+  'modules.caps.hashes_max': nothing('somebody is asked again', 'ratatosk_caps_hashes_max_total'),
+  'modules.caps.elsewhere_max': nothing(
+    'what the one can do who was not heard of for longest is forgotten',
+    'ratatosk_caps_elsewhere_max_total',
+  ),
+  'modules.caps.queries_per_peer': nothing('the question waits', 'ratatosk_caps_queries_per_peer_total'),
+  'modules.caps.size_max': nothing('what he can do stays unknown', 'ratatosk_caps_size_max_total'),
+  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -106,6 +116,14 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
+  'modules.register.sign_ups_per_address': stanza('not-acceptable', 'ratatosk_register_sign_ups_per_address_total'),
+  'modules.register.sign_ups_max': stanza('not-acceptable', 'ratatosk_register_sign_ups_max_total'),
+  'modules.register.password_changes_max': stanza(
+    'resource-constraint',
+    'ratatosk_register_password_changes_max_total',
+  ),
+  'modules.private.bytes_max': stanza('policy-violation', 'ratatosk_private_bytes_max_total'),
+  'modules.private.namespace_max': stanza('policy-violation', 'ratatosk_private_namespace_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
   'modules.roster.requests_max': nothing(
     'silence, as for an account that does not exist',
@@ -128,6 +146,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     'its connection is dropped, and its session waits for the client',
     'ratatosk_sessions_silent_total',
   ),
+  'modules.vcard.bytes_max': stanza('policy-violation', 'ratatosk_vcard_bytes_max_total'),
 }
 
 /** Options with a number that limit nobody, and why. */
@@ -138,6 +157,9 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
   'auth.scram_iterations': 'work for new passwords',
+  'auth.token_lifetime': 'the time of a token',
+  'auth.token_rotation': 'the time of a token',
+  'modules.register.window': 'the time of three limits',
 }
 
 export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
@@ -182,6 +204,14 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
       'the address or account that failed longest ago is forgotten',
       'ratatosk_sign_in_failures_forgotten_total',
     ),
+  },
+  tokens_per_account: {
+    value: String(clientsMax),
+    ...nothing('the client that came longest ago has to sign in by password', 'ratatosk_tokens_evicted_total'),
+  },
+  register_quota_keys: {
+    value: String(quotaKeysMax),
+    ...nothing('whoever began longest ago is forgotten', 'ratatosk_register_quota_keys_total'),
   },
   requests_open: {
     value: String(requestsOpenMax),
