@@ -7,8 +7,6 @@ import datetime
 import json
 import sys
 
-
-
 import aioxmpp
 import aioxmpp.connector
 import aioxmpp.dispatcher

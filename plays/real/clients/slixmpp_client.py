@@ -8,8 +8,6 @@ import collections
 import json
 import sys
 
-
-
 import slixmpp
 
 account, password, port, tls, roots = sys.argv[1:6]
