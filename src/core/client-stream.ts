@@ -15,6 +15,12 @@ export interface TakeOver {
   failed(): Element
 }
 
+/** A session that a client wants to go on with, and may; or could until it ended, which `answers.failed` tells. */
+export interface Resumable {
+  readonly session: Session
+  readonly answers: TakeOver
+}
+
 /** A client's stream, as far as such an element may use it. */
 export interface ClientStream {
   /** Before sign-in, before a resource is bound, or with a session. */

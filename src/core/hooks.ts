@@ -3,12 +3,14 @@
  * result. Every hook of the core is named here; a module adds its own by declaration merging. Whether a handler may
  * wait (return a promise) is in the hook's type.
  */
+import type { StreamError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
+import type { Resumable } from './client-stream.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
 import type { Session } from './session.ts'
 import type { SessionEnd } from './session-owner.ts'
-import type { Bind2Request, Resumption, SignInDone, SignInRequest } from './sign-in.ts'
+import type { Bind2Request, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
 
@@ -120,8 +122,11 @@ export interface Hooks {
   'sasl2:features': Fold<readonly Element[], Host>
   /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */
   'bind2:features': Fold<readonly string[], Host>
-  /** Before anything is bound: does the client go on with an older session (XEP-0198)? The first answer stands. */
-  'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>
+  /**
+   * Before anything is bound: does the client go on with an older session (XEP-0198 section 9.2)? The first answer stands: that
+   * session, an element that says why not, or the error that ends the stream.
+   */
+  'sasl2:resume': Fold<Resumable | Element | StreamError | undefined, SignInRequest>
   /** Sets up a session in the turn in which it was bound; children of `<bound/>` (XEP-0386 section 3.2). */
   'bind2:bound': Fold<readonly Element[], Bind2Request>
   /** Children of `<bound/>` that a store must be asked for: the state of an archive. */

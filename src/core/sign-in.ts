@@ -3,7 +3,6 @@ import type { Jid } from '../jid/jid.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Session } from './session.ts'
-import type { LinkInfo, SessionLink } from './session-link.ts'
 
 /** What a client says of itself (XEP-0388 section 2.3). It must not be told to anybody but its user and the operator. */
 export interface ClientAgent {
@@ -22,9 +21,6 @@ export interface SignInRequest {
   readonly agent: ClientAgent | undefined
   /** What was asked for in one go, `<bind/>` excepted. */
   readonly inline: readonly Element[]
-  /** The connection: what a session writes to it leaves behind `<success/>`. */
-  readonly link: SessionLink
-  readonly info: LinkInfo
 }
 
 /** A resource was bound by Bind 2, in this very turn. */
@@ -33,14 +29,6 @@ export interface Bind2Request {
   readonly request: SignInRequest
   /** `<bind/>` with what the client wants of its session. */
   readonly bind: Element
-}
-
-/** The answer to a request to go on with an older session. */
-export interface Resumption {
-  /** The session, attached to the link already; undefined: it cannot be resumed, and a resource is bound where one is asked for. */
-  readonly session: Session | undefined
-  /** `<resumed/>` or `<failed/>`, for `<success/>`. */
-  readonly element: Element
 }
 
 /** All of it is done but for `<success/>`. */

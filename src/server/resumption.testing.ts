@@ -8,7 +8,8 @@ import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { ROUGH } from '../sim/index.ts'
 import type { SimRandom } from '../sim/random.ts'
 import { StreamError } from '../stanza/error.ts'
-import { ClientFailure, connectClient, type XmppClient } from '../stream/client.ts'
+import { smEnable } from '../stanza/sm.ts'
+import { ClientFailure, type ClientOptions, connectClient, type XmppClient } from '../stream/client.ts'
 import type { ClientAcks } from '../stream/client-acks.ts'
 import { type Element, x } from '../xml/index.ts'
 import { listener } from './limits.testing.ts'
@@ -33,6 +34,27 @@ export class Life {
   }
 }
 
+/** How a client comes: by RFC 6120, resuming inside of SASL2, or with a session of Bind 2 too (XEP-0198 §9). */
+export type Way = 'classic' | 'inline' | 'bind2'
+
+function optionsOf(way: Way, name: string): Pick<ClientOptions, 'jid' | 'sasl'> {
+  switch (way) {
+    case 'classic':
+      return { jid: jid(`${name}@localhost/here`), sasl: { profile: 'rfc6120' } }
+    case 'inline':
+      return { jid: jid(`${name}@localhost/here`) }
+    case 'bind2': {
+      // It makes the resource the same each time: what is left of the former session is then in order with what comes.
+      const agent = {
+        id: `d4565fa7-4d72-4749-b3d3-${name === 'romeo' ? '0' : '1'}40edbf87770`,
+        software: '',
+        device: '',
+      }
+      return { jid: jid(`${name}@localhost`), sasl: { agent, session: [smEnable(true)] } }
+    }
+  }
+}
+
 /** A client that comes, goes, and comes back. */
 export class Fickle {
   readonly name: string
@@ -45,13 +67,17 @@ export class Fickle {
   /** What it said while it had no connection. */
   readonly #unsaid: Element[] = []
 
-  constructor(symbolic: SymbolicServer, name: string) {
+  readonly #way: Way
+
+  constructor(symbolic: SymbolicServer, name: string, way: Way) {
     this.#symbolic = symbolic
     this.name = name
+    this.#way = way
   }
 
+  /** Of the session it has, or had last. */
   get full(): string {
-    return `${this.name}@localhost/here`
+    return this.life?.acks?.jid.toString() ?? `${this.name}@localhost/here`
   }
 
   get life(): Life | undefined {
@@ -82,7 +108,7 @@ export class Fickle {
     let mine: XmppClient | undefined
     let isOver = false
     const client = await connectClient(this.#symbolic.simulation.world(this.name), {
-      jid: jid(this.full),
+      ...optionsOf(this.#way, this.name),
       password: 'secret',
       place: { kind: 'tcp', host: 'server', port: 5222 },
       tls: 'starttls',
@@ -102,7 +128,7 @@ export class Fickle {
     if (client instanceof ClientFailure || isOver) return
     mine = client
     this.client = client
-    if (client.acks === undefined) life = await this.#begins(client, acks)
+    if (acks === undefined || client.acks !== acks) life = await this.#begins(client, acks)
     if (life === undefined) return
     for (const el of this.#unsaid.splice(0)) client.send(el)
   }
@@ -116,11 +142,10 @@ export class Fickle {
       life.came(el)
       inner(el, one)
     }
-    const enabling = client.enable()
+    const enabling = client.acks === undefined ? client.enable() : undefined
     life.acks = client.acks
-    const answer = await enabling
     // Where nobody has counted, what was not settled is still to be said.
-    if (answer?.name !== 'enabled') return undefined
+    if (enabling !== undefined && (await enabling)?.name !== 'enabled') return undefined
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
     client.send(x('presence', NS))
@@ -144,6 +169,10 @@ export interface Story {
   passes(ms: number): Promise<void>
 }
 
+function wayOf(seed: number): Way {
+  return (['classic', 'inline', 'bind2'] as const)[seed % 3] ?? 'classic'
+}
+
 /** romeo writes to juliet; sessions wait for ten seconds, and what is not answered in five is dropped. */
 export function tell(seed: number, act: (story: Story) => Promise<void>): Promise<void> {
   const modules = {
@@ -163,8 +192,8 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
       if (seed % 4 !== 0) symbolic.simulation.network.everywhere = ROUGH
       const story = {
         symbolic,
-        romeo: new Fickle(symbolic, 'romeo'),
-        juliet: new Fickle(symbolic, 'juliet'),
+        romeo: new Fickle(symbolic, 'romeo', wayOf(seed)),
+        juliet: new Fickle(symbolic, 'juliet', wayOf(seed + 1)),
         acknowledged,
         passes: (ms: number) => symbolic.simulation.advance(ms),
       }

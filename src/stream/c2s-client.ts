@@ -18,7 +18,7 @@ import { NS_SM, smResume } from '../stanza/sm.ts'
 import { readStreamError, streamErrorElement } from '../stanza/stream-error.ts'
 import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo } from '../world/net.types.ts'
-import type { Element, StreamHeader, XmlFault } from '../xml/index.ts'
+import { type Element, type StreamHeader, type XmlFault, x } from '../xml/index.ts'
 import type { C2sClientConfig, C2sClientDriver, C2sClientNeeds, ClientEnd } from './c2s-client.types.ts'
 import {
   askingTls,
@@ -209,8 +209,16 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
       this.leave(refused('sign-in', 'RTK_CLIENT_JID', undefined, 'the server did not say who we are'))
       return
     }
-    // XEP-0388 section 2.6.1: features follow at once, without a new stream.
     this.#success = { element: success, identity }
+    // XEP-0198 section 9.2: behind a resumption nothing follows.
+    const resumed = success.child('resumed', NS_SM)
+    if (resumed !== undefined && this.#config.resume !== undefined) {
+      this.#establish(this.#config.resume.jid, noFeatures, resumed)
+      return
+    }
+    const failed = success.child('failed', NS_SM)
+    if (failed !== undefined) this.#driver.notResumed(failed)
+    // XEP-0388 section 2.6.1: features follow at once, without a new stream.
     this.#state = offered
   }
 
@@ -289,7 +297,8 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
   // XEP-0198 §5
   #goOn(features: Element): void {
     const { resume } = this.#config
-    if (resume === undefined || features.child('sm', NS_SM) === undefined) this.#bind(features)
+    const hasFailed = this.#success?.element.hasChild('failed', NS_SM) === true
+    if (resume === undefined || hasFailed || features.child('sm', NS_SM) === undefined) this.#bind(features)
     else {
       this.#state = { kind: 'binding', features, id: undefined }
       this.#effects.send(smResume(resume.previd, resume.h))
@@ -409,6 +418,8 @@ export class C2sClient implements StreamMachine, ClientSignInWhole {
     this.#driver.ended(end)
   }
 }
+
+const noFeatures = x('features', NS_STREAM)
 
 function isFeatures(el: Element): boolean {
   return el.ns === NS_STREAM && el.name === 'features'

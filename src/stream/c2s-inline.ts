@@ -133,12 +133,12 @@ export class Inline {
   }
 
   /** The driver's answer to `inline`. True when it was awaited. */
-  answer(ticket: Ticket, { bound, elements }: InlineAnswer): boolean {
+  answer(ticket: Ticket, answer: InlineAnswer): boolean {
     const state = this.#state
     if (state.kind !== 'finishing' || state.ticket !== ticket) return false
     this.#state = { kind: 'done' }
-    const address = bound?.jid ?? this.#authenticated.account.jid
-    this.#whole.succeeded(strictSuccess(this.#takeData(), address.toString(), elements), bound)
+    const address = answer.bound?.jid ?? this.#authenticated.account.jid
+    this.#whole.succeeded(strictSuccess(this.#takeData(), address.toString(), answer.elements), answer)
     this.#whole.answered()
     return true
   }

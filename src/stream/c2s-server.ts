@@ -297,8 +297,8 @@ export class C2sServer implements StreamMachine, C2sWhole {
     signIn.taskFailed(account.jid.local, account.mechanism, failure)
   }
 
-  /** XEP-0388 section 2.6.1: there is no new stream, the features follow at once. */
-  succeeded(success: Element, bound: Bound | undefined): void {
+  /** XEP-0388 section 2.6.1: there is no new stream, the features follow at once; behind a resumption none (XEP-0198 section 9.2). */
+  succeeded(success: Element, { bound, isResumed }: InlineAnswer): void {
     const state = this.#state
     if (state.kind !== 'inlining') return
     const { host, account } = state
@@ -306,7 +306,7 @@ export class C2sServer implements StreamMachine, C2sWhole {
     this.#effects.send(success)
     this.#state = { kind: 'binding', host, account, binding: new Binding(this, host, account.jid) }
     if (bound !== undefined) {
-      this.establish(bound, boundFeatures(others))
+      this.establish(bound, isResumed === true ? undefined : boundFeatures(others))
       return
     }
     this.#effects.flushWrites()

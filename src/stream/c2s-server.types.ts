@@ -139,6 +139,8 @@ export type BindAnswer = Bound | StanzaError
 export interface InlineAnswer {
   /** Undefined: no resource is bound, and the client may ask for one as RFC 6120 section 7 has it. */
   readonly bound: Bound | undefined
+  /** The session was there before: no features follow (XEP-0198 section 9.2). Left out: it was not. */
+  readonly isResumed?: boolean
   /** Inside of `<success/>`, behind the identity. */
   readonly elements: readonly Element[]
 }
@@ -180,7 +182,7 @@ export interface C2sWhole {
   /** A task behind the authentication failed: the client is not signed in, and may try again. */
   failed(failure: SaslFailure): void
   /** A request of SASL2 is done; `success` tells the client. */
-  succeeded(success: Element, bound: Bound | undefined): void
+  succeeded(success: Element, answer: InlineAnswer): void
   /** A resource is bound; `result` tells the client. */
   establish(bound: Bound, result: Element | undefined): void
 }

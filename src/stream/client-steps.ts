@@ -3,6 +3,7 @@
 import { type Jid, parseJid } from '../jid/index.ts'
 import type { StanzaCondition } from '../stanza/error.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STANZA_ERRORS } from '../stanza/ns.ts'
+import { NS_SM, smResume } from '../stanza/sm.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { Random } from '../world/random.types.ts'
 import { type Element, x } from '../xml/index.ts'
@@ -87,14 +88,17 @@ function beginByToken(
 
 /** What is asked for together with the sign-in (XEP-0388 section 2.3, XEP-0386 section 3.2). */
 function inlineOf(offered: Element, config: C2sClientConfig): readonly Element[] {
-  const { agent, resource, tag, session = [], inline = [] } = config
+  const { agent, resource, resume, tag, session = [], inline = [] } = config
   const made: Element[] = []
   if (agent !== undefined) {
     const text = (name: string, value: string) => (value === '' ? undefined : x(name, NS_SASL2, value))
     const id = agent.id === '' ? undefined : agent.id
     made.push(x('user-agent', NS_SASL2, { id }, text('software', agent.software), text('device', agent.device)))
   }
-  const offersBind = offered.child('inline', NS_SASL2)?.hasChild('bind', NS_BIND2) === true
+  const offer = offered.child('inline', NS_SASL2)
+  // XEP-0198 section 9.2
+  if (resume !== undefined && offer?.hasChild('sm', NS_SM) === true) made.push(smResume(resume.previd, resume.h))
+  const offersBind = offer?.hasChild('bind', NS_BIND2) === true
   if (offersBind && resource === '') {
     made.push(x('bind', NS_BIND2, tag === undefined ? undefined : x('tag', NS_BIND2, tag), ...session))
   }

@@ -5,7 +5,7 @@
 import { type Jid, toAscii } from '../jid/index.ts'
 import type { StreamError } from '../stanza/error.ts'
 import { StanzaError } from '../stanza/error.ts'
-import { smAnswer, smEnable, smRequest } from '../stanza/sm.ts'
+import { NS_SM, smAnswer, smEnable, smRequest } from '../stanza/sm.ts'
 import { WorldError } from '../world/error.ts'
 import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
@@ -20,6 +20,7 @@ import { clientFraming } from './framing.ts'
 import { defaultStreamLimits, type StreamLimits } from './limits.ts'
 import type { StanzaSink } from './machine.types.ts'
 import { stretch } from './sasl/index.ts'
+import { NS_BIND2 } from './sasl2.ts'
 
 export interface ClientOptions {
   /** The account; a resource in it is asked for, without one the server makes it. */
@@ -157,8 +158,14 @@ export class XmppClient implements StanzaSink {
     const { promise, resolve } = Promise.withResolvers<Element | undefined>()
     this.#enabling = resolve
     this.#connection.send(smEnable(resume, max))
-    this.acks ??= new ClientAcks(this.jid)
+    this.counts()
     return promise
+  }
+
+  /** For the driver: stanzas count from here on. */
+  counts(): ClientAcks {
+    this.acks ??= new ClientAcks(this.jid)
+    return this.acks
   }
 
   /** Tells the server what we have handled. */
@@ -286,6 +293,8 @@ class Driver implements C2sClientDriver {
     const life = { ended: this.#over.promise, gone: this.#gone.promise }
     const client = new XmppClient(this.#world, this.#connection, jid, features, success, this.#options, life)
     client.notResumed = this.#notResumed
+    const enabled = success?.child('bound', NS_BIND2)?.child('enabled', NS_SM)
+    if (enabled !== undefined) client.counts().enabled(enabled)
     this.#client = client
     const { resume } = this.#options
     if (resumed !== undefined && resume !== undefined && !client.resumed(resume, resumed)) {

@@ -2,15 +2,9 @@
 import type { Jid } from '../../jid/jid.ts'
 import type { StreamError } from '../../stanza/error.ts'
 import type { Element } from '../../xml/element.types.ts'
-import type { ClientStream, TakeOver } from '../client-stream.ts'
+import type { ClientStream, Resumable } from '../client-stream.ts'
 import type { LedgerPolicy } from '../ledger.ts'
 import type { Session } from '../session.ts'
-
-/** A session that a client wants to go on with, and may; or could until it ended, which `answers.failed` tells. */
-export interface Resumable {
-  readonly session: Session
-  readonly answers: TakeOver
-}
 
 export interface AcknowledgementService {
   readonly policy: LedgerPolicy

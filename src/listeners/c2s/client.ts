@@ -1,4 +1,4 @@
-import type { ClientStream, TakeOver } from '../../core/client-stream.ts'
+import type { ClientStream, Resumable, TakeOver } from '../../core/client-stream.ts'
 import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
@@ -16,7 +16,7 @@ import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
-import { type InlineDone, inline } from './inline.ts'
+import { type InlineDone, inline, type Resumption } from './inline.ts'
 import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 import { SignInDriver } from './sign-in-driver.ts'
@@ -163,15 +163,14 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     const { agent, bind } = asked
     const { jid, mechanism } = account
     const info = this.#info(mechanism, agent?.id)
-    const link = this.#connection
     const { channel } = this.machine ?? {}
     const offered = channel === undefined ? [] : this.tokenMechanisms(streamHost, channel)
     const done = inline({
       type: local.type,
-      request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline, link, info },
+      request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline },
       bind,
       bindTo: (resource) => this.#bindTo(streamHost, jid, resource, info),
-      take: (session) => this.#take(session, jid, local.host),
+      resume: (found) => this.#resume(found, info),
       madeResource: (tag) => this.needs.resources.made(jid, agent?.id ?? '', tag),
       token: () => {
         const { tokens, log, auth } = this.needs
@@ -186,19 +185,24 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     )
   }
 
-  /** A session goes on over this connection; false when the stream has ended. */
-  #take(session: Session, account: Jid, host: Host): boolean {
-    const isOver = this.machine?.account === undefined
-    if (isOver) session.linkEnded({ reason: 'lost', detail: '' }, this.#connection)
-    else this.#session = session
-    return !isOver && !this.#hasEnded(account, host)
+  /** XEP-0198 section 9.2; undefined when the stream has ended. */
+  async #resume(found: Resumable | Element | StreamError, info: LinkInfo): Promise<Resumption | undefined> {
+    if (found instanceof StreamError) {
+      this.machine?.close(found)
+      return undefined
+    }
+    if (!('session' in found)) return { session: undefined, element: found }
+    if (this.#hasEnded(found.session.jid.bare, found.session.host)) return undefined
+    const { promise, resolve } = Promise.withResolvers<Resumption | undefined>()
+    this.#take(found, info, (session, element) => resolve(element && { session, element }))
+    return promise
   }
 
   #inlined(ticket: Ticket, done: InlineDone | undefined): void {
     if (done === undefined) return
-    const { session, elements } = done
+    const { session, isResumed, elements } = done
     const bound = session === undefined ? undefined : { jid: session.jid, sink: session }
-    this.machine?.inlined(ticket, { bound, elements })
+    this.machine?.inlined(ticket, { bound, isResumed, elements })
   }
 
   claim(el: Element): boolean {
@@ -259,25 +263,35 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   }
 
   takeOver(session: Session, answers: TakeOver): void {
-    const { core } = this.needs
     const machine = this.machine
-    const { host, jid } = session
-    if (machine?.state !== 'binding') return
-    if (core.accountEndings.since(this.endingsSeen, host, jid.local)) {
-      machine.close(accountEnded)
-      return
-    }
+    if (machine?.state !== 'binding' || this.#hasEnded(session.jid.bare, session.host)) return
     // Nothing more comes over the old stream, and over this one nothing until it is decided.
     machine.ask()
-    core.resumption.take(session, (found) => {
-      if (this.machine === undefined || machine.state !== 'binding') return
-      if (found === undefined) this.send(answers.failed())
+    const info = this.#info(machine.account?.mechanism ?? '', undefined)
+    this.#take({ session, answers }, info, (found, answer) => {
+      if (answer === undefined) return
+      if (found === undefined) this.send(answer)
+      else machine.establish({ jid: found.jid, sink: found }, answer)
+    })
+  }
+
+  /**
+   * `decided` is told once the session is this stream's, before it writes anything; without a session when another has it, or
+   * it has ended; with nothing when this stream is over.
+   */
+  #take({ session, answers }: Resumable, info: LinkInfo, decided: (found?: Session, answer?: Element) => void): void {
+    const { resumption } = this.needs.core
+    const state = this.machine?.state
+    resumption.take(session, (found) => {
+      const machine = this.machine
+      if (machine === undefined || machine.state !== state) decided()
+      else if (found === undefined) decided(undefined, answers.failed())
       else {
         this.#session = found
-        machine.establish({ jid, sink: found }, answers.taken(found))
-        core.resumption.resume(found, this.#connection, this.#info(machine.account?.mechanism ?? '', undefined))
+        decided(found, answers.taken(found))
+        resumption.resume(found, this.#connection, info)
       }
-      machine.answered()
+      machine?.answered()
     })
   }
 

@@ -1,9 +1,11 @@
 /** What a client asks for together with its sign-in by SASL2 (XEP-0388 section 2.6.1), in the order of XEP-0386 section 3.2. */
+
+import type { Resumable } from '../../core/client-stream.ts'
 import type { HostType } from '../../core/host-type.ts'
 import type { Session } from '../../core/session.ts'
 import type { Bind2Request, SignInRequest } from '../../core/sign-in.ts'
 import { prepResource } from '../../jid/index.ts'
-import { StanzaError } from '../../stanza/error.ts'
+import { StanzaError, type StreamError } from '../../stanza/error.ts'
 import { fastFeature } from '../../stream/fast.ts'
 import { type Authenticate, bind2Feature, NS_BIND2, readTag, type Sasl2Offer } from '../../stream/sasl2.ts'
 import type { Element } from '../../xml/element.types.ts'
@@ -15,16 +17,26 @@ export interface InlineNeeds {
   readonly bind: Authenticate['bind']
   /** Binds a resource, '' lets the server make one; undefined when the stream has ended meanwhile. */
   bindTo(resource: string): Session | StanzaError | undefined
-  /** Takes over a session that was resumed; false when the stream has ended meanwhile. */
-  take(session: Session): boolean
+  /** Goes on with an older session; undefined when the stream has ended meanwhile. */
+  resume(found: Resumable | Element | StreamError): Promise<Resumption | undefined>
   /** The server's part of a resource with this tag: the same for the same client, where it has said which it is. */
   madeResource(tag: string): string
   /** A `<token/>` of XEP-0484, when one is due; called last. */
   token(): Promise<Element | undefined>
 }
 
+/** Whether an older session goes on. */
+export interface Resumption {
+  /** Over this stream now; undefined: it does not, and a resource is bound where one is asked for. */
+  readonly session: Session | undefined
+  /** For `<success/>`. */
+  readonly element: Element
+}
+
 export interface InlineDone {
   readonly session: Session | undefined
+  /** The session was there before. */
+  readonly isResumed: boolean
   readonly elements: readonly Element[]
 }
 
@@ -37,20 +49,24 @@ export function sasl2Offer(type: HostType, host: SignInRequest['host'], tokens: 
 /** Does all of it; undefined when the stream has ended meanwhile. */
 export async function inline(needs: InlineNeeds): Promise<InlineDone | undefined> {
   const { type, request } = needs
-  const resumption = await type.hooks.tolerantFold('sasl2:resume', undefined, request)
+  const found = type.hooks.fold('sasl2:resume', undefined, request)
+  const resumption = found === undefined ? undefined : await needs.resume(found)
+  if (found !== undefined && resumption === undefined) return undefined
   const resumed = resumption?.session
-  if (resumed !== undefined && !needs.take(resumed)) return undefined
-  // XEP-0386 section 3.2: with a session resumed, `<bind/>` is as if it were not there.
+  // XEP-0198 section 9.2: with a session resumed, `<bind/>` is as if it were not there.
   const bound = resumed === undefined ? await bind(needs) : { session: resumed, elements: [] }
   if (bound === undefined) return undefined
   const { session } = bound
+  const isResumed = resumed !== undefined
   const others = await type.hooks.tolerantFold('sasl2:success', [], { request, session })
   const token = await needs.token()
   const elements = [...(resumption === undefined ? [] : [resumption.element]), ...bound.elements, ...others]
-  return { session, elements: token === undefined ? elements : [...elements, token] }
+  return { session, isResumed, elements: token === undefined ? elements : [...elements, token] }
 }
 
-async function bind({ type, request, bind, bindTo, madeResource }: InlineNeeds): Promise<InlineDone | undefined> {
+type BindDone = Omit<InlineDone, 'isResumed'>
+
+async function bind({ type, request, bind, bindTo, madeResource }: InlineNeeds): Promise<BindDone | undefined> {
   if (bind === undefined) return { session: undefined, elements: [] }
   const tag = readTag(bind)
   const session = bindTo(resourceFor(tag, madeResource(tag)))

@@ -2,11 +2,11 @@
  * XEP-0198: Stream Management, version 1.6.3. The session counts and keeps (core/ledger.ts, core/resumption.ts); this is
  * what client and server say to one another about it.
  */
-import type { ClientStream } from '../../core/client-stream.ts'
+import type { ClientStream, Resumable } from '../../core/client-stream.ts'
 import { opt } from '../../core/config/opt.ts'
 import type { LedgerPolicy } from '../../core/ledger.ts'
 import { defineModule } from '../../core/module.ts'
-import type { AcknowledgementService, Resumable } from '../../core/services/acknowledgements.ts'
+import type { AcknowledgementService } from '../../core/services/acknowledgements.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { StreamError } from '../../stanza/error.ts'
@@ -133,6 +133,24 @@ export default defineModule({
     const service: AcknowledgementService = { policy, enable, find, resume }
     ctx.provide('acknowledgements', service)
     ctx.on('stream:features', (features) => [...features, smFeature])
+
+    // §9.1
+    ctx.on('bind2:features', (names) => [...names, NS_SM])
+    ctx.on('bind2:bound', (children, { session, bind }) => {
+      const request = bind.child('enable', NS_SM)
+      if (request === undefined) return children
+      // What it was sent before could not be counted.
+      const isFirst = session.delivered === 0
+      return [...children, isFirst ? enable(session, request) : smFailed('internal-server-error')]
+    })
+
+    // §9.2
+    ctx.on('sasl2:features', (features) => [...features, smFeature])
+    ctx.on('sasl2:resume', (found, { account, inline }) => {
+      const request = inline.find(({ name, ns }) => name === 'resume' && ns === NS_SM)
+      return found !== undefined || request === undefined ? found : find(account, request)
+    })
+
     ctx.on('session:ended', ({ session }) => ended.note(session))
 
     ctx.streams.element({ name: 'enable', ns: NS_SM }, (el, stream) => {
