@@ -126,6 +126,10 @@ export interface TakeOver {
     taken(session: Session): Element;
     failed(): Element;
 }
+export interface Resumable {
+    readonly session: Session;
+    readonly answers: TakeOver;
+}
 export interface ClientStream {
     readonly stage: 'features' | 'bind' | 'established';
     readonly to: Host;
@@ -509,6 +513,10 @@ export interface Stranger {
     readonly address: string;
     readonly isSecure: boolean;
 }
+export interface SignedIn {
+    readonly host: Host;
+    readonly session: Session | undefined;
+}
 export interface StrangerRequest extends Stranger {
     readonly el: Element;
     readonly stream: object;
@@ -542,10 +550,10 @@ export interface Hooks {
         readonly host: Host;
         readonly sentMs: number;
     }>;
-    'stream:features': Fold<readonly Element[], Host>;
+    'stream:features': Fold<readonly Element[], SignedIn>;
     'sasl2:features': Fold<readonly Element[], Host>;
     'bind2:features': Fold<readonly string[], Host>;
-    'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>;
+    'sasl2:resume': Fold<Resumable | Element | StreamError | undefined, SignInRequest>;
     'bind2:bound': Fold<readonly Element[], Bind2Request>;
     'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>;
     'sasl2:success': WaitingFold<readonly Element[], SignInDone>;
@@ -909,10 +917,6 @@ export interface Services {
 export type ServiceName = keyof Services & string;
 
 // src/core/services/acknowledgements.ts
-export interface Resumable {
-    readonly session: Session;
-    readonly answers: TakeOver;
-}
 export interface AcknowledgementService {
     readonly policy: LedgerPolicy;
     enable(session: Session, request: Element): Element;
@@ -1149,17 +1153,11 @@ export interface SignInRequest {
     readonly mechanism: string;
     readonly agent: ClientAgent | undefined;
     readonly inline: readonly Element[];
-    readonly link: SessionLink;
-    readonly info: LinkInfo;
 }
 export interface Bind2Request {
     readonly session: Session;
     readonly request: SignInRequest;
     readonly bind: Element;
-}
-export interface Resumption {
-    readonly session: Session | undefined;
-    readonly element: Element;
 }
 export interface SignInDone {
     readonly request: SignInRequest;
@@ -1207,7 +1205,7 @@ export declare function jid(text: string): Jid;
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
 export type { AuthBackend, SignInRecord } from './core/auth.ts';
-export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts';
+export type { ClientStream, Resumable, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
 export type { FanOutGroup } from './core/fan-out.ts';
@@ -1224,7 +1222,7 @@ export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions,
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
-export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts';
+export type { AcknowledgementService } from './core/services/acknowledgements.ts';
 export type {} from './core/services/auth.ts';
 export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
@@ -1233,7 +1231,7 @@ export type { RosterItem, RosterItems, RosterService, RosterSource, Subscription
 export * from './core/services.ts';
 export type { Session } from './core/session.ts';
 export type { SessionEnd } from './core/session-owner.ts';
-export type { Bind2Request, ClientAgent, Resumption, SignInDone, SignInRequest } from './core/sign-in.ts';
+export type { Bind2Request, ClientAgent, SignInDone, SignInRequest } from './core/sign-in.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';

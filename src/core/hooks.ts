@@ -67,6 +67,13 @@ export interface Stranger {
   readonly isSecure: boolean
 }
 
+/** Who has signed in and is told what the stream can do. */
+export interface SignedIn {
+  readonly host: Host
+  /** Where it was bound in the same go (XEP-0386); what it has already is not to be offered. */
+  readonly session: Session | undefined
+}
+
 /** An iq request to the host from somebody who has not signed in. */
 export interface StrangerRequest extends Stranger {
   readonly el: Element
@@ -117,7 +124,7 @@ export interface Hooks {
   /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */
   'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
-  'stream:features': Fold<readonly Element[], Host>
+  'stream:features': Fold<readonly Element[], SignedIn>
   /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */
   'sasl2:features': Fold<readonly Element[], Host>
   /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */

@@ -95,7 +95,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     const others =
       stage === 'sasl'
         ? type.hooks.fold('stream:stranger-features', [], this.#stranger(host))
-        : type.hooks.fold('stream:features', [], host)
+        : type.hooks.fold('stream:features', [], { host, session: this.#session })
     return [...others, limitsFeature(this.accepted.listener.limits, stage)]
   }
 

@@ -395,7 +395,7 @@ describe('what is kept is bounded', () => {
 
 describe('the server’s own capabilities (§6.3)', () => {
   const featuresNow = (house: House, domain = 'montague.net') =>
-    house.core.hostType('default').hooks.fold('stream:features', [], house.host(domain))
+    house.core.hostType('default').hooks.fold('stream:features', [], { host: house.host(domain), session: undefined })
   const ownOf = (house: House, domain?: string) => featuresNow(house, domain).find((el) => el.ns === CAPS)
   const verOf = (house: House, domain?: string) => ownOf(house, domain)?.attr('ver') ?? assert.fail('no <c/>')
 

@@ -81,7 +81,7 @@ export default defineModule({
 
     ctx.features.add(NS_CAPS)
     const own = new OwnCaps(ctx)
-    ctx.on('stream:features', (list, host) => {
+    ctx.on('stream:features', (list, { host }) => {
       const el = own.announcement(host)
       return el === undefined ? list : [...list, el]
     })

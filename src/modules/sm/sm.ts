@@ -132,7 +132,9 @@ export default defineModule({
 
     const service: AcknowledgementService = { policy, enable, find, resume }
     ctx.provide('acknowledgements', service)
-    ctx.on('stream:features', (features) => [...features, smFeature])
+    ctx.on('stream:features', (features, { session }) =>
+      session?.ledger === undefined ? [...features, smFeature] : features,
+    )
 
     // §9.1
     ctx.on('bind2:features', (names) => [...names, NS_SM])
