@@ -57,7 +57,12 @@ xmpp.on('send', (el) => {
   if (el.is('auth') || el.is('authenticate')) mechanism = el.attrs.mechanism
 })
 xmpp.on('online', async (address) => {
-  const answer = await xmpp.iqCaller.request(xml('iq', { type: 'get' }, xml('query', 'jabber:iq:roster')))
+  // Not by its `iqCaller`: answers that come to that are not counted (XEP-0198), as of 0.14.
+  const answered = new Promise((resolve) =>
+    xmpp.on('stanza', (stanza) => stanza.is('iq') && stanza.attrs.id === 'roster' && resolve(stanza)),
+  )
+  await xmpp.send(xml('iq', { type: 'get', id: 'roster' }, xml('query', 'jabber:iq:roster')))
+  const answer = await answered
   const items = answer.getChild('query').getChildren('item')
   const roster = JSON.stringify(Object.fromEntries(items.map(({ attrs }) => [attrs.jid, attrs.subscription])))
   await xmpp.send(xml('presence'))
