@@ -1,5 +1,6 @@
 /** profanity (Debian), a client for people: it is typed to, and seen, on a pseudo terminal (plays/real/clients/terminal.py). */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { root } from '../../tools/lib/repository.ts'
 import { type Foreign, give, type Place } from '../../tools/real/foreign.ts'
 import { program } from '../../tools/real/programs.ts'
@@ -22,11 +23,13 @@ autoping.timeout=2
 export class Profanity {
   readonly process: Foreign
   readonly jid: string
+  readonly #log: string
   readonly #logs: string
 
-  private constructor(running: Foreign, jid: string, data: string) {
+  private constructor(running: Foreign, jid: string, log: string, data: string) {
     this.process = running
     this.jid = jid
+    this.#log = log
     this.#logs = `${data}/chatlogs/${jid.split('/')[0]?.replace('@', '_at_')}`
   }
 
@@ -48,11 +51,12 @@ password=the password of ${name}
 tls.policy=${how === 'direct' ? 'legacy' : 'force'}
 `
     place.write(`${data}/accounts`, account)
-    const command = [program('profanity'), '-l', 'DEBUG', '-f', place.path(`${home}/log`), '-a', name]
+    const log = place.path(`${home}/log`)
+    const command = [program('profanity'), '-l', 'DEBUG', '-f', log, '-a', name]
     const terminal = [`${root}/plays/real/clients/terminal.py`, '200', '40', ...command]
     // OpenSSL reads the roots of a folder as well: an empty one.
     const env = { HOME: place.path(home), SSL_CERT_FILE: ca, SSL_CERT_DIR: place.path(data), LC_ALL: 'C.UTF-8' }
-    return new Profanity(place.start(program('pyte'), terminal, env), as, place.path(data))
+    return new Profanity(place.start(program('pyte'), terminal, env), as, log, place.path(data))
   }
 
   get bare(): string {
@@ -72,6 +76,16 @@ tls.policy=${how === 'direct' ? 'legacy' : 'force'}
     this.types(`/msg ${to} ${body}`)
   }
 
+  /** It has this from him in the log of their conversation. */
+  async hears(from: string, body: string): Promise<void> {
+    await until(`heard ${body}`, () => this.heard(from).includes(body))
+  }
+
+  /** How often this stood at the beginning of what came from the server. */
+  received(start: string): number {
+    return readFileSync(this.#log, 'utf8').split(`: RECV: ${start}`).length - 1
+  }
+
   /** A line with this at its end came upon the screen, now or before. */
   async shows(text: string | RegExp): Promise<RegExpExecArray> {
     const pattern = typeof text === 'string' ? text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&') : text.source
@@ -81,6 +95,7 @@ tls.policy=${how === 'direct' ? 'legacy' : 'force'}
   /** Bodies of what the log of its conversation with somebody has from him, or from itself. */
   heard(from: string, by: string = from): readonly string[] {
     const folder = `${this.#logs}/${from.replace('@', '_at_')}`
+    if (!existsSync(folder)) return []
     return readdirSync(folder)
       .sort()
       .flatMap((file) => readFileSync(`${folder}/${file}`, 'utf8').split('\n'))
@@ -91,6 +106,15 @@ tls.policy=${how === 'direct' ? 'legacy' : 'force'}
   async leaves(): Promise<number> {
     this.types('/quit')
     return await this.process.ended
+  }
+}
+
+/** What profanity writes to its files is seen by looking. */
+export async function until(what: string, isSo: () => boolean, seconds = 30): Promise<void> {
+  const end = performance.now() + seconds * 1000
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`profanity ran ${seconds} s, and not ${what}`)
+    await wait(20)
   }
 }
 
