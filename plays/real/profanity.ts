@@ -7,7 +7,7 @@ import { program } from '../../tools/real/programs.ts'
 import type { How } from './foreign-client.ts'
 import type { Started } from './started.ts'
 
-/** No chat states, or each message would be three; a silent connection is taken for lost after some seconds. */
+/** No chat states, or each message would be three. */
 const preferences = `[ui]
 splash=false
 [chatstates]
@@ -16,8 +16,6 @@ enabled=false
 chlog=true
 [connection]
 reconnect=1
-autoping=2
-autoping.timeout=2
 `
 
 export class Profanity {

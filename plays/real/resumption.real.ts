@@ -107,7 +107,8 @@ describe('resumption', { concurrency: true }, async () => {
 
 /**
  * libstrophe 0.12.2 counts what it could not write, and does not send that again: after a break while he speaks it and
- * the server disagree for good. So he speaks only while the road holds.
+ * the server disagree for good. So he speaks only while the road holds. That nobody answers it does not find out by itself:
+ * behind a resumption profanity 0.13.1 pings no more.
  */
 async function profanityResumes(): Promise<void> {
   await using place = new Place('real-resumption')
@@ -124,7 +125,7 @@ async function profanityResumes(): Promise<void> {
     juliet.sends(xml`<message to='${mercutio.jid}' type='chat'><body>${n}</body></message>`)
   }
   const down: Break = { loses: { ways: ['down'], bytes: 200 }, end: 'reset' }
-  const ends: readonly Break[] = [{ end: 'reset' }, down, { end: 'left' }, { end: 'silent' }]
+  const ends: readonly Break[] = [{ end: 'reset' }, down, { end: 'left' }, { end: 'reset' }]
   for (const [times, how] of ends.entries()) {
     for (let n = 0; n < window; n++) {
       speaks()
