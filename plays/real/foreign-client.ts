@@ -15,11 +15,6 @@ export interface Online {
   readonly roster: Readonly<Record<string, string>>
 }
 
-/** It connects to this port, a relay's, and comes back when its connection is lost. */
-export interface Resuming {
-  readonly resumesAt: number
-}
-
 export class ForeignClient {
   readonly process: Foreign
   jid = ''
@@ -28,6 +23,10 @@ export class ForeignClient {
     this.process = running
   }
 
+  /**
+   * `asks`: what xmpp-js asks for while it binds (XEP-0386): 'copies' (XEP-0280), 'inactive' (XEP-0352); 'resumes': each
+   * comes back when its connection is lost (XEP-0198). `port`: another than the server's own.
+   */
   static start(
     kind: Kind,
     place: Place,
@@ -35,17 +34,17 @@ export class ForeignClient {
     as: string,
     how: How,
     ca: string,
-    resuming?: Resuming,
+    asks: readonly string[] = [],
+    port = server.ports[how],
   ): ForeignClient {
     const account = as.split('@')[0] ?? ''
-    const args = [as, `the password of ${account}`, String(resuming?.resumesAt ?? server.ports[how]), how]
-    const more = resuming === undefined ? [] : ['resumes']
+    const args = [as, `the password of ${account}`, String(port), how]
     const clients = `${root}/plays/real/clients`
     if (kind !== 'xmpp-js') {
-      return new ForeignClient(place.start(program(kind), [`${clients}/${kind}_client.py`, ...args, ca, ...more]))
+      return new ForeignClient(place.start(program(kind), [`${clients}/${kind}_client.py`, ...args, ca, ...asks]))
     }
     // Roots of the system do not count for it, as for the others: only this one.
-    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args, ...more]
+    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args, ...asks]
     return new ForeignClient(place.start(`${root}/bin/node`, node, { NODE_EXTRA_CA_CERTS: ca }))
   }
 

@@ -63,7 +63,7 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
   const juliet = server.actor('juliet', `juliet@localhost/${kind}`)
   await juliet.connects()
   const as = `${account}@localhost/orchard`
-  const romeo = ForeignClient.start(kind, place, server, as, 'starttls', server.ca, { resumesAt: relay.port })
+  const romeo = ForeignClient.start(kind, place, server, as, 'starttls', server.ca, ['resumes'], relay.port)
   await romeo.comesOnline()
   const [session] = await server.sessions(`${account}@localhost`)
 
