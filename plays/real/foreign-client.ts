@@ -91,6 +91,15 @@ export class ForeignClient {
     return this.process.output.split(`{"event":"${event}"`).length - 1
   }
 
+  /** slixmpp, started with 'deeds', asks for something; what it was answered, as XML. */
+  async asksFor(deed: string, to = ''): Promise<string> {
+    const before = this.count(`answered","deed":"${deed}`)
+    this.does(deed, { to })
+    const answers = `(?:^\\{"event":"answered","deed":"${deed}".*$[^]*?){${before}}`
+    const [, text] = await this.process.says(new RegExp(`${answers}^(\\{"event":"answered","deed":"${deed}".*)$`, 'm'))
+    return JSON.parse(text ?? '').xml
+  }
+
   /** Bodies of the messages that it reported, in their order. */
   get heard(): readonly string[] {
     return this.process.output

@@ -1,7 +1,7 @@
 """A slixmpp client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
 
 Arguments: JID, password, port, 'starttls' or 'direct', file of trusted roots; 'resumes' if it is to come back when its
-connection is lost (XEP-0198).
+connection is lost (XEP-0198), 'deeds' if it is to use more extensions.
 """
 import asyncio
 import collections
@@ -119,6 +119,58 @@ async def watch():
                 client.abort()
 
 
+def bookmark(room):
+    marks = client["xep_0048"].stanza.Bookmarks()
+    marks.add_conference(room, "romeo", autojoin=False, name="the square")
+    return client["xep_0048"].set_bookmarks(marks, method="xep_0049")
+
+
+async def publish(name):
+    vcard = client["xep_0054"].make_vcard()
+    vcard["FN"] = name
+    await client["xep_0054"].publish_vcard(vcard=vcard)
+    return "published"
+
+
+# What it asks for, by name; each has one argument, `to`.
+deeds = {
+    "disco": lambda to: client["xep_0030"].get_info(jid=to),
+    "last": lambda to: client["xep_0012"].get_last_activity(to),
+    "vcard": lambda to: client["xep_0054"].get_vcard(slixmpp.JID(to), local=False),
+    "publish": publish,
+    "bookmark": bookmark,
+    "bookmarks": lambda _: client["xep_0048"].get_bookmarks(method="xep_0049"),
+    "copies": lambda _: client["xep_0280"].enable(),
+    "block": lambda to: client["xep_0191"].block(to),
+    "unblock": lambda to: client["xep_0191"].unblock(to),
+    "blocked": lambda _: client["xep_0191"].get_blocked(),
+}
+
+
+async def perform(deed, to):
+    try:
+        answer = await deeds[deed](to)
+    except slixmpp.exceptions.IqError as error:
+        answer = error.iq
+    tell("answered", deed=deed, xml=answer)
+
+
+def copied(kind):
+    def handler(stanza):
+        inner = stanza[f"carbon_{kind}"]
+        tell(kind, **{"from": inner["from"]}, to=inner["to"], body=inner["body"])
+    return handler
+
+
+if "deeds" in sys.argv[6:]:
+    for plugin in ("0012", "0030", "0048", "0049", "0054", "0191", "0199", "0280"):
+        client.register_plugin(f"xep_{plugin}")
+    client["xep_0048"].auto_join = False
+    client.add_event_handler("carbon_received", copied("received"))
+    client.add_event_handler("carbon_sent", copied("sent"))
+tasks = set()
+
+
 def obey(line):
     global leaving
     order = json.loads(line)
@@ -130,6 +182,10 @@ def obey(line):
     elif do == "leave":
         leaving = True
         client.disconnect()
+    elif do in deeds:
+        task = client.loop.create_task(perform(do, to))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
     else:
         client.send_presence_subscription(pto=to, ptype=do)
 

@@ -13,7 +13,8 @@ import pyte
 columns, rows = int(sys.argv[1]), int(sys.argv[2])
 pid, terminal = pty.fork()
 if pid == 0:
-    os.environ["TERM"] = "xterm"
+    # That is what pyte knows all of.
+    os.environ["TERM"] = "linux"
     # The size has to be there before the program looks.
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     os.execv(sys.argv[3], sys.argv[3:])
