@@ -4,7 +4,7 @@ import type { Foreign, Place } from '../../tools/real/foreign.ts'
 import { program } from '../../tools/real/programs.ts'
 import type { Started } from './started.ts'
 
-export type Kind = 'slixmpp' | 'xmpp-js'
+export type Kind = 'slixmpp' | 'aioxmpp' | 'xmpp-js'
 
 /** Types of TLS that both can. */
 export type How = 'starttls' | 'direct'
@@ -23,7 +23,10 @@ export class ForeignClient {
     this.process = running
   }
 
-  /** `asks`: what xmpp-js asks for while it binds (XEP-0386): 'copies' (XEP-0280), 'inactive' (XEP-0352). */
+  /**
+   * `asks`: what xmpp-js asks for while it binds (XEP-0386): 'copies' (XEP-0280), 'inactive' (XEP-0352); 'resumes': each
+   * comes back when its connection is lost (XEP-0198). `port`: another than the server's own.
+   */
   static start(
     kind: Kind,
     place: Place,
@@ -32,14 +35,15 @@ export class ForeignClient {
     how: How,
     ca: string,
     asks: readonly string[] = [],
+    port = server.ports[how],
   ): ForeignClient {
     const account = as.split('@')[0] ?? ''
-    const args = [as, `the password of ${account}`, String(server.ports[how]), how]
+    const args = [as, `the password of ${account}`, String(port), how]
     const clients = `${root}/plays/real/clients`
-    if (kind === 'slixmpp') {
-      return new ForeignClient(place.start(program('slixmpp'), [`${clients}/slixmpp_client.py`, ...args, ca]))
+    if (kind !== 'xmpp-js') {
+      return new ForeignClient(place.start(program(kind), [`${clients}/${kind}_client.py`, ...args, ca, ...asks]))
     }
-    // Roots of the system do not count for it, as for slixmpp: only this one.
+    // Roots of the system do not count for it, as for the others: only this one.
     const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args, ...asks]
     return new ForeignClient(place.start(`${root}/bin/node`, node, { NODE_EXTRA_CA_CERTS: ca }))
   }
@@ -80,6 +84,28 @@ export class ForeignClient {
   async hears(event: string, more: Readonly<Record<string, string>>): Promise<void> {
     const line = JSON.stringify({ event, ...more }).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
     await this.process.says(new RegExp(`^${line}$`, 'm'))
+  }
+
+  /** How often it reported this. */
+  count(event: string): number {
+    return this.process.output.split(`{"event":"${event}"`).length - 1
+  }
+
+  /** slixmpp, started with 'deeds', asks for something; what it was answered, as XML. */
+  async asksFor(deed: string, to = ''): Promise<string> {
+    const before = this.count(`answered","deed":"${deed}`)
+    this.does(deed, { to })
+    const answers = `(?:^\\{"event":"answered","deed":"${deed}".*$[^]*?){${before}}`
+    const [, text] = await this.process.says(new RegExp(`${answers}^(\\{"event":"answered","deed":"${deed}".*)$`, 'm'))
+    return JSON.parse(text ?? '').xml
+  }
+
+  /** Bodies of the messages that it reported, in their order. */
+  get heard(): readonly string[] {
+    return this.process.output
+      .split('\n')
+      .filter((line) => line.startsWith('{"event":"message"'))
+      .map((line) => JSON.parse(line).body)
   }
 
   async leaves(): Promise<void> {

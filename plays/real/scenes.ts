@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { Place } from '../../tools/real/foreign.ts'
+import type { Actor } from '../language/actor.ts'
 import { xml } from '../language/index.ts'
 import { ForeignClient, type How, type Kind } from './foreign-client.ts'
 import { Started } from './started.ts'
@@ -13,14 +14,7 @@ export const awkward = `Ромео & "Джульетта" <3 ]]> 🌹 'tis`
 export async function scenes(kind: Kind, how: How, mechanism: RegExp, config = '', bound = asAsked): Promise<void> {
   await using place = new Place(`real-${kind}`)
   const server = await Started.start(place, ['romeo', 'juliet'], config)
-  const juliet = server.actor('juliet', 'juliet@localhost/balcony')
-  await juliet.connects()
-  juliet.sends(xml`<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>`)
-  await juliet.receives(
-    xml`<iq from='juliet@localhost' type='result' id='roster'><query xmlns='jabber:iq:roster' ver='*'/></iq>`,
-  )
-  juliet.sends(xml`<presence/>`)
-  await juliet.receives(xml`<presence from='${juliet.full}'/>`)
+  const juliet = await interestedJuliet(server)
 
   const romeo = ForeignClient.start(kind, place, server, 'romeo@localhost/orchard', how, server.ca)
   const online = await romeo.comesOnline()
@@ -74,7 +68,20 @@ export async function scenes(kind: Kind, how: How, mechanism: RegExp, config = '
   assert.deepEqual(juliet.unread, [])
 }
 
-function pushOf(subscription: string, ask?: string) {
+/** Online, and told of changes of her roster. */
+export async function interestedJuliet(server: Started): Promise<Actor> {
+  const juliet = server.actor('juliet', 'juliet@localhost/balcony')
+  await juliet.connects()
+  juliet.sends(xml`<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>`)
+  await juliet.receives(
+    xml`<iq from='juliet@localhost' type='result' id='roster'><query xmlns='jabber:iq:roster' ver='*'/></iq>`,
+  )
+  juliet.sends(xml`<presence/>`)
+  await juliet.receives(xml`<presence from='${juliet.full}'/>`)
+  return juliet
+}
+
+export function pushOf(subscription: string, ask?: string) {
   const item = xml`<item xmlns='jabber:iq:roster' jid='romeo@localhost' subscription='${subscription}'/>`
   const query = xml`<query xmlns='jabber:iq:roster' ver='*'/>`
   return xml`<iq from='juliet@localhost' type='set'/>`.withChild(

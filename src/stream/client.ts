@@ -17,7 +17,7 @@ import { ClientAcks, isOfAcks } from './client-acks.ts'
 import { clientErrors } from './client-errors.ts'
 import { Connection } from './connection.ts'
 import { clientFraming } from './framing.ts'
-import { defaultStreamLimits, type StreamLimits } from './limits.ts'
+import { defaultClientLimits, type StreamLimits } from './limits.ts'
 import type { StanzaSink } from './machine.types.ts'
 import { stretch } from './sasl/index.ts'
 import { NS_BIND2 } from './sasl2.ts'
@@ -75,9 +75,6 @@ export class ClientFailure {
     return `${this.code}: ${this.text}`
   }
 }
-
-/** A server's features, with its mechanisms and what can be asked for in one go, are more than a client may say in one. */
-const beforeSignIn = { ...defaultStreamLimits.before, elements: 256 }
 
 const defaultConnectTimeoutMs = 10_000
 const defaultRequestMs = 10_000
@@ -379,7 +376,7 @@ export function runClient(
   transport: Transport,
   options: ClientOptions,
 ): Promise<XmppClient | ClientFailure> {
-  const limits: StreamLimits = { ...defaultStreamLimits, before: beforeSignIn, ...options.limits }
+  const limits: StreamLimits = { ...defaultClientLimits, ...options.limits }
   const secure = tlsOptions(options)
   const connection = new Connection(transport, {
     clock: world.clock,

@@ -16,14 +16,17 @@ type Known = {
 }
 
 export const PROGRAMS: Readonly<Record<string, Known>> = {
+  aioxmpp: { packages: ['python3-aioxmpp'], python: 'aioxmpp' },
   ejabberd: { packages: ['ejabberd'], programs: ['ejabberdctl'] },
   git: { packages: ['git'] },
   'go-sendxmpp': { packages: ['go-sendxmpp'] },
   npm: { packages: ['npm'] },
   openssl: { packages: ['openssl'] },
   postgresql: { packages: ['postgresql'], programs: ['postgres', 'initdb'] },
-  profanity: { packages: ['profanity'] },
+  // The same program as in `profanity`, without a desktop's libraries.
+  profanity: { packages: ['profanity-light'] },
   prosody: { packages: ['prosody'] },
+  pyte: { packages: ['python3-pyte'], python: 'pyte' },
   slixmpp: { packages: ['python3-slixmpp'], python: 'slixmpp' },
 }
 

@@ -1,7 +1,7 @@
 /**
  * An @xmpp/client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
- * Arguments: JID, password, port, 'starttls' or 'direct', and what it asks for while it binds ('copies', 'inactive'). Trusted
- * roots come with NODE_EXTRA_CA_CERTS.
+ * Arguments: JID, password, port, 'starttls' or 'direct', and what it asks for while it binds ('copies', 'inactive');
+ * 'resumes' if it is to come back when its connection is lost (XEP-0198). Trusted roots come with NODE_EXTRA_CA_CERTS.
  */
 import { createInterface } from 'node:readline'
 import { client, jid, xml } from '@xmpp/client'
@@ -20,14 +20,42 @@ const xmpp = client({
   password,
   resource,
 })
-xmpp.reconnect.stop()
 // Milliseconds for an answer; it gives two seconds, and machines that test have much to do.
 xmpp.timeout = 20_000
+const resumes = asks.includes('resumes')
+/** Messages that it was told to say while it had no connection, or that could not be written, by their numbers. */
+const kept = new Map()
+let said = 0
+if (resumes) {
+  xmpp.reconnect.delay = 100
+  // How soon it takes a silent connection for lost.
+  Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 3000 })
+  xmpp.on('disconnect', () => tell('suspended'))
+  xmpp.streamManagement.on('resumed', () => {
+    tell('resumed')
+    // It is online a moment later.
+    queueMicrotask(() => {
+      const again = [...kept].sort(([one], [other]) => one - other)
+      kept.clear()
+      for (const [number, stanza] of again) say(stanza, number)
+    })
+  })
+} else xmpp.reconnect.stop()
 const inline = { copies: ['urn:xmpp:carbons:2', 'enable'], inactive: ['urn:xmpp:csi:0', 'inactive'] }
-for (const [ns, name] of asks.map((one) => inline[one])) xmpp.bind2.use(ns, () => xml(name, ns))
+for (const [ns, name] of asks.flatMap((one) => (one in inline ? [inline[one]] : []))) {
+  xmpp.bind2.use(ns, () => xml(name, ns))
+}
 let mechanism = ''
 
 xmpp.on('error', (error) => {
+  if (resumes && mechanism !== '') {
+    // Lost in the middle of a handshake, it would not try again.
+    if (xmpp.socket === null && xmpp.status === 'opening') {
+      xmpp.status = 'disconnect'
+      xmpp.reconnect.scheduleReconnect()
+    }
+    return
+  }
   tell('failed', { why: `${error.code ?? error.name}: ${error.message}` })
   process.exit(1)
 })
@@ -35,7 +63,12 @@ xmpp.on('send', (el) => {
   if (el.is('auth') || el.is('authenticate')) mechanism = el.attrs.mechanism
 })
 xmpp.on('online', async (address) => {
-  const answer = await xmpp.iqCaller.request(xml('iq', { type: 'get' }, xml('query', 'jabber:iq:roster')))
+  // Not by its `iqCaller`: answers that come to that are not counted (XEP-0198), as of 0.14.
+  const answered = new Promise((resolve) =>
+    xmpp.on('stanza', (stanza) => stanza.is('iq') && stanza.attrs.id === 'roster' && resolve(stanza)),
+  )
+  await xmpp.send(xml('iq', { type: 'get', id: 'roster' }, xml('query', 'jabber:iq:roster')))
+  const answer = await answered
   const items = answer.getChild('query').getChildren('item')
   const roster = JSON.stringify(Object.fromEntries(items.map(({ attrs }) => [attrs.jid, attrs.subscription])))
   await xmpp.send(xml('presence'))
@@ -59,9 +92,16 @@ xmpp.on('stanza', (stanza) => {
   }
 })
 
+/** @xmpp/client keeps for resumption what was written; what was not is for us to keep. */
+function say(stanza, number) {
+  if (!resumes) return xmpp.send(stanza)
+  if (xmpp.status !== 'online') kept.set(number, stanza)
+  else xmpp.send(stanza).catch(() => kept.set(number, stanza))
+}
+
 createInterface({ input: process.stdin }).on('line', async (line) => {
   const { do: deed, to, body, status } = JSON.parse(line)
-  if (deed === 'say') await xmpp.send(xml('message', { to, type: 'chat' }, xml('body', {}, body)))
+  if (deed === 'say') await say(xml('message', { to, type: 'chat' }, xml('body', {}, body)), said++)
   else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
   else if (deed === 'cut') (xmpp.socket.socket ?? xmpp.socket).destroy()
   else if (deed === 'return') await xmpp.reconnect.reconnect()
