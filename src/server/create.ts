@@ -4,7 +4,7 @@ import { CommandError } from '../core/command-error.ts'
 import { type Config, ConfigError, finishConfig, type Mistake, openConfig } from '../core/config/index.ts'
 import { type Where, whereIn } from '../core/config/where.ts'
 import type { ModuleDefinition } from '../core/module.ts'
-import { openSqlite, type Stores } from '../store/index.ts'
+import { openSqlite, type StoreLimits, type Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
 import { createWorld } from '../world/index.ts'
 import type { Log } from '../world/log.types.ts'
@@ -99,7 +99,17 @@ function openStores(world: World): (config: Config) => Promise<Stores> {
     openSqlite(world, {
       path: store.engine === 'memory' ? ':memory:' : store.path,
       synchronous: store.synchronous,
+      limits: storeLimits(store),
     })
+}
+
+/** The limits of the store in the form that stores take. */
+export function storeLimits(store: Config['store']): Partial<StoreLimits> {
+  return {
+    operationTimeoutMs: store.operation_timeout,
+    queueOperations: store.queue_operations,
+    queueBytes: store.queue_bytes,
+  }
 }
 
 function controlPath(options: ServerOptions, config: Config): string | undefined {

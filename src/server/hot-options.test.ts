@@ -157,7 +157,14 @@ const others = (folder: string) => ({
   listeners: [{ protocol: 'parrot', path: join(folder, 'parrot.sock') }],
   data_dir: join(folder, 'elsewhere'),
   plugins: [join(folder, 'extra.mjs')],
-  store: { engine: 'sqlite', path: 'other.db', synchronous: 'normal' },
+  store: {
+    engine: 'sqlite',
+    path: 'other.db',
+    synchronous: 'normal',
+    operation_timeout: '1 second',
+    queue_operations: 1_000,
+    queue_bytes: '1 MiB',
+  },
   log: { format: 'json' },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })

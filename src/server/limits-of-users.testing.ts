@@ -1,5 +1,6 @@
 /** Passes the limits of those who have signed in: of the core, of sessions, of modules. */
 import type { StanzaKind } from '../stanza/stanza.ts'
+import { accounts } from '../store/accounts.ts'
 import { anyStanzaError, anyStreamError, type Ground, message, simulated } from './limits.testing.ts'
 
 const NS_ROSTER = 'jabber:iq:roster'
@@ -24,7 +25,33 @@ const sets = (good: string, bad: string) => async (ground: Ground) => {
   return wire.hears(anyStanzaError)
 }
 
+/** A store that is asked, beside what others ask it, for `count` things of so many bytes, and answers nothing. */
+const silentStore = (count: number, bytes: number) => async (ground: Ground) => {
+  const wire = await ground.bound()
+  const { server, engine } = ground.symbolic
+  const store = await server.stores.open(accounts)
+  engine.hang()
+  const asked = Array.from({ length: count }, (_, n) => store.get({ host: 'x'.repeat(bytes), name: String(n) }))
+  const settled = Promise.allSettled(asked)
+  ground.still()
+  wire.says(message(nobody, 'hello'))
+  const heard = await wire.hears(anyStanzaError)
+  if (!heard.includes("type='wait'")) throw new Error(`no sender tries that again: ${heard}`)
+  engine.resume()
+  await settled
+  wire.says(message(nobody, 'hello'))
+  // Nobody of that name is here: now that is known.
+  await wire.hears(/<service-unavailable /)
+  return heard
+}
+
 export const serverProofs = {
+  'store.operation_timeout': simulated(
+    { store: { engine: 'memory', operation_timeout: '1 second' } },
+    silentStore(0, 0),
+  ),
+  'store.queue_operations': simulated({ store: { engine: 'memory', queue_operations: 100 } }, silentStore(100, 1)),
+  'store.queue_bytes': simulated({ store: { engine: 'memory', queue_bytes: '1 MiB' } }, silentStore(16, 65_330)),
   'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
     const { romeo, juliet } = await ground.unread()
     const words = message('juliet@localhost/here', 'x'.repeat(1_000))

@@ -110,7 +110,7 @@ export class Server {
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
-      store: stores.metrics,
+      stores,
       controlConnections: () => this.#control?.connections ?? 0,
     })
     for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')

@@ -77,7 +77,9 @@ export class BatchQueue {
     refused: 0,
     errors: 0,
     rejectedFull: 0,
+    diskFull: 0,
     timeouts: 0,
+    rejectedStalled: 0,
     batches: 0,
     commits: 0,
     engineMs: 0,
@@ -92,6 +94,8 @@ export class BatchQueue {
   #link: Link | undefined
   /** Why nothing is taken, when nothing is. */
   #refusal: WorldError | undefined
+  /** Why nothing is taken until the engine answers again: it has let an operation time out. */
+  #stalled: WorldError | undefined
   #flushing = false
   #now = 0
   #timer: Timer | undefined
@@ -125,6 +129,7 @@ export class BatchQueue {
   connect(link: Link): void {
     this.#link = link
     this.#refusal = undefined
+    this.#stalled = undefined
   }
 
   submit(call: Callable, params: Row, items: readonly Row[] | undefined): Promise<unknown> {
@@ -140,7 +145,7 @@ export class BatchQueue {
     if (typeof encoded !== 'number' || this.metrics.queueBytes + encoded > this.#limits.queueBytes) {
       batch.wire.length = from
       if (typeof encoded !== 'number') return this.#rejected(encoded)
-      return this.#rejected(this.#full('store_queue_bytes', this.#limits.queueBytes))
+      return this.#rejected(this.#full('store.queue_bytes', this.#limits.queueBytes))
     }
     call.owner.open++
     this.metrics.queueOperations++
@@ -165,11 +170,15 @@ export class BatchQueue {
 
   #refuse(call: Callable): WorldError | undefined {
     if (this.#refusal !== undefined) return this.#refusal
+    if (this.#stalled !== undefined) {
+      this.metrics.rejectedStalled++
+      return this.#stalled
+    }
     if (call.owner.retired) {
       return storeError('RTK_STORE_CLOSED', `store ${call.owner.name} was opened again with another definition`)
     }
     if (this.metrics.queueOperations >= this.#limits.queueOperations) {
-      return this.#full('store_queue_operations', this.#limits.queueOperations)
+      return this.#full('store.queue_operations', this.#limits.queueOperations)
     }
     return undefined
   }
@@ -212,6 +221,7 @@ export class BatchQueue {
       this.#world.log.error('store: the engine answered a batch that nobody asked')
       return
     }
+    this.#stalled = undefined
     this.#flush()
     this.metrics.batches++
     this.metrics.engineMs += reply[Reply.engineMs] as number
@@ -286,6 +296,7 @@ export class BatchQueue {
   #reject(entry: Entry, error: WorldError): void {
     if (!this.#release(entry)) return
     this.metrics.errors++
+    if (error.code === 'RTK_STORE_DISK_FULL') this.metrics.diskFull++
     entry.reject(error)
   }
 
@@ -308,9 +319,9 @@ export class BatchQueue {
     this.#timer = undefined
     const oldestAllowed = this.#world.clock.monoMs() - this.#limits.operationTimeoutMs
     for (const batch of this.#sent) {
-      if (this.#expire(batch, oldestAllowed, 'it may have been kept') > 0) {
-        this.#events.stalled(`the database has not answered for ${this.#limits.operationTimeoutMs} ms`)
-      }
+      this.#expire(batch, oldestAllowed, 'it may have been kept')
+      // What the engine has, and nobody waits for any more, it has not answered in time.
+      if (batch.entries[0]?.settled === true) this.#stall()
     }
     for (const batch of this.#waiting) {
       // What nobody waits for any more is not worth sending when the engine wakes.
@@ -320,6 +331,14 @@ export class BatchQueue {
     const oldest = this.#oldest()
     if (oldest !== undefined) this.#armTimer(Math.max(oldest - oldestAllowed, SHORTEST_CHECK_MS))
     this.#checkDrained()
+  }
+
+  /** Whoever asks from now on would wait in vain too, and with him the stanzas behind his. */
+  #stall(): void {
+    if (this.#stalled !== undefined) return
+    const text = `the database has not answered for ${this.#limits.operationTimeoutMs} ms`
+    this.#stalled = storeError('RTK_STORE_STALLED', text)
+    this.#events.stalled(text)
   }
 
   #expire(batch: Batch, oldestAllowed: number, fate: string): number {

@@ -6,7 +6,6 @@ import { accountCacheMax } from '../../src/core/account-service.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
-import { defaultStoreLimits } from '../../src/store/store.types.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
 
 /** What goes over the wire when the limit is passed. */
@@ -42,6 +41,12 @@ const policy = (metric: string, note?: string): Limit => ({
 })
 const stanza = (condition: StanzaCondition, metric: string): Limit => ({ answer: { stanza: condition }, metric })
 const nothing = (text: string, metric: string): Limit => ({ answer: { nothing: text }, metric })
+
+/** What goes through the database; chat between those who are there does not. */
+const away = (metric: string, more = ''): Limit => ({
+  ...stanza('resource-constraint', metric),
+  note: `of type \`wait\` (\`service-unavailable\` to a message that was to be kept); to who signs in the SASL failure \`temporary-auth-failure\`${more}`,
+})
 
 const dropped = 'the connection is dropped'
 const waits = 'the client waits'
@@ -97,6 +102,12 @@ export const limits: Readonly<Record<string, Limit>> = {
     metric: 'ratatosk_bind_sessions_max_total',
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
+  'store.operation_timeout': away(
+    'ratatosk_store_timeouts_total',
+    ', and from then on at once until the database answers',
+  ),
+  'store.queue_operations': away('ratatosk_store_queue_full_total'),
+  'store.queue_bytes': away('ratatosk_store_queue_full_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -132,18 +143,6 @@ export const noLimits: Readonly<Record<string, string>> = {
 export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
   turn_stanzas: { value: '64', ...nothing('the others come first', 'ratatosk_turns_full_total') },
   turn_bytes: { value: '64 KiB', ...nothing('the others come first', 'ratatosk_turns_full_total') },
-  store_queue_operations: {
-    value: String(defaultStoreLimits.queueOperations),
-    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_queue_full_total'),
-  },
-  store_queue_bytes: {
-    value: `${defaultStoreLimits.queueBytes / 2 ** 20} MiB`,
-    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_queue_full_total'),
-  },
-  store_operation_timeout: {
-    value: `${defaultStoreLimits.operationTimeoutMs / 1_000} seconds`,
-    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_timeouts_total'),
-  },
   account_cache_entries: {
     value: String(accountCacheMax),
     ...nothing('an account is looked up again', 'ratatosk_account_cache_evictions_total'),
