@@ -5,6 +5,7 @@
 import { accountCacheMax } from '../../src/core/account-service.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
+import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
 
@@ -50,6 +51,7 @@ const away = (metric: string, more = ''): Limit => ({
 
 const dropped = 'the connection is dropped'
 const waits = 'the client waits'
+const unacknowledged = 'what is not acknowledged is undeliverable: offline store, or error to the sender'
 
 /** By the option's path in the configuration. */
 export const limits: Readonly<Record<string, Limit>> = {
@@ -108,6 +110,14 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'store.queue_operations': away('ratatosk_store_queue_full_total'),
   'store.queue_bytes': away('ratatosk_store_queue_full_total'),
+  'modules.caps.hashes_max': nothing('somebody is asked again', 'ratatosk_caps_hashes_max_total'),
+  'modules.caps.elsewhere_max': nothing(
+    'what the one can do who was not heard of for longest is forgotten',
+    'ratatosk_caps_elsewhere_max_total',
+  ),
+  'modules.caps.queries_per_peer': nothing('the question waits', 'ratatosk_caps_queries_per_peer_total'),
+  'modules.caps.size_max': nothing('what he can do stays unknown', 'ratatosk_caps_size_max_total'),
+  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -116,6 +126,14 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
+  'modules.register.sign_ups_per_address': stanza('not-acceptable', 'ratatosk_register_sign_ups_per_address_total'),
+  'modules.register.sign_ups_max': stanza('not-acceptable', 'ratatosk_register_sign_ups_max_total'),
+  'modules.register.password_changes_max': stanza(
+    'resource-constraint',
+    'ratatosk_register_password_changes_max_total',
+  ),
+  'modules.private.bytes_max': stanza('policy-violation', 'ratatosk_private_bytes_max_total'),
+  'modules.private.namespace_max': stanza('policy-violation', 'ratatosk_private_namespace_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
   'modules.roster.requests_max': nothing(
     'silence, as for an account that does not exist',
@@ -128,6 +146,17 @@ export const limits: Readonly<Record<string, Limit>> = {
     'ratatosk_roster_request_size_total',
   ),
   'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_accounts_total'),
+  'modules.sm.resume_timeout': nothing(
+    'the session ends, and what its client has not acknowledged is undeliverable: offline store, or error to the sender',
+    'ratatosk_sessions_expired_total',
+  ),
+  'modules.sm.queue_stanzas': policy('ratatosk_sessions_unacknowledged_total', unacknowledged),
+  'modules.sm.queue_bytes': policy('ratatosk_sessions_unacknowledged_total', unacknowledged),
+  'modules.sm.ack_timeout': nothing(
+    'its connection is dropped, and its session waits for the client',
+    'ratatosk_sessions_silent_total',
+  ),
+  'modules.vcard.bytes_max': stanza('policy-violation', 'ratatosk_vcard_bytes_max_total'),
 }
 
 /** Options with a number that limit nobody, and why. */
@@ -138,6 +167,7 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
   'auth.scram_iterations': 'work for new passwords',
+  'modules.register.window': 'the time of three limits',
 }
 
 export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
@@ -170,6 +200,10 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
       'the address or account that failed longest ago is forgotten',
       'ratatosk_sign_in_failures_forgotten_total',
     ),
+  },
+  register_quota_keys: {
+    value: String(quotaKeysMax),
+    ...nothing('whoever began longest ago is forgotten', 'ratatosk_register_quota_keys_total'),
   },
   requests_open: {
     value: String(requestsOpenMax),

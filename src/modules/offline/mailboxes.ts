@@ -10,7 +10,7 @@ import type { ModuleContext } from '../../core/module.ts'
 import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
 import { parseJid } from '../../jid/jid.ts'
-import { withDelay } from '../../stanza/delay.ts'
+import { isDelayedBy, withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
 import type { Store } from '../../store/define.ts'
@@ -242,7 +242,8 @@ export class Mailboxes {
       return undefined
     }
     const isLive = box.live.has(row.stanza)
-    const noted = isLive ? el : withDelay(el, session.host.jid, new Date(row.received), 'Offline Storage')
+    const { jid } = session.host
+    const noted = isLive || isDelayedBy(el, jid) ? el : withDelay(el, jid, new Date(row.received), 'Offline Storage')
     return writeStanza(noted, from.octets, to.octets)
   }
 
@@ -258,8 +259,9 @@ export class Mailboxes {
     this.handOver(first)
       .catch((error: unknown) => this.#warn('kept messages could not be handed over', box, error))
       .finally(() => {
+        // One that has lost its connection goes on with the hand-over when it has another.
         const now = this.#ctx.clock.wallMs()
-        for (const session of ready) session.takeMessages(now)
+        for (const session of ready) if (session !== first || isReady(first)) session.takeMessages(now)
       })
   }
 
