@@ -1,6 +1,7 @@
 /** Two innocent users who talk to each other, and how long their words take. */
 import { jid } from '../../src/jid/index.ts'
 import { ClientFailure, connectClient, type XmppClient } from '../../src/stream/client.ts'
+import type { Place } from '../../src/world/net.types.ts'
 import type { World } from '../../src/world/world.types.ts'
 import { x } from '../../src/xml/index.ts'
 
@@ -20,12 +21,12 @@ export class Bystanders {
     this.#speaker = speaker
   }
 
-  static async arrive(world: World, port: number, ca: string): Promise<Bystanders> {
+  static async arrive(world: World, place: Place, ca: string): Promise<Bystanders> {
     const enter = async (user: string, onHeard: (id: string) => void) => {
       const client = await connectClient(world, {
         jid: jid(`${user}@localhost/innocent`),
         password: 'secret',
-        place: { kind: 'tcp', host: '127.0.0.1', port },
+        place,
         tls: 'starttls',
         ca,
         onStanza: (el) => onHeard(el.attr('id') ?? ''),
