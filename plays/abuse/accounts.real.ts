@@ -38,7 +38,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       limit: 'RFC 6121 section 2.3.3',
       metric: 'ratatosk_refusals_total{code="RTK_ROSTER_ITEMS"}',
       moves: 125,
-      growthMaxMiB: 80,
+      growthMaxMiB: 120,
       async run() {
         const { done } = await arena.attack('roster', { count: 1_000_000, perSet: 8_000 })
         const answers = await done
@@ -52,7 +52,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       attack: '100,000 contacts, one by one',
       limit: 'modules.roster.items_max',
       moves: 98_000,
-      growthMaxMiB: 80,
+      growthMaxMiB: 120,
       async run() {
         const { done } = await arena.attack('roster', { count: 100_000, perSet: 1 })
         const answers = await done

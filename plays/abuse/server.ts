@@ -24,8 +24,10 @@ limits: { connections_per_address: 300, sign_in_timeout: 10 seconds, session_que
 export interface Start {
   /** Where it listens; default: 127.0.0.1. */
   readonly host?: string
-  /** Where its data is, made before; default: in memory. */
+  /** Where its data is; default: a folder of its own. */
   readonly dataDir?: string
+  /** Default: memory. */
+  readonly engine?: 'memory' | 'sqlite'
   /** Further lines of the configuration. */
   readonly settings?: string
   /** Further options of the listener, `, name: value`. */
@@ -42,8 +44,7 @@ export class AbusedServer {
   readonly #control: ControlClient
 
   static async start(world: World, folder: string, given: Start = {}): Promise<AbusedServer> {
-    const { host = '127.0.0.1', dataDir = join(folder, 'data') } = given
-    const store = given.dataDir === undefined ? 'memory' : 'sqlite'
+    const { host = '127.0.0.1', dataDir = join(folder, 'data'), engine = 'memory' } = given
     const [port, shapedPort] = [await freePort(), await freePort()]
     const configFile = join(folder, 'ratatosk.yaml')
     const socket = join(folder, 'control.sock')
@@ -51,7 +52,7 @@ export class AbusedServer {
     writeFileSync(
       configFile,
       `data_dir: ${dataDir}
-store: { engine: ${store} }
+store: { engine: ${engine} }
 control: { socket: ${socket} }
 plugins: [${join(root, 'plays/abuse/poison.ts')}]
 listeners:
