@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { Arena, counted } from './arena.ts'
 
 /** Takes what is left of the disk. */
@@ -27,18 +27,43 @@ function fill(path: string): void {
   }
 }
 
+/** A disk of a few megabytes; undefined where none may be made. */
+function smallDisk(t: TestContext): string | undefined {
+  const disk = mkdtempSync(join(tmpdir(), 'ratatosk-disk-'))
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', disk]).status === 0) return disk
+  rmSync(disk, { recursive: true })
+  t.skip('no permission to mount a file system')
+  return undefined
+}
+
+function remove(disk: string): void {
+  spawnSync('umount', ['-l', disk])
+  rmSync(disk, { recursive: true, force: true })
+}
+
 interface Answers {
   readonly errors: number
 }
 
 describe('a full disk', { timeout: 240_000 }, () => {
-  it('chat goes on, what cannot be kept is refused, and after it all is as before', async (t) => {
-    const disk = mkdtempSync(join(tmpdir(), 'ratatosk-disk-'))
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', disk]).status !== 0) {
-      rmSync(disk, { recursive: true })
-      t.skip('no permission to mount a file system')
-      return
+  it("what fills it is the store's own log of changes: it is worked off, and nobody is refused", async (t) => {
+    const disk = smallDisk(t)
+    if (disk === undefined) return
+    const arena = await Arena.open({}, { engine: 'sqlite', dataDir: join(disk, 'data') })
+    try {
+      // Some 20 KB of the log for each.
+      const { done } = await arena.attack('roster', { count: 1_500, perSet: 1 })
+      assert.equal(counted(await done), '1500 × result')
+      assert.equal(await arena.server.storeState(), 'ready')
+    } finally {
+      arena.close()
+      remove(disk)
     }
+  })
+
+  it('chat goes on, what cannot be kept is refused, and after it all is as before', async (t) => {
+    const disk = smallDisk(t)
+    if (disk === undefined) return
     const arena = await Arena.open({ engine: 'sqlite' }, { dataDir: join(disk, 'data') })
     const { server } = arena
     const kept = () => server.metric('ratatosk_offline_kept_total')
@@ -79,8 +104,7 @@ describe('a full disk', { timeout: 240_000 }, () => {
       assert.deepEqual(await done, { heard: before + 50 })
     } finally {
       arena.close()
-      spawnSync('umount', ['-l', disk])
-      rmSync(disk, { recursive: true, force: true })
+      remove(disk)
     }
   })
 })
