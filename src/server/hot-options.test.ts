@@ -158,12 +158,17 @@ const others = (folder: string) => ({
   data_dir: join(folder, 'elsewhere'),
   plugins: [join(folder, 'extra.mjs')],
   store: {
-    engine: 'sqlite',
+    engine: 'postgres',
     path: 'other.db',
     synchronous: 'normal',
+    url: 'postgres://ratatosk@[::1]/ratatosk',
+    password: 'secret',
+    tls: 'verify',
+    tls_ca: join(folder, 'ca.pem'),
     operation_timeout: '1 second',
     queue_operations: 1_000,
     queue_bytes: '1 MiB',
+    silence_timeout: '1 second',
   },
   log: { format: 'json' },
   control: { enabled: false, socket: join(folder, 'c.sock') },
@@ -191,6 +196,7 @@ describe('what the marks of options say', () => {
         setup() {},
       }`,
     )
+    writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n')
     writeFileSync(file, JSON.stringify({ ...inMemory, listeners: [] }))
     const server = await createServer({ config: { file } })
     try {

@@ -95,8 +95,16 @@ function resolvePaths(config: Config, folder: string, options: FinishOptions): C
     ...config,
     data_dir: dataDir,
     listeners,
-    tls: Object.freeze({ ...config.tls, certificates: certificates(config.tls.certificates) }),
-    store: Object.freeze({ ...config.store, path: disk.resolve(dataDir, config.store.path) }),
+    tls: Object.freeze({
+      ...config.tls,
+      certificates: certificates(config.tls.certificates),
+      client_ca: config.tls.client_ca === undefined ? undefined : inFolder(config.tls.client_ca),
+    }),
+    store: Object.freeze({
+      ...config.store,
+      path: disk.resolve(dataDir, config.store.path),
+      tls_ca: config.store.tls_ca === undefined ? undefined : inFolder(config.store.tls_ca),
+    }),
     control: Object.freeze({ ...config.control, socket: socket === undefined ? undefined : inFolder(socket) }),
   })
 }

@@ -2,6 +2,7 @@
 import { limitOptions } from './limits.ts'
 import { opt } from './opt.ts'
 import type { OptionsOf } from './option.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
 
 const certificate = opt.object(
   {
@@ -20,6 +21,11 @@ export type CertificateFiles = { readonly cert: string; readonly key: string }
 
 export const tlsOptions = {
   certificates,
+  client_ca: opt.optional(
+    opt.path({
+      description: 'Roots of certificates that clients may sign in by, PEM. Left out: clients are asked for none.',
+    }),
+  ),
   local_ca: opt.bool({
     default: true,
     description: 'Hosts without a certificate get one from a certificate authority of our own in the data directory.',
@@ -52,6 +58,50 @@ export const authOptions = {
     description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
   }),
   access: opt.access({ default: 'all', description: 'Who may sign in.' }),
+  backends: opt.list(opt.oneOf(['internal', 'plugin'], { description: 'A back end.' }), {
+    default: ['internal'],
+    minItems: 1,
+    description:
+      'Who knows accounts, in order: the first success wins, and one that fails is no refusal (`temporary-auth-failure`). `plugin` is what a module brings.',
+  }),
+  anonymous: opt.bool({
+    default: false,
+    description: 'Anybody may sign in without an account (ANONYMOUS, XEP-0175), under a name that the server makes.',
+  }),
+  certificates: opt.bool({
+    default: true,
+    description: 'Clients may sign in by a certificate (EXTERNAL, XEP-0178), where `tls.client_ca` says whose count.',
+  }),
+  sasl2: opt.bool({
+    default: true,
+    description: 'Offer sign-in and binding in one go (XEP-0388, XEP-0386), on TLS only.',
+  }),
+  upgrades: opt.bool({
+    default: false,
+    description:
+      'With SASL2, take hashes of passwords that an account lacks from its clients (XEP-0480), as after an import.',
+  }),
+  tokens: opt.bool({
+    default: true,
+    description: 'With SASL2, give clients that ask for it a token for their next sign-ins (FAST, XEP-0484).',
+  }),
+  token_lifetime: opt.duration({
+    default: '21 days',
+    min: '1 minute',
+    max: '366 days',
+    description: 'How long a token is good.',
+  }),
+  token_rotation: opt.duration({
+    default: '1 day',
+    min: '1 minute',
+    max: '366 days',
+    description: 'Age at which a token that is used is replaced by a new one.',
+  }),
+  revoke_tokens: opt.bool({ default: true, description: 'A new password ends all tokens of its account.' }),
+  downgrade_protection: opt.bool({
+    default: true,
+    description: 'SCRAM signs the offer of mechanisms and channel bindings (XEP-0474), for clients that compare it.',
+  }),
 }
 
 /** May be set for all host types, and for each. */
@@ -72,7 +122,7 @@ export const sessionOptions = {
 }
 
 export const storeOptions = {
-  engine: opt.oneOf(['sqlite', 'memory'], {
+  engine: opt.oneOf(['sqlite', 'postgres', 'memory'], {
     default: 'sqlite',
     reload: 'restart',
     description: 'Where data is kept. `memory` forgets all at the end: for tests.',
@@ -80,12 +130,13 @@ export const storeOptions = {
   path: opt.path({
     default: 'ratatosk.db',
     reload: 'restart',
-    description: 'File of the database; a relative name is taken from `data_dir`.',
+    description: 'SQLite: file of the database; a relative name is taken from `data_dir`.',
   }),
   synchronous: opt.oneOf(['normal', 'full'], {
     default: 'full',
     reload: 'restart',
-    description: 'What is acknowledged as kept survives the end of the process (normal), or a power cut too (full).',
+    description:
+      'SQLite: what is acknowledged as kept survives the end of the process (normal), or a power cut too (full).',
   }),
   operation_timeout: opt.duration({
     default: '8 seconds',
@@ -108,6 +159,44 @@ export const storeOptions = {
     max: '16 GiB',
     reload: 'restart',
     description: 'Bytes of the operations that may wait for the database, estimated.',
+  }),
+  url: opt.list(
+    opt.string({
+      maxLength: 1000,
+      check: (text) => {
+        const place = parsePostgresUrl(text)
+        return typeof place === 'string' ? place : undefined
+      },
+      description: 'postgres://USER@HOST:PORT/DATABASE.',
+    }),
+    {
+      default: [],
+      maxItems: 16,
+      reload: 'restart',
+      description:
+        'PostgreSQL: where the database is, `postgres://USER@HOST:PORT/DATABASE`. Of several the first that takes writes is used. A host that begins with `%2F` is the folder of a Unix socket.',
+    },
+  ),
+  password: opt.optional(opt.secret({ reload: 'restart', description: 'PostgreSQL: password of the user.' })),
+  tls: opt.oneOf(['auto', 'verify', 'trust', 'off'], {
+    default: 'auto',
+    reload: 'restart',
+    description:
+      'PostgreSQL: encrypt and check the certificate (verify), encrypt only (trust), or neither (off). `auto` is `off` on this machine, else `verify`.',
+  }),
+  tls_ca: opt.optional(
+    opt.path({
+      reload: 'restart',
+      description: "PostgreSQL: authorities that sign the server's certificate, PEM. Left out: those known to Node.",
+    }),
+  ),
+  silence_timeout: opt.duration({
+    default: '30 seconds',
+    min: '1 second',
+    max: '10 minutes',
+    reload: 'restart',
+    description:
+      'PostgreSQL: a server that has work to do and says nothing for so long is gone: its connection is made anew, with the first of `url` that takes writes.',
   }),
 }
 
