@@ -263,6 +263,19 @@ export const serverProofs = {
       return wire.hears(anyStreamError)
     },
   ),
+  'modules.ping.answer_timeout': simulated(
+    { modules: { ping: { ask_after: '10 seconds', answer_timeout: '10 seconds' } } },
+    async (ground) => {
+      await ground.account('juliet')
+      const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+      await ground.passes(10_000)
+      romeo.says(message('juliet@localhost/here', 'are you there?'))
+      await juliet.hears(/<ping [^>]*\/>/)
+      await ground.passes(9_000)
+      ground.still()
+      return juliet.hears(anyStreamError)
+    },
+  ),
   'modules.presence.directed_max': simulated({ modules: { presence: { directed_max: 1 } } }, async (ground) => {
     const wire = await ground.bound()
     wire.says(`<presence to='a@localhost'/>`.repeat(2))
