@@ -31,6 +31,8 @@ export type Done = Readonly<Record<string, number>> & string
 interface Attack {
   readonly ready: unknown
   readonly done: Promise<Done>
+  /** Ends the attacker. */
+  stop(): void
 }
 
 export interface Case {
@@ -114,7 +116,7 @@ export class Arena {
       done.reject(error)
     })
     done.promise.catch(() => undefined)
-    return { ready: await ready.promise, done: done.promise }
+    return { ready: await ready.promise, done: done.promise, stop: () => void child.kill('SIGKILL') }
   }
 
   /** Runs an attack while the innocent talk, enters its row, and holds it to its bounds. */

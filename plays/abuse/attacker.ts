@@ -22,6 +22,8 @@ interface Task {
   readonly stay: number
   /** Contacts in one request. */
   readonly perSet: number
+  /** Whether those who are dumb can be sent anything. */
+  readonly isAvailable?: boolean
   /** Whom a flood is for. */
   readonly to?: string
 }
@@ -220,6 +222,21 @@ async function resources(): Promise<void> {
   say({ done: { ends, open: open.size, oldest: Math.min(...open) } })
 }
 
+/** Signs in `count` times, and says nothing more. */
+async function dumb(): Promise<void> {
+  for (let at = 0; at < task.count; at += atOnce) {
+    const some = Array.from({ length: Math.min(atOnce, task.count - at) }, async (_, k) => {
+      const ignore = () => undefined
+      const client = await signIn(ignore, ignore, { resource: `r${at + k}` })
+      if (task.isAvailable === true) client.send(x('presence', NS))
+      await client.request(x('iq', NS, { type: 'get' }, x('ping', 'urn:xmpp:ping')))
+    })
+    await Promise.all(some)
+  }
+  say({ ready: task.count })
+  await new Promise(() => undefined)
+}
+
 /** Puts `count` contacts into the roster, `perSet` in a request. Reports the answers. */
 async function roster(): Promise<void> {
   const answers: Record<string, number> = {}
@@ -309,6 +326,7 @@ const modes: Readonly<Record<string, () => Promise<void>>> = {
   endless,
   poison,
   resources,
+  dumb,
   roster,
   deaf,
   numbered,

@@ -14,6 +14,7 @@ export class Bystanders {
   readonly #world: World
   readonly #speaker: XmppClient
   #heard: (id: string) => void = () => undefined
+  #listener: XmppClient | undefined
   #end = 'open'
 
   private constructor(world: World, speaker: XmppClient) {
@@ -42,8 +43,19 @@ export class Bystanders {
       },
       () => undefined,
     )
-    await enter('juliet', (id) => bystanders.#heard(id))
+    bystanders.#listener = await enter('juliet', (id) => bystanders.#heard(id))
     return bystanders
+  }
+
+  leave(): void {
+    this.#speaker.destroy()
+    this.#listener?.destroy()
+  }
+
+  pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#world.clock.after(ms, resolve, undefined)
+    return promise
   }
 
   /** Says `count` things, one after the other was heard, 10 ms apart. Resolves with the times in milliseconds, sorted. */
@@ -65,9 +77,7 @@ export class Bystanders {
       await promise
       late.cancel()
       times.push(this.#world.clock.monoMs() - from)
-      const pause = Promise.withResolvers<void>()
-      this.#world.clock.after(10, pause.resolve, undefined)
-      await pause.promise
+      await this.pause(10)
     }
     return times.sort((a, b) => a - b)
   }

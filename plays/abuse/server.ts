@@ -1,5 +1,5 @@
 /** A server in a process of its own, to be abused: its figures, its memory, and two innocent users on it. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ControlClient } from '../../src/admin/control/client.ts'
@@ -62,7 +62,7 @@ ${settings}${given.settings ?? ''}`,
     )
     const process = spawn(command, ['--config', configFile, 'serve'], { stdio: ['ignore', 'ignore', 'inherit'] })
     try {
-      addAccounts(configFile)
+      await addAccounts(configFile)
       const ca = readFileSync(join(dataDir, 'tls/ca.pem'), 'utf8')
       const bystanders = await Bystanders.arrive(world, { kind: 'tcp', host, port }, ca)
       await bystanders.talk(200)
@@ -118,19 +118,21 @@ ${settings}${given.settings ?? ''}`,
   }
 
   kill(): void {
+    this.bystanders.leave()
     this.#control.close()
     this.#process.kill('SIGKILL')
   }
 }
 
-function addAccounts(configFile: string): void {
+/** Waits for the server to start. Without standing still meanwhile: users of another server are asked whether they are there. */
+async function addAccounts(configFile: string): Promise<void> {
   const input = ['romeo', 'juliet', 'attacker', 'sender', 'nurse'].map((user) => `${user}@localhost secret\n`).join('')
   for (let tries = 0; ; tries++) {
-    try {
-      execFileSync(command, ['--config', configFile, 'account', 'add'], { input, stdio: ['pipe', 'ignore', 'ignore'] })
-      return
-    } catch (error) {
-      if (tries > triesMax) throw error
-    }
+    const child = spawn(command, ['--config', configFile, 'account', 'add'], { stdio: ['pipe', 'ignore', 'ignore'] })
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(input)
+    const code = await new Promise((resolve) => child.on('exit', resolve))
+    if (code === 0) return
+    if (tries > triesMax) throw new Error(`account add ended with ${code}`)
   }
 }

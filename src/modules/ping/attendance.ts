@@ -83,9 +83,10 @@ export class Attendance {
     // He reads, if slowly.
     const hasTaken = queuedBytes < seen.queued
     seen.queued = queuedBytes
-    if (session.received !== seen.received || hasTaken || session.delivered === seen.delivered) {
+    const hasSpoken = session.received !== seen.received
+    if (hasSpoken || hasTaken || session.delivered === seen.delivered) {
       seen.received = session.received
-      seen.delivered = session.delivered
+      if (hasSpoken) seen.delivered = session.delivered
       seen.since = now
       seen.isAsked = false
     } else if (!seen.isAsked && now - seen.since >= this.#options.ask_after && this.#asked < askedMax) {

@@ -13,7 +13,7 @@ export default defineModule({
   xeps: [{ xep: 199, version: '2.0.1', status: 'complete' }],
   options: {
     ask_after: opt.duration({
-      default: '2 minutes',
+      default: '5 minutes',
       min: '5 seconds',
       max: '1 day',
       unlimited: true,
@@ -22,7 +22,7 @@ export default defineModule({
       reload: 'hot',
     }),
     answer_timeout: opt.duration({
-      default: '2 minutes',
+      default: '1 minute',
       min: '5 seconds',
       max: '1 hour',
       description: 'One that neither answers in this time nor says anything else is taken to be gone.',
