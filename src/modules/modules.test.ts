@@ -122,7 +122,7 @@ describe('the hot path', () => {
         called.push(`${point.name} ${entry.module} ${entry.wants.map((want) => want.name).join()}`)
       }
     }
-    assert.deepEqual(called, ['stanza:inbound offline delay'])
+    assert.deepEqual(called, ['stanza:inbound carbons received,sent', 'stanza:inbound offline delay'])
     const one = await house.online('romeo@montague.net/one')
     const two = await house.online('juliet@capulet.com/two')
     const timers = house.clock.pending

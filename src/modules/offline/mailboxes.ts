@@ -8,6 +8,7 @@ import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
+import '../../core/services/copies.ts'
 import type { Session } from '../../core/session.ts'
 import { parseJid } from '../../jid/jid.ts'
 import { isDelayedBy, withDelay } from '../../stanza/delay.ts'
@@ -80,14 +81,14 @@ export interface MailboxLimits {
 }
 
 export class Mailboxes {
-  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>
+  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'service' | 'sessions'>
   readonly #store: Store<typeof offlineStore>
   readonly #counters: MailboxCounters
   readonly #limits: MailboxLimits
   readonly #boxes = new Map<string, Mailbox>()
 
   constructor(
-    ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>,
+    ctx: Pick<ModuleContext, 'clock' | 'log' | 'service' | 'sessions'>,
     store: Store<typeof offlineStore>,
     counters: MailboxCounters,
     limits: MailboxLimits,
@@ -192,12 +193,13 @@ export class Mailboxes {
     while (at < rows.length && isReady(session)) {
       const seqs: number[] = []
       const stanzas: Octets[] = []
-      /** Rows that can be read by nobody, and go with the one before them. */
+      /** Rows that can be read by nobody, or were copied, and go with the one before them. */
       let last = 0
       let bytes = 0
       for (; at < rows.length && bytes < batchBytes; at++) {
         const row = rows[at] as Kept
-        const stanza = this.#stanzaOf(session, row, box)
+        const stanza = this.#stanzaOf(session, row, box, stanzas.length === 0)
+        if (stanza === 'later') break
         if (stanza === undefined) {
           if (stanzas.length === 0) last = row.seq
           continue
@@ -228,8 +230,11 @@ export class Mailboxes {
     session.close({ reason: 'error', detail: errorSlow.code }, errorSlow)
   }
 
-  /** As it is handed over; undefined when it cannot be. */
-  #stanzaOf(session: Session, row: Kept, box: Mailbox): Octets | undefined {
+  /**
+   * As it is handed over; undefined when it cannot be, or when a copy that the session had stands in for it. That is so as soon
+   * as it has left the store: 'later', when others must leave before it (`isFirst`).
+   */
+  #stanzaOf(session: Session, row: Kept, box: Mailbox, isFirst: boolean): Octets | 'later' | undefined {
     const el = readMessage(row.stanza)
     const from = parseJid(el?.attr('from') ?? '')
     const to = parseJid(el?.attr('to') ?? '')
@@ -240,6 +245,11 @@ export class Mailboxes {
         seq: row.seq,
       })
       return undefined
+    }
+    const copies = this.#ctx.service('copies')
+    if (copies?.had(session, from, el) === true) {
+      if (!isFirst) return 'later'
+      if (copies.standsIn(session, from, el)) return undefined
     }
     const isLive = box.live.has(row.stanza)
     const { jid } = session.host
