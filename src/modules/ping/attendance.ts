@@ -8,6 +8,7 @@ import type { ModuleContext } from '../../core/module.ts'
 import type { Session } from '../../core/session.ts'
 import type { Slot } from '../../core/slots.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
+import type { Timer } from '../../world/clock.types.ts'
 import { x } from '../../xml/build.ts'
 
 export const NS = 'urn:xmpp:ping'
@@ -45,7 +46,7 @@ export class Attendance {
   readonly #options: AttendanceOptions
   readonly #unanswered: Counter
   readonly #slot: Slot<Seen>
-  #isArmed = false
+  #timer: Timer | undefined
   #asked = 0
 
   constructor(ctx: AttendanceContext, options: AttendanceOptions, unanswered: Counter) {
@@ -57,13 +58,18 @@ export class Attendance {
 
   /** There are sessions to look at. */
   arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    this.#ctx.clock.after(beatMs, (attendance: Attendance) => attendance.#beat(), this)
+    this.#timer ??= this.#ctx.clock.after(beatMs, (attendance: Attendance) => attendance.#beat(), this)
+  }
+
+  /** A session has ended: when it was the last, there is nobody to look at. */
+  ended(): void {
+    if (this.#ctx.sessions.count() > 0) return
+    this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   #beat(): void {
-    this.#isArmed = false
+    this.#timer = undefined
     this.#asked = 0
     for (const host of this.#ctx.hosts()) {
       this.#ctx.sessions.each(host.domain, (session) => {

@@ -39,6 +39,7 @@ export default defineModule({
     const unanswered = ctx.counter('unanswered', 'Clients that said nothing, and did not answer when they were asked')
     const attendance = new Attendance(ctx, options, unanswered)
     ctx.on('session:bound', () => attendance.arm())
+    ctx.on('session:ended', () => attendance.ended())
     attendance.arm()
   },
 })
