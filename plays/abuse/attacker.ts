@@ -10,6 +10,7 @@ import { createWorld } from '../../src/world/index.ts'
 import { type Element, encode, x } from '../../src/xml/index.ts'
 
 interface Task {
+  readonly host: string
   readonly port: number
   readonly ca: string
   readonly user: string
@@ -17,6 +18,12 @@ interface Task {
   readonly count: number
   readonly perAddress: number
   readonly holdMs: number
+  /** How many sessions are left in the end. */
+  readonly stay: number
+  /** Contacts in one request. */
+  readonly perSet: number
+  /** Whether those who are dumb can be sent anything. */
+  readonly isAvailable?: boolean
   /** Whom a flood is for. */
   readonly to?: string
 }
@@ -25,6 +32,11 @@ const [mode = '', given = '{}'] = process.argv.slice(2)
 const task = JSON.parse(given) as Task
 const world = createWorld()
 const NS = 'jabber:client'
+
+/** Sign-ins under way at one time. */
+const atOnce = 8
+/** Requests without an answer at one time. */
+const setsOpen = 32
 
 function say(value: object): void {
   process.stdout.write(`${JSON.stringify(value)}\n`)
@@ -35,11 +47,16 @@ function endOf(end: ClientEnd): string {
   return end.kind === 'error' || end.kind === 'peer-error' ? end.error.condition : end.kind
 }
 
-async function signIn(onStanza: (el: Element) => void, onEnd: (end: ClientEnd) => void): Promise<XmppClient> {
+async function signIn(
+  onStanza: (el: Element) => void,
+  onEnd: (end: ClientEnd) => void,
+  { resource = 'attack', acknowledges = true } = {},
+): Promise<XmppClient> {
   const client = await connectClient(world, {
-    jid: jid(`${task.user}@localhost/attack`),
+    jid: jid(`${task.user}@localhost/${resource}`),
+    acknowledges,
     password: task.password,
-    place: { kind: 'tcp', host: '127.0.0.1', port: task.port },
+    place: { kind: 'tcp', host: task.host, port: task.port },
     tls: 'starttls',
     ca: task.ca,
     onStanza,
@@ -58,7 +75,7 @@ async function silent(): Promise<void> {
   const ready = Promise.withResolvers<void>()
   let connected = 0
   const dial = (address: string): Socket => {
-    const socket = connect({ port: task.port, host: '127.0.0.1', localAddress: address })
+    const socket = connect({ port: task.port, host: task.host, localAddress: address })
     let text = ''
     socket.on('connect', () => {
       open++
@@ -177,7 +194,144 @@ async function poison(): Promise<void> {
   say({ done: answers })
 }
 
-const modes: Readonly<Record<string, () => Promise<void>>> = { silent, slow, flood, endless, poison }
+/** Signs in again and again, each time as another resource, and stays. Reports how they ended, and who is left. */
+async function resources(): Promise<void> {
+  const ends: Record<string, number> = {}
+  const open = new Set<number>()
+  const allEnded = Promise.withResolvers<void>()
+  let left = task.count - task.stay
+  const ended = (n: number, end: ClientEnd) => {
+    const condition = endOf(end)
+    ends[condition] = (ends[condition] ?? 0) + 1
+    open.delete(n)
+    if (--left === 0) allEnded.resolve()
+  }
+  say({ ready: true })
+  for (let at = 0; at < task.count; at += atOnce) {
+    const some = Array.from({ length: Math.min(atOnce, task.count - at) }, async (_, k) => {
+      open.add(at + k)
+      await signIn(
+        () => undefined,
+        (end) => ended(at + k, end),
+        { resource: `r${at + k}` },
+      )
+    })
+    await Promise.all(some)
+  }
+  await allEnded.promise
+  say({ done: { ends, open: open.size, oldest: Math.min(...open) } })
+}
+
+/** Signs in `count` times, and says nothing more. */
+async function dumb(): Promise<void> {
+  for (let at = 0; at < task.count; at += atOnce) {
+    const some = Array.from({ length: Math.min(atOnce, task.count - at) }, async (_, k) => {
+      const ignore = () => undefined
+      const client = await signIn(ignore, ignore, { resource: `r${at + k}` })
+      if (task.isAvailable === true) client.send(x('presence', NS))
+      await client.request(x('iq', NS, { type: 'get' }, x('ping', 'urn:xmpp:ping')))
+    })
+    await Promise.all(some)
+  }
+  say({ ready: task.count })
+  await new Promise(() => undefined)
+}
+
+/** Puts `count` contacts into the roster, `perSet` in a request. Reports the answers. */
+async function roster(): Promise<void> {
+  const answers: Record<string, number> = {}
+  let open = 0
+  let sent = 0
+  const all = Promise.withResolvers<void>()
+  const client = await signIn(
+    (el) => {
+      if (el.attr('id')?.startsWith('set') !== true) return
+      const answer = el.child('error', NS)?.elements[0]?.name ?? el.attr('type') ?? ''
+      answers[answer] = (answers[answer] ?? 0) + 1
+      open--
+      more()
+    },
+    (end) => all.reject(new Error(endOf(end))),
+  )
+  say({ ready: client.jid.toString() })
+  const more = (): void => {
+    while (open < setsOpen && sent < task.count) {
+      let items = ''
+      for (let k = 0; k < task.perSet && sent < task.count; k++) items += `<item jid='${sent++}@a.b'/>`
+      client.sendBytes(encode(`<iq type='set' id='set${sent}'><query xmlns='jabber:iq:roster'>${items}</query></iq>`))
+      open++
+    }
+    if (open === 0) all.resolve()
+  }
+  more()
+  await all.promise
+  say({ done: answers })
+}
+
+/** Has the server count (XEP-0198), reads all, and never says that it has anything. */
+async function deaf(): Promise<void> {
+  const ended = Promise.withResolvers<ClientEnd>()
+  let heard = 0
+  const client = await signIn(() => heard++, ended.resolve, { acknowledges: false })
+  client.send(x('presence', NS))
+  await client.enable()
+  say({ ready: client.jid.toString() })
+  const end = endOf(await ended.promise)
+  say({ done: { end, heard } })
+}
+
+/** Sends `count` messages, and hears which came back until it is told that nobody else has them: how many, after how long a silence. */
+async function numbered(): Promise<void> {
+  let errors = 0
+  const client = await signIn(
+    () => errors++,
+    () => undefined,
+  )
+  say({ ready: true })
+  for (let n = 0; n < task.count; n++) {
+    client.send(x('message', NS, { to: task.to ?? '', id: String(n) }, x('body', NS, 'hear '.repeat(20))))
+    if (n % 500 === 499) await client.request(x('iq', NS, { type: 'get' }, x('ping', 'urn:xmpp:ping')))
+  }
+  for (let before = -1; before !== errors; ) {
+    before = errors
+    const pause = Promise.withResolvers<void>()
+    world.clock.after(3_000, pause.resolve, undefined)
+    await pause.promise
+  }
+  say({ done: { errors } })
+}
+
+/** Signs in, is available, and takes what waited. */
+async function fetch(): Promise<void> {
+  let heard = 0
+  const came = Promise.withResolvers<void>()
+  const client = await signIn(
+    (el) => {
+      if (el.name === 'message' && ++heard === task.count) came.resolve()
+    },
+    () => came.resolve(),
+  )
+  say({ ready: true })
+  client.send(x('presence', NS))
+  await came.promise
+  await client.request(x('iq', NS, { type: 'get' }, x('ping', 'urn:xmpp:ping')))
+  await client.close()
+  say({ done: { heard } })
+}
+
+const modes: Readonly<Record<string, () => Promise<void>>> = {
+  silent,
+  slow,
+  flood,
+  endless,
+  poison,
+  resources,
+  dumb,
+  roster,
+  deaf,
+  numbered,
+  fetch,
+}
 const run = modes[mode]
 if (run === undefined) throw new Error(`no attack ${mode}`)
 await run()

@@ -1,6 +1,7 @@
 /** Two innocent users who talk to each other, and how long their words take. */
 import { jid } from '../../src/jid/index.ts'
 import { ClientFailure, connectClient, type XmppClient } from '../../src/stream/client.ts'
+import type { Place } from '../../src/world/net.types.ts'
 import type { World } from '../../src/world/world.types.ts'
 import { x } from '../../src/xml/index.ts'
 
@@ -13,6 +14,7 @@ export class Bystanders {
   readonly #world: World
   readonly #speaker: XmppClient
   #heard: (id: string) => void = () => undefined
+  #listener: XmppClient | undefined
   #end = 'open'
 
   private constructor(world: World, speaker: XmppClient) {
@@ -20,12 +22,12 @@ export class Bystanders {
     this.#speaker = speaker
   }
 
-  static async arrive(world: World, port: number, ca: string): Promise<Bystanders> {
+  static async arrive(world: World, place: Place, ca: string): Promise<Bystanders> {
     const enter = async (user: string, onHeard: (id: string) => void) => {
       const client = await connectClient(world, {
         jid: jid(`${user}@localhost/innocent`),
         password: 'secret',
-        place: { kind: 'tcp', host: '127.0.0.1', port },
+        place,
         tls: 'starttls',
         ca,
         onStanza: (el) => onHeard(el.attr('id') ?? ''),
@@ -41,8 +43,19 @@ export class Bystanders {
       },
       () => undefined,
     )
-    await enter('juliet', (id) => bystanders.#heard(id))
+    bystanders.#listener = await enter('juliet', (id) => bystanders.#heard(id))
     return bystanders
+  }
+
+  leave(): void {
+    this.#speaker.destroy()
+    this.#listener?.destroy()
+  }
+
+  pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#world.clock.after(ms, resolve, undefined)
+    return promise
   }
 
   /** Says `count` things, one after the other was heard, 10 ms apart. Resolves with the times in milliseconds, sorted. */
@@ -64,9 +77,7 @@ export class Bystanders {
       await promise
       late.cancel()
       times.push(this.#world.clock.monoMs() - from)
-      const pause = Promise.withResolvers<void>()
-      this.#world.clock.after(10, pause.resolve, undefined)
-      await pause.promise
+      await this.pause(10)
     }
     return times.sort((a, b) => a - b)
   }

@@ -36,6 +36,7 @@ import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
+import { refusalFor } from './temporary.ts'
 import { Timed } from './timed.ts'
 import { Unsettled } from './unsettled.ts'
 
@@ -176,7 +177,8 @@ export class Core implements SessionOwner<Session> {
       // A refusal is no fault, thrown or returned.
       if (error instanceof StanzaError) return refuse(error)
       this.#fault(hook, module, error)
-      return refuse(new StanzaError('RTK_HOOK_FAILED', 'internal-server-error', { cause: error }))
+      const refusal = new StanzaError('RTK_HOOK_FAILED', 'internal-server-error', { cause: error })
+      return refuse(refusalFor(error, refusal))
     })
     this.#types.set(name, type)
     this.handlers.enter(type)

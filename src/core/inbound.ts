@@ -13,8 +13,10 @@ import type { HostType } from './host-type.ts'
 import { Packet, type Verdict } from './packet.ts'
 import type { Router } from './router.ts'
 import type { Session } from './session.ts'
+import { refusalFor } from './temporary.ts'
 
 const errorJid = new StanzaError('RTK_STANZA_TO_MALFORMED', 'jid-malformed')
+const errorHookFailed = new StanzaError('RTK_HOOK_FAILED', 'internal-server-error')
 const errorIqType = new StanzaError('RTK_IQ_TYPE', 'bad-request', {
   text: 'an iq needs a type of get, set, result or error',
 })
@@ -121,8 +123,7 @@ export class Inbound {
     try {
       verdict = await this.#needs.timed(waiting)
     } catch (error) {
-      const refusal = error instanceof StanzaError ? error : new StanzaError('RTK_HOOK_FAILED', 'internal-server-error')
-      this.#needs.router.bounce(packet, refusal)
+      this.#needs.router.bounce(packet, refusalFor(error, errorHookFailed))
       return
     }
     const router = this.#needs.router

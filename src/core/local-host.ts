@@ -16,9 +16,12 @@ import { Packet, type Verdict } from './packet.ts'
 import type { RouteOwner, Router } from './router.ts'
 import type { Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
+import { refusalFor } from './temporary.ts'
 
 const errorUnavailable = new StanzaError('RTK_DELIVERY_UNAVAILABLE', 'service-unavailable')
 const errorNoAccount = new StanzaError('RTK_DELIVERY_NO_ACCOUNT', 'service-unavailable')
+/** Nobody knows whether the account exists. */
+const errorUnknown = new StanzaError('RTK_DELIVERY_ACCOUNT_UNKNOWN', 'internal-server-error')
 const errorNoHandler = new StanzaError('RTK_IQ_NO_HANDLER', 'service-unavailable')
 const errorIqShape = new StanzaError('RTK_IQ_PAYLOAD', 'bad-request')
 const errorIqFailed = new StanzaError('RTK_IQ_HANDLER_FAILED', 'internal-server-error')
@@ -232,7 +235,13 @@ export class LocalHost implements RouteOwner {
     const exists = this.#needs.accounts.exists(this.host, local)
     if (exists === true) return this.#keep(packet)
     if (exists === false) return this.#refuseMessage(packet, errorNoAccount)
-    return exists.then((found) => (found ? this.#keep(packet) : this.#refuseMessage(packet, errorNoAccount)))
+    return exists.then(
+      (found) => (found ? this.#keep(packet) : this.#refuseMessage(packet, errorNoAccount)),
+      (error) => {
+        this.#needs.fault('account', this.name, error)
+        return this.#refuseMessage(packet, refusalFor(error, errorUnknown))
+      },
+    )
   }
 
   #keep(packet: Packet): Promise<void> | undefined {
@@ -368,7 +377,7 @@ export class LocalHost implements RouteOwner {
   #handlerFailed(entry: IqEntry, error: unknown): StanzaError {
     if (error instanceof StanzaError) return error
     this.#needs.fault('iq', entry.module, error)
-    return errorIqFailed
+    return refusalFor(error, errorIqFailed)
   }
 
   #answer(request: Request, answer: IqAnswer): void {

@@ -7,6 +7,7 @@ import { StanzaError } from '../stanza/error.ts'
 import { errorReply } from '../stanza/reply.ts'
 import type { Counter } from './metrics.ts'
 import { hopsMax, type Origin, Packet, type Verdict } from './packet.ts'
+import { refusalFor } from './temporary.ts'
 
 /** Whoever takes the stanzas of a domain: a local host, a service in the process, a component, a link. */
 export interface RouteOwner {
@@ -230,7 +231,7 @@ export class Router {
       return
     }
     this.#events.fault(owner.name, packet, error)
-    this.bounce(packet, errorInternal)
+    this.bounce(packet, refusalFor(error, errorInternal))
   }
 
   /** Carries out a filter's verdict that ends a packet's way. */

@@ -3,6 +3,9 @@ import { StanzaError } from '../stanza/error.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Counter, Metrics } from './metrics.ts'
 
+// Whatever the handler waits for may be there again soon.
+const errorTimeout = new StanzaError('RTK_HOOK_TIMEOUT', 'internal-server-error', { type: 'wait' })
+
 export class Timed {
   readonly #clock: Clock
   readonly #timeoutMs: () => number
@@ -14,14 +17,14 @@ export class Timed {
     this.#expired = metrics.counter('ratatosk_hook_timeouts_total', 'Handlers that did not answer within hook_timeout')
   }
 
-  /** Rejects with `internal-server-error` (RTK_HOOK_TIMEOUT) after `hook_timeout`. */
+  /** Rejects with `internal-server-error` (RTK_HOOK_TIMEOUT), of type `wait`, after `hook_timeout`. */
   wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(
         this.#timeoutMs(),
         () => {
           this.#expired.value++
-          reject(new StanzaError('RTK_HOOK_TIMEOUT', 'internal-server-error'))
+          reject(errorTimeout)
         },
         undefined,
       )

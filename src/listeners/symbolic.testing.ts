@@ -2,6 +2,7 @@
 import { Wire } from '../../plays/language/wire.ts'
 import { createServer, type Server } from '../index.ts'
 import { jid } from '../jid/index.ts'
+import { storeLimits } from '../server/create.ts'
 import { authorityPem, type Simulation, type SimWorld, simulate, symbolicCertificate } from '../sim/index.ts'
 import { openStores } from '../store/index.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
@@ -40,7 +41,7 @@ export class SymbolicServer {
         world,
         dataDir: '/data',
         control: true,
-        stores: () => openStores(world, engine),
+        stores: ({ store }) => openStores(world, engine, storeLimits(store)),
         config: { ...base, ...config },
       })
       await server.accounts.add(jid('romeo@localhost'), 'secret')

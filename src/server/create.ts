@@ -5,7 +5,7 @@ import { type Config, ConfigError, finishConfig, type Mistake, openConfig } from
 import { parsePostgresUrl } from '../core/config/postgres-url.ts'
 import { type Where, whereIn } from '../core/config/where.ts'
 import type { ModuleDefinition } from '../core/module.ts'
-import { openPostgres, openSqlite, type PostgresServer, type Stores } from '../store/index.ts'
+import { openPostgres, openSqlite, type PostgresServer, type StoreLimits, type Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
 import { createWorld } from '../world/index.ts'
 import type { Log } from '../world/log.types.ts'
@@ -109,6 +109,7 @@ export function openStores(world: World, looking = false): (config: Config) => P
       return openSqlite(world, {
         path: store.engine === 'memory' ? ':memory:' : store.path,
         synchronous: store.synchronous,
+        limits: storeLimits(store),
       })
     }
     const { tls_ca: file } = store
@@ -117,7 +118,9 @@ export function openStores(world: World, looking = false): (config: Config) => P
       password: store.password?.reveal(),
       tls: store.tls,
       caPem: file === undefined ? undefined : await world.disk.readText(file),
+      silenceMs: store.silence_timeout,
       looking,
+      limits: storeLimits(store),
     })
   }
 }
@@ -125,6 +128,15 @@ export function openStores(world: World, looking = false): (config: Config) => P
 /** The check of the configuration lets nothing else through. */
 function isPlace(place: ReturnType<typeof parsePostgresUrl>): place is PostgresServer {
   return typeof place !== 'string'
+}
+
+/** The limits of the store in the form that stores take. */
+export function storeLimits(store: Config['store']): Partial<StoreLimits> {
+  return {
+    operationTimeoutMs: store.operation_timeout,
+    queueOperations: store.queue_operations,
+    queueBytes: store.queue_bytes,
+  }
 }
 
 function controlPath(options: ServerOptions, config: Config): string | undefined {

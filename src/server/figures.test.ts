@@ -333,7 +333,7 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
       await romeo.hears(/id='roster'/)
     })
     romeo.says('<presence/>')
-    await ground.passes(9_000)
+    await ground.passes(7_500)
     rose(0)
     await ground.passes(2_000)
     rose(1)
@@ -436,6 +436,49 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await wire.hears(/type='error'/)
     rose(1)
     ground.symbolic.engine.failing = undefined
+  },
+  ratatosk_store_disk_full_total: async ({ ground, from, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    from()
+    wire.says(set)
+    await wire.hears(/type='error'/)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+  },
+  ratatosk_store_stalled_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.hang()
+    wire.says(nobody)
+    await wire.hears(/<resource-constraint /)
+    rose(0)
+    wire.says(nobody)
+    await wire.hears(/<resource-constraint /)
+    rose(1)
+    ground.symbolic.engine.resume()
+  },
+  ratatosk_store_state: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    rose(0)
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    wire.says(set)
+    await wire.hears(/type='error'/)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+    wire.says(set)
+    await wire.hears(/type='result'/)
+    rose(0)
+    ground.symbolic.engine.hang()
+    wire.says(nobody)
+    await wire.hears(/<resource-constraint /)
+    rose(2)
+    ground.symbolic.engine.resume()
+    await ground.passes(100)
+    rose(0)
+    ground.symbolic.engine.die()
+    rose(3)
+    await ground.passes(1_000)
+    rose(0)
   },
   ratatosk_store_restarts_total: async ({ ground, rose }) => {
     ground.symbolic.engine.die()

@@ -1,22 +1,31 @@
 /** Figures that their owners keep for themselves, under names of the metrics. */
 import type { Metrics } from '../core/metrics.ts'
-import type { StoreMetrics } from '../store/store.types.ts'
+import type { StoreMetrics, StoreState } from '../store/store.types.ts'
 import type { NetQueues } from '../world/net.types.ts'
 
+/** The states of the store, as `ratatosk_store_state` numbers them. */
+const storeStates: readonly StoreState['name'][] = ['ready', 'full', 'stalled', 'failed', 'closed']
+
 export interface FigureSources {
-  readonly store: Readonly<StoreMetrics>
+  readonly stores: { readonly metrics: Readonly<StoreMetrics>; readonly state: StoreState }
   readonly net: { readonly queues: NetQueues }
   controlConnections(): number
 }
 
-export function enterFigures(metrics: Metrics, { store, net, controlConnections }: FigureSources): void {
+export function enterFigures(metrics: Metrics, { stores, net, controlConnections }: FigureSources): void {
+  const store = stores.metrics
   metrics.gauge('ratatosk_control_connections', 'Connections to the control socket now', controlConnections)
   metrics.gauge(
+    'ratatosk_store_state',
+    'The store: 0 ready, 1 full (writes are refused), 2 stalled (it does not answer), 3 failed (it is away), 4 closed',
+    () => storeStates.indexOf(stores.state.name),
+  )
+  metrics.gauge(
     'ratatosk_store_queue_operations',
-    'Store operations that wait or are at work; limit store_queue_operations',
+    'Store operations that wait or are at work; limit store.queue_operations',
     () => store.queueOperations,
   )
-  metrics.gauge('ratatosk_store_queue_bytes', 'Their bytes; limit store_queue_bytes', () => store.queueBytes)
+  metrics.gauge('ratatosk_store_queue_bytes', 'Their bytes; limit store.queue_bytes', () => store.queueBytes)
   metrics.gauge(
     'ratatosk_connections_behind',
     'Connections whose peer does not take what is written as fast as it is; limit session_queue_bytes each',
@@ -31,7 +40,9 @@ export function enterFigures(metrics: Metrics, { store, net, controlConnections 
   const counted = (name: string, help: string, read: () => number) =>
     metrics.counted(`ratatosk_store_${name}_total`, help, read)
   counted('queue_full', 'Store operations refused by the limits of the queue', () => store.rejectedFull)
-  counted('timeouts', 'Store operations beyond store_operation_timeout', () => store.timeouts)
+  counted('timeouts', 'Store operations beyond store.operation_timeout', () => store.timeouts)
+  counted('stalled', 'Store operations refused because the database did not answer', () => store.rejectedStalled)
+  counted('disk_full', 'Store operations refused because the disk was full', () => store.diskFull)
   counted('errors', 'Store operations that failed', () => store.errors)
   counted('reads', 'Store operations that read', () => store.reads)
   counted('writes', 'Store operations that write', () => store.writes)

@@ -200,6 +200,10 @@ const others = (folder: string) => ({
     password: 'secret',
     tls: 'verify',
     tls_ca: join(folder, 'ca.pem'),
+    operation_timeout: '1 second',
+    queue_operations: 1_000,
+    queue_bytes: '1 MiB',
+    silence_timeout: '1 second',
   },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })

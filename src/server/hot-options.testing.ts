@@ -68,6 +68,17 @@ const answered = async (wire: Wire, stanza: string): Promise<string> => {
   return wire.hears(/<iq [^>]*id='ask'.*?<\/iq>/)
 }
 
+/** What comes to a client that says nothing after it was spoken to. */
+const asksSilent: Look = async (ground) => {
+  const [romeo, juliet] = [await ground.bound('romeo', 'speaker'), await ground.bound('juliet', 'silent')]
+  await ground.passes(6_000)
+  romeo.says(message('juliet@localhost/silent', 'are you there?'))
+  await juliet.hears(/<\/message>/)
+  await ground.passes(20_000)
+  romeo.says(message('juliet@localhost/silent', 'are you still there?'))
+  return (await juliet.hears(/<\/message>/)).includes("<ping xmlns='urn:xmpp:ping'/>") ? 'asked' : 'said to'
+}
+
 const trusts =
   (tls: 'direct' | 'starttls', issuer: string): Look =>
   async ({ symbolic }) => {
@@ -413,6 +424,12 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
         'xmpp:odin@localhost',
       ]),
     ]),
+  ),
+  'modules.ping.ask_after': shows(
+    { modules: { ping: { ask_after: 'never' } } },
+    { modules: { ping: { ask_after: '5 seconds' } } },
+    asksSilent,
+    ['said to', 'asked'],
   ),
   'modules.presence.iq_needs_presence': shows(
     {},

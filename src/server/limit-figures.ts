@@ -9,14 +9,13 @@ import { accountCacheMax } from '../core/account-service.ts'
 import type { Config } from '../core/config/index.ts'
 import { connectionLimits, limitOptions } from '../core/config/limits.ts'
 import type { OptionKind, OptionSchema } from '../core/config/option.ts'
-import { sessionOptions, shaperOptions } from '../core/config/sections.ts'
+import { sessionOptions, shaperOptions, storeOptions } from '../core/config/sections.ts'
 import type { LabelledValue, Metrics } from '../core/metrics.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { hopsMax } from '../core/packet.ts'
 import { requestsOpenMax } from '../core/requests.ts'
 import { keysMax } from '../listeners/failures.ts'
 import { quotaKeysMax } from '../modules/register/quota.ts'
-import { defaultStoreLimits } from '../store/store.types.ts'
 import { defaultTurnBytes, defaultTurnStanzas } from '../stream/connection.ts'
 import { defaultHttpLimits } from '../world/http.ts'
 
@@ -61,8 +60,9 @@ type Values = Readonly<Record<string, unknown>>
 type Labels = LabelledValue['labels']
 
 function* limitsOf({ config, modules }: LimitSource): Generator<Limit> {
-  const { limits, listeners, shapers, host_types: types } = config()
+  const { limits, listeners, shapers, store, host_types: types } = config()
   yield* numbers(limitOptions, limits, 'limits')
+  yield* numbers(storeOptions, { ...store }, 'store')
   // One with several addresses is there several times.
   for (const { name: listener, accept_rate, limits: own } of new Map(
     listeners.map((one) => [one.name, one]),
@@ -105,9 +105,6 @@ function limit(kind: OptionKind, path: string, value: number, more: Labels = {})
 const fixed: readonly Limit[] = [
   limit('int', 'turn_stanzas', defaultTurnStanzas),
   limit('bytes', 'turn_bytes', defaultTurnBytes),
-  limit('int', 'store_queue_operations', defaultStoreLimits.queueOperations),
-  limit('bytes', 'store_queue_bytes', defaultStoreLimits.queueBytes),
-  limit('duration', 'store_operation_timeout', defaultStoreLimits.operationTimeoutMs),
   limit('int', 'account_cache_entries', accountCacheMax),
   limit('bytes', 'http_header_bytes', defaultHttpLimits.headerBytes),
   limit('bytes', 'http_body_bytes', 0),

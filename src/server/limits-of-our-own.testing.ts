@@ -1,4 +1,4 @@
-/** Passes the limits that no option sets: turns, the store's queue, the control socket, stanzas that go in circles. */
+/** Passes the limits that no option sets: turns, the control socket, stanzas that go in circles. */
 import assert from 'node:assert/strict'
 import { fixedLimits } from '../../tools/docs/limits.ts'
 import { clientsMax } from '../auth/tokens.ts'
@@ -11,10 +11,7 @@ import { Admission } from '../listeners/admission.ts'
 import { House } from '../modules/modules.testing.ts'
 import { Quota } from '../modules/register/quota.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
-import { accounts } from '../store/accounts.ts'
-import { defaultStoreLimits } from '../store/store.types.ts'
 import { x } from '../xml/index.ts'
-import { enterFigures } from './figures.ts'
 import { type Act, message, simulated } from './limits.testing.ts'
 import { control } from './limits-of-connections.testing.ts'
 
@@ -31,46 +28,9 @@ const inOneWrite =
     return ''
   }
 
-/** A house with the store's figures. */
-export async function houseWithFigures(): Promise<House> {
-  const house = await House.build()
-  enterFigures(house.core.metrics, {
-    store: house.stores.metrics,
-    net: { queues: { behind: 0, behindBytes: 0, handshakes: 0 } },
-    controlConnections: () => 0,
-  })
-  return house
-}
-
-/** Asks the store of a house for what `ask` says, until it refuses. */
-const asks = (count: number, size: number, act: (house: House) => Promise<void>) => async (metric: string) => {
-  const house = await houseWithFigures()
-  const store = await house.wait(house.stores.open(accounts))
-  house.engine.hang()
-  const answers: Promise<unknown>[] = []
-  for (let n = 0; n < count; n++) answers.push(store.get({ host: 'x'.repeat(size), name: String(n) }))
-  const settled = Promise.allSettled(answers)
-  assert.equal(house.core.metrics.value('ratatosk_store_queue_operations'), count)
-  assert.ok(house.core.metrics.value('ratatosk_store_queue_bytes') >= count * size)
-  assert.equal(house.core.metrics.value(metric), 0)
-  const one = store.get({ host: 'x'.repeat(size), name: 'one more' })
-  const refused = assert.rejects(one, { code: /^RTK_STORE_(QUEUE_FULL|TIMEOUT)$/ })
-  await act(house)
-  await refused
-  const moved = house.core.metrics.value(metric)
-  house.engine.resume()
-  await house.settle()
-  await settled
-  assert.equal(house.core.metrics.value('ratatosk_store_queue_operations'), 0)
-  return { heard: '', moved }
-}
-
 export const fixedProofs = {
   turn_stanzas: simulated({}, inOneWrite(message(nobody, 'hello'), 200)),
   turn_bytes: simulated({}, inOneWrite(message(nobody, 'x'.repeat(10_000)), 40)),
-  store_queue_operations: asks(defaultStoreLimits.queueOperations, 1, async () => undefined),
-  store_queue_bytes: asks(defaultStoreLimits.queueBytes / 2 ** 22 - 1, 2 ** 22, async () => undefined),
-  store_operation_timeout: asks(1, 1, (house) => house.pass(defaultStoreLimits.operationTimeoutMs)),
   account_cache_entries: async (metric: string) => {
     const house = await House.build()
     const backend = { exists: () => Promise.resolve(true) } as unknown as AuthBackend

@@ -4,6 +4,7 @@ import { Packet } from '../core/packet.ts'
 import { jid } from '../jid/jid.ts'
 import { answerTo, exodus, featured, type Program, psi } from '../modules/caps/caps.testing.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
+import { accounts } from '../store/accounts.ts'
 import { parseElement } from '../xml/index.ts'
 import { anyStanzaError, anyStreamError, type Ground, message, simulated } from './limits.testing.ts'
 
@@ -85,7 +86,33 @@ const acknowledgesNothing = (first: string, second: string) => async (ground: Gr
   return heard
 }
 
+/** A store that is asked, beside what others ask it, for `count` things of so many bytes, and answers nothing. */
+const silentStore = (count: number, bytes: number) => async (ground: Ground) => {
+  const wire = await ground.bound()
+  const { server, engine } = ground.symbolic
+  const store = await server.stores.open(accounts)
+  engine.hang()
+  const asked = Array.from({ length: count }, (_, n) => store.get({ host: 'x'.repeat(bytes), name: String(n) }))
+  const settled = Promise.allSettled(asked)
+  ground.still()
+  wire.says(message(nobody, 'hello'))
+  const heard = await wire.hears(anyStanzaError)
+  if (!heard.includes("type='wait'")) throw new Error(`no sender tries that again: ${heard}`)
+  engine.resume()
+  await settled
+  wire.says(message(nobody, 'hello'))
+  // Nobody of that name is here: now that is known.
+  await wire.hears(/<service-unavailable /)
+  return heard
+}
+
 export const serverProofs = {
+  'store.operation_timeout': simulated(
+    { store: { engine: 'memory', operation_timeout: '1 second' } },
+    silentStore(0, 0),
+  ),
+  'store.queue_operations': simulated({ store: { engine: 'memory', queue_operations: 100 } }, silentStore(100, 1)),
+  'store.queue_bytes': simulated({ store: { engine: 'memory', queue_bytes: '1 MiB' } }, silentStore(16, 65_330)),
   'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
     const { romeo, juliet } = await ground.unread()
     const words = message('juliet@localhost/here', 'x'.repeat(1_000))
@@ -247,6 +274,19 @@ export const serverProofs = {
       await ground.passes(1_500)
       wire.transport.resume()
       return wire.hears(anyStreamError)
+    },
+  ),
+  'modules.ping.answer_timeout': simulated(
+    { modules: { ping: { ask_after: '10 seconds', answer_timeout: '10 seconds' } } },
+    async (ground) => {
+      await ground.account('juliet')
+      const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+      await ground.passes(10_000)
+      romeo.says(message('juliet@localhost/here', 'are you there?'))
+      await juliet.hears(/<ping [^>]*\/>/)
+      await ground.passes(9_000)
+      ground.still()
+      return juliet.hears(anyStreamError)
     },
   ),
   'modules.presence.directed_max': simulated({ modules: { presence: { directed_max: 1 } } }, async (ground) => {

@@ -32,8 +32,8 @@ const bricks = defineStore({
   },
 })
 
-/** `store_queue_operations`. */
-const QUEUE = 65_536
+/** `store.queue_operations`: so many that it is full before the first of them has waited too long. */
+const QUEUE = 10_000
 
 const message = (to: string, id: string) => `<message to='${to}' id='${id}' type='chat'><body>${id}</body></message>`
 const isMessage = (id: string) => (el: { name: string; attr(name: string): string | undefined }) =>
@@ -64,7 +64,7 @@ test('SIGSTOP of PostgreSQL under load: chat goes on, sign-ins are refused for n
   const names = ['romeo', 'juliet', 'benvolio', 'mercutio', 'tybalt']
   await using server = await startTestServer({
     accounts: Object.fromEntries(names.map((local) => [name(local), 'secret'])),
-    config: { store: { engine: 'postgres', url, password: postgres.password } },
+    config: { store: { engine: 'postgres', url, password: postgres.password, queue_operations: QUEUE } },
   })
   const { stores } = server.server
   const store = await stores.open(bricks)

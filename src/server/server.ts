@@ -130,7 +130,7 @@ export class Server {
     )
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
-      store: stores.metrics,
+      stores,
       net: world.net,
       controlConnections: () => this.#control?.connections ?? 0,
     })

@@ -80,7 +80,9 @@ export class BatchQueue {
     refused: 0,
     errors: 0,
     rejectedFull: 0,
+    diskFull: 0,
     timeouts: 0,
+    rejectedStalled: 0,
     batches: 0,
     commits: 0,
     engineMs: 0,
@@ -95,6 +97,8 @@ export class BatchQueue {
   #link: Link | undefined
   /** Why nothing is taken, when nothing is. */
   #refusal: WorldError | undefined
+  /** Why nothing is taken until the engine answers again: it has let an operation time out. */
+  #stalled: WorldError | undefined
   #flushing = false
   #now = 0
   #timer: Timer | undefined
@@ -128,6 +132,7 @@ export class BatchQueue {
   connect(link: Link): void {
     this.#link = link
     this.#refusal = undefined
+    this.#stalled = undefined
   }
 
   submit(call: Callable, params: Row, items: readonly Row[] | undefined): Promise<unknown> {
@@ -143,7 +148,7 @@ export class BatchQueue {
     if (typeof encoded !== 'number' || this.metrics.queueBytes + encoded > this.#limits.queueBytes) {
       batch.wire.length = from
       if (typeof encoded !== 'number') return this.#rejected(encoded)
-      return this.#rejected(this.#full('store_queue_bytes', this.#limits.queueBytes))
+      return this.#rejected(this.#full('store.queue_bytes', this.#limits.queueBytes))
     }
     call.owner.open++
     this.metrics.queueOperations++
@@ -168,11 +173,15 @@ export class BatchQueue {
 
   #refuse(call: Callable): WorldError | undefined {
     if (this.#refusal !== undefined) return this.#refusal
+    if (this.#stalled !== undefined) {
+      this.metrics.rejectedStalled++
+      return this.#stalled
+    }
     if (call.owner.retired) {
       return storeError('RTK_STORE_CLOSED', `store ${call.owner.name} was opened again with another definition`)
     }
     if (this.metrics.queueOperations >= this.#limits.queueOperations) {
-      return this.#full('store_queue_operations', this.#limits.queueOperations)
+      return this.#full('store.queue_operations', this.#limits.queueOperations)
     }
     return undefined
   }
@@ -215,6 +224,7 @@ export class BatchQueue {
       this.#world.log.error('store: the engine answered a batch that nobody asked')
       return
     }
+    this.#stalled = undefined
     this.#flush()
     this.metrics.batches++
     this.metrics.engineMs += reply[Reply.engineMs] as number
@@ -289,6 +299,7 @@ export class BatchQueue {
   #reject(entry: Entry, error: WorldError): void {
     if (!this.#release(entry)) return
     this.metrics.errors++
+    if (error.code === 'RTK_STORE_DISK_FULL') this.metrics.diskFull++
     entry.reject(error)
   }
 
@@ -312,9 +323,9 @@ export class BatchQueue {
     const oldestAllowed = this.#world.clock.monoMs() - this.#limits.operationTimeoutMs
     let left = EXPIRED_A_TURN
     for (const batch of this.#sent) {
-      const expired = this.#expire(batch, oldestAllowed, left, 'it may have been kept')
-      left -= expired
-      if (expired > 0) this.#events.stalled(`the database has not answered for ${this.#limits.operationTimeoutMs} ms`)
+      left -= this.#expire(batch, oldestAllowed, left, 'it may have been kept')
+      // What the engine has, and nobody waits for any more, it has not answered in time.
+      if (batch.entries[0]?.settled === true) this.#stall()
     }
     for (const batch of this.#waiting) {
       const expired = this.#expire(batch, oldestAllowed, left, 'it was never sent')
@@ -326,6 +337,14 @@ export class BatchQueue {
     const oldest = this.#oldest()
     if (oldest !== undefined) this.#armTimer(left > 0 ? Math.max(oldest - oldestAllowed, SHORTEST_CHECK_MS) : 0)
     this.#checkDrained()
+  }
+
+  /** Whoever asks from now on would wait in vain too, and with him the stanzas behind his. */
+  #stall(): void {
+    if (this.#stalled !== undefined) return
+    const text = `the database has not answered for ${this.#limits.operationTimeoutMs} ms`
+    this.#stalled = storeError('RTK_STORE_STALLED', text)
+    this.#events.stalled(text)
   }
 
   /** Rejects what is due, at most so many. Answers how many. */

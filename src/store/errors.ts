@@ -2,11 +2,13 @@
 import { WorldError } from '../world/error.ts'
 
 export type StoreErrorCode =
-  /** `store_queue_operations` or `store_queue_bytes` is reached. Nothing was done. */
+  /** `store.queue_operations` or `store.queue_bytes` is reached. Nothing was done. */
   | 'RTK_STORE_QUEUE_FULL'
-  /** No answer within `store_operation_timeout`. A write may still be kept. */
+  /** No answer within `store.operation_timeout`. A write may still be kept. */
   | 'RTK_STORE_TIMEOUT'
-  /** The disk or the allowed size of the database (`store_database_bytes`) is full. Reads go on. */
+  /** The engine has let an operation time out and has not answered since. Nothing was done. */
+  | 'RTK_STORE_STALLED'
+  /** The disk or the allowed size of the database (`databaseBytes`) is full. Reads go on. */
   | 'RTK_STORE_DISK_FULL'
   /** The file is damaged or no database. */
   | 'RTK_STORE_CORRUPT'
@@ -48,6 +50,7 @@ export type StoreErrorCode =
 const temporary: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   'RTK_STORE_QUEUE_FULL',
   'RTK_STORE_TIMEOUT',
+  'RTK_STORE_STALLED',
   'RTK_STORE_DISK_FULL',
   'RTK_STORE_LOCKED',
   'RTK_STORE_READ_ONLY',

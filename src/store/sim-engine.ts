@@ -16,7 +16,7 @@ export interface SimulatedOptions {
   readonly latencyMs?: number
   /** Every so many commits is a sync point. Default 1: what is committed outlives a crash. */
   readonly syncEvery?: number
-  /** `store_database_bytes`; 0: no limit. */
+  /** `databaseBytes`; 0: no limit. */
   readonly databaseBytes?: number
 }
 
@@ -36,6 +36,8 @@ export class SimulatedEngine implements Engine {
   /** While set, writes are answered with it: a full disk, a failing one. */
   failing: WorldError | undefined
   #hung = false
+  /** Steps until it hangs by itself. */
+  #stepsLeft = Number.POSITIVE_INFINITY
 
   constructor(clock: Clock, options: SimulatedOptions = {}) {
     this.#clock = clock
@@ -88,8 +90,20 @@ export class SimulatedEngine implements Engine {
     this.#hung = true
   }
 
+  /** Hangs once this many steps are taken: a step carries a batch out, or answers it. */
+  hangAfter(steps: number): void {
+    this.#stepsLeft = steps
+  }
+
+  /** Called by the link before each step. False: it hangs. */
+  takesStep(): boolean {
+    if (this.#stepsLeft-- <= 0) this.#hung = true
+    return !this.#hung
+  }
+
   resume(): void {
     this.#hung = false
+    this.#stepsLeft = Number.POSITIVE_INFINITY
     this.#link?.step()
   }
 
@@ -158,7 +172,7 @@ class SimulatedLink implements Link {
 
   #next(): void {
     this.#scheduled = false
-    if (this.#cut || this.#engine.hung) return
+    if (this.#cut || this.#engine.hung || !this.#engine.takesStep()) return
     const reply = this.#reply
     if (reply !== undefined) {
       this.#reply = undefined

@@ -3,15 +3,15 @@ import type { Change, Store, StoreDefinition } from './define.ts'
 
 /** Limits; each has the name under which the configuration and the metrics know it. */
 export interface StoreLimits {
-  /** `store_queue_operations`: operations asked for and not yet answered. Default 65,536; error RTK_STORE_QUEUE_FULL. */
+  /** `store.queue_operations`: operations asked for and not yet answered. Default 65,536; error RTK_STORE_QUEUE_FULL. */
   readonly queueOperations: number
-  /** `store_queue_bytes`: their parameters, estimated. Default 64 MiB; error RTK_STORE_QUEUE_FULL. */
+  /** `store.queue_bytes`: their parameters, estimated. Default 64 MiB; error RTK_STORE_QUEUE_FULL. */
   readonly queueBytes: number
   /** `store_batch_operations`: most operations of one transaction. Default 1,024; the rest goes into the next. */
   readonly batchOperations: number
-  /** `store_operation_timeout`, milliseconds. Default 10,000; error RTK_STORE_TIMEOUT. */
+  /** `store.operation_timeout`, milliseconds. Default 8,000, less than `limits.hook_timeout`; error RTK_STORE_TIMEOUT. */
   readonly operationTimeoutMs: number
-  /** `store_database_bytes`: largest database file. Default 0: the disk is the limit. Error RTK_STORE_DISK_FULL. */
+  /** `databaseBytes`: largest database file. Default 0: the disk is the limit. Error RTK_STORE_DISK_FULL. */
   readonly databaseBytes: number
 }
 
@@ -19,13 +19,14 @@ export const defaultStoreLimits: StoreLimits = Object.freeze({
   queueOperations: 65_536,
   queueBytes: 64 * 1024 * 1024,
   batchOperations: 1024,
-  operationTimeoutMs: 10_000,
+  operationTimeoutMs: 8_000,
   databaseBytes: 0,
 })
 
 export interface StoreState {
   /**
-   * `ready`; `full`: writes fail, reads go on; `stalled`: an operation timed out and the engine has not answered since;
+   * `ready`; `full`: writes fail, reads go on; `stalled`: an operation timed out and the engine has not answered since, so
+   * that new ones are refused at once;
    * `failed`: the engine died, and is being restarted where that can help; `closed`.
    */
   readonly name: 'ready' | 'full' | 'stalled' | 'failed' | 'closed'
@@ -36,7 +37,7 @@ export interface StoreState {
 
 /** Plain counters, read by the metrics page. Times are milliseconds. */
 export interface StoreMetrics {
-  /** Operations and bytes waiting or at work: the value beside `store_queue_operations` and `store_queue_bytes`. */
+  /** Operations and bytes waiting or at work: the value beside `store.queue_operations` and `store.queue_bytes`. */
   queueOperations: number
   queueBytes: number
   reads: number
@@ -46,7 +47,11 @@ export interface StoreMetrics {
   /** Operations that were rejected with a `WorldError`. */
   errors: number
   rejectedFull: number
+  /** Writes that the disk, or the size that the database may have, did not take. */
+  diskFull: number
   timeouts: number
+  /** Operations refused because the engine did not answer the ones before. */
+  rejectedStalled: number
   /** Batches answered, those with a commit, and the time that the engine spent on them. */
   batches: number
   commits: number

@@ -5,12 +5,13 @@
 import { type Jid, toAscii } from '../jid/index.ts'
 import type { StreamError } from '../stanza/error.ts'
 import { StanzaError } from '../stanza/error.ts'
+import { NS_CLIENT } from '../stanza/ns.ts'
 import { NS_SM, smAnswer, smEnable, smRequest } from '../stanza/sm.ts'
 import { WorldError } from '../world/error.ts'
 import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, Net, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
 import type { World } from '../world/world.types.ts'
-import type { Element, Octets } from '../xml/index.ts'
+import { type Element, type Octets, x } from '../xml/index.ts'
 import { C2sClient } from './c2s-client.ts'
 import type { C2sClientConfig, C2sClientDriver, ClientEnd } from './c2s-client.types.ts'
 import { ClientAcks, isOfAcks } from './client-acks.ts'
@@ -49,7 +50,7 @@ export interface ClientOptions {
   readonly limits?: Partial<StreamLimits>
   readonly connectTimeoutMs?: number
   readonly lang?: string
-  /** Every stanza that is no answer to `request`. */
+  /** Every stanza that is no answer to `request`, and no ping of the server, which is answered. */
   readonly onStanza?: (el: Element, client: XmppClient) => void
   /** Once, when the stream is over. */
   readonly onEnd?: (end: ClientEnd) => void
@@ -75,6 +76,8 @@ export class ClientFailure {
     return `${this.code}: ${this.text}`
   }
 }
+
+const NS_PING = 'urn:xmpp:ping'
 
 const defaultConnectTimeoutMs = 10_000
 const defaultRequestMs = 10_000
@@ -243,6 +246,11 @@ export class XmppClient implements StanzaSink {
       const type = el.attr('type')
       const id = el.attr('id')
       if ((type === 'result' || type === 'error') && id !== undefined && this.#settle(id, el)) return
+      // XEP-0199 §4.1: who does not answer his server is taken to be gone.
+      if (type === 'get' && el.attr('from') === this.jid.domain && el.hasChild('ping', NS_PING)) {
+        this.send(x('iq', NS_CLIENT, { type: 'result', id, to: this.jid.domain }))
+        return
+      }
     }
     this.onStanza(el, this)
   }

@@ -15,10 +15,15 @@ export interface DoorSurroundings extends TransportSurroundings {
 
 export const READ_BUFFER_BYTES = 65_536
 
-/** Between two questions to a silent peer. A tunnel of a minute or two costs a client that is idle nothing. */
-export const KEEP_ALIVE_INTERVAL_MS = 15_000
+/** Between two questions to a silent peer, at most. A tunnel of a minute or two costs a client that is idle nothing. */
+const KEEP_ALIVE_INTERVAL_MS = 15_000
 /** Questions without an answer until the peer is gone. */
 export const KEEP_ALIVE_PROBES = 8
+
+/** Milliseconds between two questions, whole seconds: all of them take no longer than the silence before them. */
+export function keepAliveInterval(idleMs: number): number {
+  return Math.min(KEEP_ALIVE_INTERVAL_MS, Math.ceil(idleMs / KEEP_ALIVE_PROBES / 1000) * 1000)
+}
 
 declare const accepted: unique symbol
 /** A connection that nobody reads yet; only its door knows what it is. */

@@ -133,7 +133,8 @@ export interface Transport {
   readonly unsent: Unsent
   /**
    * From now on a peer that is silent for `idleMs` is asked by the kernel whether it is there; one that does not answer
-   * for `KEEP_ALIVE_PROBES` times `KEEP_ALIVE_INTERVAL_MS` is gone: `closed`. Whole seconds. TCP only.
+   * to any of `KEEP_ALIVE_PROBES` questions, which take as long again, and two minutes at most, is gone: `closed`. Whole
+   * seconds. TCP only.
    */
   keepAlive(idleMs: number): void
   /** Stops reading, so that back-pressure reaches the peer. */

@@ -8,8 +8,8 @@ import {
   type Accepted,
   type Door,
   type DoorSurroundings,
-  KEEP_ALIVE_INTERVAL_MS,
   KEEP_ALIVE_PROBES,
+  keepAliveInterval,
   plainHost,
 } from './door.ts'
 import type { CloseCause, Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
@@ -119,7 +119,7 @@ class PlainTransport extends BaseTransport {
   keepAlive(idleMs: number): void {
     // Whole seconds only: a part of one would be 0, which leaves the system's two hours.
     const whole = Math.ceil(idleMs / 1000) * 1000
-    this.#socket.setKeepAlive(true, whole, KEEP_ALIVE_INTERVAL_MS, KEEP_ALIVE_PROBES)
+    this.#socket.setKeepAlive(true, whole, keepAliveInterval(idleMs), KEEP_ALIVE_PROBES)
   }
 
   protected send(bytes: string): boolean {

@@ -11,8 +11,8 @@ import {
   type Accepted,
   type Door,
   type DoorSurroundings,
-  KEEP_ALIVE_INTERVAL_MS,
   KEEP_ALIVE_PROBES,
+  keepAliveInterval,
   plainHost,
 } from './door.ts'
 import type { Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
@@ -243,7 +243,7 @@ export class FastTransport extends BaseTransport {
 
   keepAlive(idleMs: number): void {
     if (this.gone) return
-    this.#handle.setKeepAlive?.(true, Math.ceil(idleMs / 1000), KEEP_ALIVE_INTERVAL_MS / 1000, KEEP_ALIVE_PROBES)
+    this.#handle.setKeepAlive?.(true, Math.ceil(idleMs / 1000), keepAliveInterval(idleMs) / 1000, KEEP_ALIVE_PROBES)
   }
 
   /** Called by the handle: `count` bytes are in the shared buffer, or a negative status. */

@@ -8,7 +8,6 @@ import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
 import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
-import { defaultStoreLimits } from '../../src/store/store.types.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
 
 /** What goes over the wire when the limit is passed. */
@@ -44,6 +43,12 @@ const policy = (metric: string, note?: string): Limit => ({
 })
 const stanza = (condition: StanzaCondition, metric: string): Limit => ({ answer: { stanza: condition }, metric })
 const nothing = (text: string, metric: string): Limit => ({ answer: { nothing: text }, metric })
+
+/** What goes through the database; chat between those who are there does not. */
+const away = (metric: string, more = ''): Limit => ({
+  ...stanza('resource-constraint', metric),
+  note: `of type \`wait\` (\`service-unavailable\` to a message that was to be kept); to who signs in the SASL failure \`temporary-auth-failure\`${more}`,
+})
 
 const dropped = 'the connection is dropped'
 const waits = 'the client waits'
@@ -100,6 +105,12 @@ export const limits: Readonly<Record<string, Limit>> = {
     metric: 'ratatosk_bind_sessions_max_total',
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
+  'store.operation_timeout': away(
+    'ratatosk_store_timeouts_total',
+    ', and from then on at once until the database answers',
+  ),
+  'store.queue_operations': away('ratatosk_store_queue_full_total'),
+  'store.queue_bytes': away('ratatosk_store_queue_full_total'),
   'modules.caps.hashes_max': nothing('somebody is asked again', 'ratatosk_caps_hashes_max_total'),
   'modules.caps.elsewhere_max': nothing(
     'what the one can do who was not heard of for longest is forgotten',
@@ -115,6 +126,11 @@ export const limits: Readonly<Record<string, Limit>> = {
     'ratatosk_offline_hand_over_timeout_total',
     'what he did not take waits on in the store',
   ),
+  'modules.ping.answer_timeout': {
+    answer: { stream: 'connection-timeout' },
+    metric: 'ratatosk_ping_unanswered_total',
+    note: 'and what has not left for him is undeliverable',
+  },
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
   'modules.register.sign_ups_per_address': stanza('not-acceptable', 'ratatosk_register_sign_ups_per_address_total'),
@@ -157,6 +173,8 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].shaper': 'a choice of shapers',
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
+  'modules.ping.ask_after': 'a question, which costs no client that is there anything',
+  'store.silence_timeout': 'of a connection to the database: whoever needs it has `store.operation_timeout`',
   'auth.scram_iterations': 'work for new passwords',
   'auth.token_lifetime': 'the time of a token',
   'auth.token_rotation': 'the time of a token',
@@ -166,18 +184,6 @@ export const noLimits: Readonly<Record<string, string>> = {
 export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
   turn_stanzas: { value: '64', ...nothing('the others come first', 'ratatosk_turns_full_total') },
   turn_bytes: { value: '64 KiB', ...nothing('the others come first', 'ratatosk_turns_full_total') },
-  store_queue_operations: {
-    value: String(defaultStoreLimits.queueOperations),
-    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_queue_full_total'),
-  },
-  store_queue_bytes: {
-    value: `${defaultStoreLimits.queueBytes / 2 ** 20} MiB`,
-    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_queue_full_total'),
-  },
-  store_operation_timeout: {
-    value: `${defaultStoreLimits.operationTimeoutMs / 1_000} seconds`,
-    ...nothing('what needed the store is refused with an error of its own', 'ratatosk_store_timeouts_total'),
-  },
   account_cache_entries: {
     value: String(accountCacheMax),
     ...nothing('an account is looked up again', 'ratatosk_account_cache_evictions_total'),

@@ -20,6 +20,7 @@ export const PROGRAMS: Readonly<Record<string, Known>> = {
   ejabberd: { packages: ['ejabberd'], programs: ['ejabberdctl'] },
   git: { packages: ['git'] },
   'go-sendxmpp': { packages: ['go-sendxmpp'] },
+  ip: { packages: ['iproute2'] },
   npm: { packages: ['npm'] },
   openssl: { packages: ['openssl'] },
   postgresql: { packages: ['postgresql'], programs: ['postgres', 'initdb'] },

@@ -169,7 +169,7 @@ function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, Lis
       max: '2 hours',
       unlimited: true,
       description:
-        'Silence after which the kernel asks a client whether it is there; one that answers none of 8 questions in 2 minutes is gone.',
+        'Silence after which the kernel asks a client whether it is there; one that answers none of 8 questions in as long again, or 2 minutes, is gone.',
     }),
   }
 }

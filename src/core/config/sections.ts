@@ -138,6 +138,28 @@ export const storeOptions = {
     description:
       'SQLite: what is acknowledged as kept survives the end of the process (normal), or a power cut too (full).',
   }),
+  operation_timeout: opt.duration({
+    default: '8 seconds',
+    min: '100 ms',
+    max: '5 minutes',
+    reload: 'restart',
+    description:
+      'How long the database may take for an operation; after it, until it answers again, all that needs it is refused at once. Less than `limits.hook_timeout`, so that the refusal is the right one.',
+  }),
+  queue_operations: opt.int({
+    default: 65_536,
+    min: 100,
+    max: 10_000_000,
+    reload: 'restart',
+    description: 'Operations that may wait for the database.',
+  }),
+  queue_bytes: opt.bytes({
+    default: '64 MiB',
+    min: '1 MiB',
+    max: '16 GiB',
+    reload: 'restart',
+    description: 'Bytes of the operations that may wait for the database, estimated.',
+  }),
   url: opt.list(
     opt.string({
       maxLength: 1000,
@@ -168,6 +190,14 @@ export const storeOptions = {
       description: "PostgreSQL: authorities that sign the server's certificate, PEM. Left out: those known to Node.",
     }),
   ),
+  silence_timeout: opt.duration({
+    default: '30 seconds',
+    min: '1 second',
+    max: '10 minutes',
+    reload: 'restart',
+    description:
+      'PostgreSQL: a server that has work to do and says nothing for so long is gone: its connection is made anew, with the first of `url` that takes writes.',
+  }),
 }
 
 export const logOptions = {

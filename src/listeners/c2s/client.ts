@@ -312,6 +312,9 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   ended(end: StreamEnd): void {
     if (end.kind === 'error') this.#tellError(end.error)
+    if (end.kind === 'lost' && end.cause.kind === 'error' && end.cause.code === 'RTK_NET_TIMEOUT') {
+      this.needs.core.metrics.counter('ratatosk_connections_timed_out_total', timedOutHelp).value++
+    }
     const session = this.#session
     // One that is cut ends with its connection: what it was sent until then becomes undeliverable in order.
     if (session === undefined || session.isCut) return
@@ -344,5 +347,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 }
 
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
+const timedOutHelp =
+  'Connections whose client answered the kernel no more: `tcp_keepalive`, or nothing that was sent arrived'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'

@@ -188,7 +188,7 @@ describe('limits', () => {
     const { storeError } = await import('../../store/errors.ts')
     const romeo = house.actor(`${me}/a`)
     house.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
-    assert.equal(await write(romeo, prefs('lost')), 'internal-server-error')
+    assert.equal(await write(romeo, prefs('lost')), 'resource-constraint')
     house.engine.failing = undefined
     assert.equal(await read(romeo), asked)
   })

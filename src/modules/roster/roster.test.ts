@@ -575,11 +575,11 @@ describe('when the store fails', () => {
       second.send(`<message to='${to.address}' type='chat'><body>still here</body></message>`)
       assert.equal((await to.drain()).at(-1)?.childText('body'), 'still here')
     }
-    for (let i = 0; i < 3; i++) await house.pass(10_000)
-    assert.deepEqual((await one.drain()).map(conditionOf), ['internal-server-error'])
-    assert.deepEqual((await cold.drain()).map(conditionOf), ['internal-server-error'])
+    for (let i = 0; i < 3; i++) await house.pass(8_000)
+    assert.deepEqual((await one.drain()).map(conditionOf), ['resource-constraint'])
+    assert.deepEqual((await cold.drain()).map(conditionOf), ['resource-constraint'])
     assert.deepEqual((await other.drain()).filter((el) => el.attr('type') === 'error').map(conditionOf), [
-      'internal-server-error',
+      'resource-constraint',
     ])
     house.engine.resume()
     await house.settle()

@@ -52,9 +52,11 @@ const errorTwice = new StanzaError('RTK_ROSTER_GROUP_TWICE', 'bad-request', { te
 
 /** Reads a roster set; the errors are those of RFC 6121 section 2.3.3. */
 export function readSet(query: Element, limits: RosterLimits): RosterSet | StanzaError {
-  const items = query.childrenNamed('item', NS_ROSTER)
-  const item = items[0]
-  if (item === undefined || items.length !== 1) return errorItems
+  // Counted before anything is built: as many may be there as a stanza holds.
+  let count = 0
+  for (const { name, ns } of query.childNames) if (name === 'item' && ns === NS_ROSTER) count++
+  const item = count === 1 ? query.child('item', NS_ROSTER) : undefined
+  if (item === undefined) return errorItems
   const address = item.attr('jid')
   if (address === undefined) return errorNoJid
   const contact = parseJid(address)?.bare

@@ -23,7 +23,7 @@ const small = new Uint8Array(10)
 for (const engine of engines) {
   describe(`store contract, ${engine.name}: limits and failures`, () => {
     test(
-      'store_queue_operations and store_queue_bytes refuse at once, temporarily, and let go when the engine answers',
+      'store.queue_operations and store.queue_bytes refuse at once, temporarily, and let go when the engine answers',
       withBench(engine, async (bench) => {
         const stores = await bench.open({ queueOperations: 5, queueBytes: 3000 })
         const store = await stores.open(blocks)
@@ -48,7 +48,7 @@ for (const engine of engines) {
     )
 
     test(
-      'store_operation_timeout rejects what waits; what was sent may be kept and is told, what was not is dropped',
+      'store.operation_timeout rejects what waits; what was sent may be kept and is told, what was not is dropped',
       withBench(engine, async (bench) => {
         const stores = await bench.open({ operationTimeoutMs: 1000, batchOperations: 1 })
         const store = await stores.open(blocks)
@@ -67,6 +67,10 @@ for (const engine of engines) {
         )
         assert.deepEqual([stores.metrics.timeouts, stores.metrics.queueOperations], [4, 1])
         assert.equal(stores.state.name, 'stalled')
+        const late = await store.count({}).catch((error: unknown) => error)
+        assert.ok(late instanceof WorldError)
+        assert.deepEqual([late.code, late.temporary], ['RTK_STORE_STALLED', true], 'who asks now does not wait in vain')
+        assert.deepEqual([stores.metrics.rejectedStalled, stores.metrics.queueOperations], [1, 1])
         bench.resume()
         assert.equal((await young).outcome, 'kept')
         assert.equal(stores.state.name, 'ready')

@@ -8,8 +8,21 @@ import { storeError } from '../errors.ts'
 import type { MigrationStep } from '../store.types.ts'
 import { Answer, type FieldData, type OperationData, Reply, type StoreData, type WireValue } from '../wire.ts'
 import { endsTransaction, isUniqueViolation, sqliteError } from './failure.ts'
-import { epochOf, migrate, prepareFile, rehearse, type SqliteFile, setEpoch, settleFile } from './file.ts'
+import {
+  boundLog,
+  emptyLog,
+  epochOf,
+  migrate,
+  prepareFile,
+  rehearse,
+  type SqliteFile,
+  setEpoch,
+  settleFile,
+} from './file.ts'
 import { fromSqlite, type PreparedOperation, type PreparedStatement, prepare, toSqlite } from './prepared.ts'
+
+/** The room on the disk is looked at once in so many commits. */
+const LOOK_EVERY = 64
 
 export class SqliteDatabase {
   readonly #database: DatabaseSync
@@ -25,6 +38,7 @@ export class SqliteDatabase {
   readonly #undo
   /** The open transaction is one for writing. */
   #writing = false
+  #commits = 0
   epoch: string
 
   /** `freshEpoch` is taken when the database is new or its tail may be lost; `nowMs` is any monotonic time. Throws `WorldError`. */
@@ -95,7 +109,11 @@ export class SqliteDatabase {
   run(batch: readonly WireValue[], refuse?: WorldError): WireValue[] {
     const started = this.#nowMs()
     const reply: WireValue[] = [0, 0, '', '']
-    const failure = refuse ?? this.#attempt(batch, reply)
+    let failure = refuse ?? this.#attempt(batch, reply)
+    if (failure?.code === 'RTK_STORE_DISK_FULL' && refuse === undefined && this.#makeRoom()) {
+      reply.length = Reply.head
+      failure = this.#attempt(batch, reply)
+    }
     if (failure !== undefined) {
       this.#end()
       // Reads after a write of the batch have seen what is gone now: all of it is answered anew.
@@ -115,11 +133,20 @@ export class SqliteDatabase {
     this.#writing = false
   }
 
+  /** The disk is full: its log may be what fills it. True when that is worked off, and its space free. */
+  #makeRoom(): boolean {
+    this.#end()
+    return emptyLog(this.#database, this.#file)
+  }
+
   #attempt(batch: readonly WireValue[], reply: WireValue[]): WorldError | undefined {
     try {
       this.#answerAll(batch, reply, undefined)
       if (this.#database.isTransaction) this.#commit.run()
-      if (this.#writing) reply[Reply.commits] = 1
+      if (this.#writing) {
+        reply[Reply.commits] = 1
+        if (++this.#commits % LOOK_EVERY === 0) boundLog(this.#database, this.#file)
+      }
       this.#writing = false
       return undefined
     } catch (error) {

@@ -20,7 +20,7 @@ export interface SqliteOptions {
    * the last commits may be gone, and the epoch is renewed. `full`: the power too, at the cost of an fsync a commit.
    */
   readonly synchronous?: 'normal' | 'full'
-  /** `store_database_bytes`; 0 (default): the disk is the limit. */
+  /** `databaseBytes`; 0 (default): the disk is the limit. */
   readonly databaseBytes?: number
   /** Makes the thread; tests hand in one of their own. */
   readonly thread?: (url: URL, options: WorkerOptions) => Worker

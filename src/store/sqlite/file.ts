@@ -1,5 +1,5 @@
 /** The database file: opening it, its own tables (meta data, migrations), its epoch. */
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { storeError } from '../errors.ts'
 import { type AppliedMigration, dueMigrations } from '../migrate.ts'
@@ -30,6 +30,12 @@ const BUSY_MS = 250
  */
 const CHECKPOINT_PAGES = 4000
 
+/** On a disk that is nearly full; some 250 KB. */
+const LEAST_CHECKPOINT_PAGES = 64
+
+/** SQLite's default, which is not changed. */
+const PAGE_BYTES = 4096
+
 /** Opens the file (made with mode 0600: it holds credentials) and its own tables. Throws `WorldError`. */
 export function prepareFile(file: SqliteFile): DatabaseSync {
   let database: DatabaseSync | undefined
@@ -41,11 +47,11 @@ export function prepareFile(file: SqliteFile): DatabaseSync {
     database.exec(`
       pragma synchronous = ${file.synchronous};
       pragma cache_size = -16384;
-      pragma wal_autocheckpoint = ${CHECKPOINT_PAGES};
       pragma temp_store = memory;
       pragma journal_size_limit = 67108864;
       pragma trusted_schema = off;
     `)
+    database.exec(`pragma wal_autocheckpoint = ${checkpointPages(file.path)}`)
     const pageSize = Number(database.prepare('pragma page_size').get()?.['page_size'] ?? 4096)
     if (file.maxBytes > 0) database.exec(`pragma max_page_count = ${Math.max(1, Math.floor(file.maxBytes / pageSize))}`)
     database.exec(`
@@ -127,6 +133,40 @@ function durably(database: DatabaseSync, file: SqliteFile, write: () => void): v
   database.exec('pragma synchronous = full')
   inTransaction(database, write)
   database.exec(`pragma synchronous = ${file.synchronous}`)
+}
+
+/**
+ * On a disk with little room the log is worked off more often, as long as there is room for that: one that had filled it
+ * could not be worked off any more. Not with a database in memory. Does not throw.
+ */
+export function boundLog(database: DatabaseSync, file: SqliteFile): void {
+  if (file.path === ':memory:') return
+  try {
+    database.exec(`pragma wal_autocheckpoint = ${checkpointPages(file.path)}`)
+  } catch {
+    // Then the log is worked off as often as before; what was committed is committed.
+  }
+}
+
+/** A quarter of the room that is left, for the log, and as much as that for what is worked off. */
+function checkpointPages(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(path)
+    return Math.min(CHECKPOINT_PAGES, Math.max(LEAST_CHECKPOINT_PAGES, Math.floor((bavail * bsize) / 4 / PAGE_BYTES)))
+  } catch {
+    return CHECKPOINT_PAGES
+  }
+}
+
+/** Moves what is in the write-ahead log into the database, and gives its space back. False when there is nothing to give. */
+export function emptyLog(database: DatabaseSync, file: SqliteFile): boolean {
+  try {
+    if (file.path === ':memory:' || statSync(`${file.path}-wal`).size === 0) return false
+    return database.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0
+  } catch {
+    // No room for that either.
+    return false
+  }
 }
 
 function inTransaction(database: DatabaseSync, write: () => void): void {

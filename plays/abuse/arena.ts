@@ -1,0 +1,163 @@
+/**
+ * Where a server is abused while innocent people talk on it, and on a twin that nobody attacks. What an attack cost is entered
+ * as a row, and held to its bounds.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { createWorld } from '../../src/world/index.ts'
+import { fixedLimits, limits } from '../../tools/docs/limits.ts'
+import { root } from '../../tools/lib/repository.ts'
+import { p99 } from './bystander.ts'
+import { AbusedServer, type Start } from './server.ts'
+import { type AbuseRow, tableOf } from './table.ts'
+
+/** A delay that nobody notices in a conversation: below it no factor is asked for. */
+const unnoticedMs = 50
+/** An attack may cost an innocent user so many times what he waited before it. */
+const beforeFactor = 10
+/**
+ * The attacker, the server and the innocent share a few cores with whatever else the machine does, so that all of them wait for
+ * reasons that are not the server's. How much that is, is seen at the same time on a twin: the same program with the same
+ * settings, which nobody attacks. Only what the innocent wait beyond so many times the twin's is the server's fault.
+ */
+const twinFactor = 5
+
+export type Done = Readonly<Record<string, number>> & string
+
+interface Attack {
+  readonly ready: unknown
+  readonly done: Promise<Done>
+  /** Ends the attacker. */
+  stop(): void
+}
+
+export interface Case {
+  readonly attack: string
+  /** In the table of limits, which gives its metric; or what there is in place of one, with its metric. */
+  readonly limit: string
+  readonly metric?: string
+  /** By how much the metric moves; without it by one at least. */
+  readonly moves?: number
+  readonly growthMaxMiB: number
+  /** Returns what the attacker was told. */
+  run(): Promise<string>
+}
+
+/** `3 × policy-violation`, in the order of the conditions. */
+export const counted = (ends: Readonly<Record<string, number>>): string =>
+  Object.entries(ends)
+    .sort()
+    .map(([condition, count]) => `${count} × ${condition}`)
+    .join(', ')
+
+export class Arena {
+  readonly folder: string
+  readonly server: AbusedServer
+  readonly #twin: AbusedServer
+  readonly #rows: AbuseRow[] = []
+
+  /** Starts both servers; `attacked` is for the one alone. */
+  static async open(both: Start = {}, attacked: Start = {}): Promise<Arena> {
+    const folder = mkdtempSync(join(tmpdir(), 'ratatosk-abuse-'))
+    const world = createWorld()
+    const server = await AbusedServer.start(world, join(folder, 'attacked'), { ...both, ...attacked })
+    try {
+      return new Arena(folder, server, await AbusedServer.start(world, join(folder, 'twin'), both))
+    } catch (error) {
+      server.kill()
+      throw error
+    }
+  }
+
+  private constructor(folder: string, server: AbusedServer, twin: AbusedServer) {
+    this.folder = folder
+    this.server = server
+    this.#twin = twin
+  }
+
+  /** Ends the servers, and prints the table. */
+  close(): void {
+    this.server.kill()
+    this.#twin.kill()
+    rmSync(this.folder, { recursive: true, force: true })
+    process.stdout.write(`\n${tableOf(this.#rows)}\n\n`)
+  }
+
+  /** Starts an attacker; resolves when it is in place. `wrapper`: a command that runs it. */
+  async attack(
+    mode: string,
+    task: Readonly<Record<string, unknown>>,
+    wrapper: readonly string[] = [],
+  ): Promise<Attack> {
+    const { host, port, ca } = this.server
+    const given = JSON.stringify({ host, port, ca, user: 'attacker', password: 'secret', ...task })
+    const [command = '', ...args] = [
+      ...wrapper,
+      join(root, 'bin/node'),
+      join(root, 'plays/abuse/attacker.ts'),
+      mode,
+      given,
+    ]
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ready = Promise.withResolvers<unknown>()
+    const done = Promise.withResolvers<Done>()
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const said = JSON.parse(line) as { ready?: unknown; done?: Done }
+      if (said.ready !== undefined) ready.resolve(said.ready)
+      if (said.done !== undefined) done.resolve(said.done)
+    })
+    child.on('exit', (code) => {
+      const error = new Error(`the attacker ended with ${code}`)
+      ready.reject(error)
+      done.reject(error)
+    })
+    done.promise.catch(() => undefined)
+    return { ready: await ready.promise, done: done.promise, stop: () => void child.kill('SIGKILL') }
+  }
+
+  /** Runs an attack while the innocent talk, enters its row, and holds it to its bounds. */
+  async row(given: Case): Promise<void> {
+    const { server } = this
+    const metric = given.metric ?? (limits[given.limit] ?? fixedLimits[given.limit])?.metric
+    assert.ok(metric !== undefined, `no limit ${given.limit}`)
+    const before = p99(await server.bystanders.talk(100))
+    const memoryBefore = server.memory()
+    const metricBefore = await server.metric(metric)
+    let peak = memoryBefore
+    let isOver = false
+    const running = given.run().finally(() => {
+      isOver = true
+    })
+    const times: number[] = []
+    const twins: number[] = []
+    do {
+      const [here, there] = await Promise.all([server.bystanders.talk(20), this.#twin.bystanders.talk(20)])
+      times.push(...here)
+      twins.push(...there)
+      peak = Math.max(peak, server.memory())
+    } while (!isOver)
+    const wire = await running
+    const entered: AbuseRow = {
+      attack: given.attack,
+      limit: given.limit,
+      wire,
+      metric,
+      moved: (await server.metric(metric)) - metricBefore,
+      growthMiB: peak - memoryBefore,
+      growthMaxMiB: given.growthMaxMiB,
+      before,
+      during: p99(times.sort((a, b) => a - b)),
+      twin: p99(twins.sort((a, b) => a - b)),
+    }
+    this.#rows.push(entered)
+    if (given.moves === undefined) assert.ok(entered.moved > 0, `${metric} did not move`)
+    else assert.equal(entered.moved, given.moves, metric)
+    assert.ok(entered.growthMiB <= given.growthMaxMiB, `memory grew by ${entered.growthMiB} MiB`)
+    const mostMs = Math.max(unnoticedMs, beforeFactor * before, twinFactor * entered.twin)
+    assert.ok(entered.during <= mostMs, `the innocent waited ${entered.during} ms, and no more than ${mostMs} was fair`)
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Half-open connections: the network of many clients goes, in a network namespace of its own, without a FIN or RST. Those who
+ * are sent nothing are noticed by the kernel's questions, the others by the server's ping.
+ */
+// needs: ip
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { describe, it, type TestContext } from 'node:test'
+import { Arena } from './arena.ts'
+
+/** A network with one link to this machine. The documentation's addresses (RFC 5737) are nobody's. */
+class Island {
+  readonly host = '198.51.100.1'
+  readonly #name = `rtk${process.pid}`
+  readonly #outer = `rtk${process.pid}a`
+
+  static open(t: TestContext): Island | undefined {
+    const island = new Island()
+    if (spawnSync('ip', ['netns', 'add', island.#name]).status !== 0) {
+      t.skip('no permission to make a network namespace')
+      return undefined
+    }
+    const inner = `${island.#name}b`
+    ip('link', 'add', island.#outer, 'type', 'veth', 'peer', 'name', inner, 'netns', island.#name)
+    ip('address', 'add', `${island.host}/30`, 'dev', island.#outer)
+    ip('link', 'set', island.#outer, 'up')
+    for (const args of [
+      ['address', 'add', '198.51.100.2/30', 'dev', inner],
+      ['link', 'set', inner, 'up'],
+    ]) {
+      ip('-n', island.#name, ...args)
+    }
+    return island
+  }
+
+  /** A command before another, which runs there. */
+  get inside(): readonly string[] {
+    return ['ip', 'netns', 'exec', this.#name]
+  }
+
+  /** What is sent there arrives nowhere, and nobody says so. */
+  leave(): void {
+    const [{ address = '' } = {}] = JSON.parse(
+      execFileSync('ip', ['-n', this.#name, '-json', 'link', 'show', `${this.#name}b`], { encoding: 'utf8' }),
+    ) as { address?: string }[]
+    // Otherwise this machine notices that nobody there answers for the address.
+    ip('neighbour', 'replace', '198.51.100.2', 'lladdr', address, 'nud', 'permanent', 'dev', this.#outer)
+    ip('-n', this.#name, 'address', 'flush', 'dev', `${this.#name}b`)
+  }
+
+  comeBack(): void {
+    ip('-n', this.#name, 'address', 'add', '198.51.100.2/30', 'dev', `${this.#name}b`)
+  }
+
+  close(): void {
+    spawnSync('ip', ['link', 'delete', this.#outer])
+    spawnSync('ip', ['netns', 'delete', this.#name])
+  }
+}
+
+function ip(...args: readonly string[]): void {
+  execFileSync('ip', args)
+}
+
+const settings = `
+session: { max_per_user: 1000 }
+modules: { ping: { ask_after: 5 seconds, answer_timeout: 5 seconds } }
+`
+const count = 100
+
+describe('half-open connections', { timeout: 240_000 }, () => {
+  it('are noticed, by the kernel or by a ping', async (t) => {
+    const island = Island.open(t)
+    if (island === undefined) return
+    const start = { settings, listener: ', tcp_keepalive: 10 seconds' }
+    const arena = await Arena.open(start, { host: island.host }).catch((error: unknown) => {
+      island.close()
+      throw error
+    })
+    const { server } = arena
+    const writesToNurse = async () => {
+      const { done } = await arena.attack('numbered', {
+        user: 'sender',
+        host: island.host,
+        count: 5,
+        to: 'nurse@localhost',
+      })
+      assert.deepEqual(await done, { errors: 0 })
+    }
+    /** They sign in, their network goes, and in the end the server knows. */
+    const vanish = async (user: string, isAvailable: boolean, then: () => Promise<void>) => {
+      const before = await server.metric('ratatosk_connections')
+      const gone = await arena.attack('dumb', { user, count, isAvailable }, island.inside)
+      assert.equal(await server.metric('ratatosk_sessions'), 2 + count)
+      island.leave()
+      await then()
+      while ((await server.metric('ratatosk_connections')) > before) await server.bystanders.pause(200)
+      assert.equal(await server.metric('ratatosk_sessions'), 2)
+      gone.stop()
+      island.comeBack()
+    }
+    try {
+      await arena.row({
+        attack: `${count} half-open, sent nothing`,
+        limit: 'listeners[].tcp_keepalive',
+        metric: 'ratatosk_connections_timed_out_total',
+        moves: count,
+        growthMaxMiB: 40,
+        async run() {
+          await vanish('attacker', false, async () => undefined)
+          return 'nothing: nobody is there'
+        },
+      })
+      await arena.row({
+        attack: `${count} half-open, sent to`,
+        limit: 'modules.ping.answer_timeout',
+        moves: count,
+        growthMaxMiB: 40,
+        async run() {
+          await vanish('nurse', true, writesToNurse)
+          return 'connection-timeout (unread)'
+        },
+      })
+      // Nobody is taken to be there any more: what is said now is kept.
+      const kept = await server.metric('ratatosk_offline_kept_total')
+      await writesToNurse()
+      assert.equal(await server.metric('ratatosk_offline_kept_total'), kept + 5)
+    } finally {
+      arena.close()
+      island.close()
+    }
+  })
+})
