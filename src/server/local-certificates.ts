@@ -23,10 +23,23 @@ export interface LocalAuthority {
   readonly isNew: boolean
 }
 
+/** A certificate that was made for some hosts is made anew when less than this is left, at a reload. */
+const renewBeforeMs = 30 * 86_400_000
+
 /** Hosts that share a certificate, which is made when the first client asks for one of them. */
 interface Group {
   readonly domains: readonly string[]
   certificate: TlsCertificate | undefined
+}
+
+interface Pair {
+  readonly authority: Certificate
+  readonly host: Certificate
+}
+
+/** A name as certificates write it; '' for what is none. */
+export function asked(domain: string): string {
+  return toAscii(domain).toLowerCase()
 }
 
 export class LocalCertificates {
@@ -35,35 +48,42 @@ export class LocalCertificates {
   readonly first: TlsCertificate
   /** Certificates, those included that nobody has asked for. */
   readonly size: number
+  readonly #made: Pair
+  /** By each of its domains. */
   readonly #groups = new Map<string, Group>()
   readonly #make: (domains: readonly string[]) => TlsCertificate
 
   private constructor(
     authority: LocalAuthority,
+    made: Pair,
     first: TlsCertificate,
     domains: readonly string[],
     make: (domains: readonly string[]) => TlsCertificate,
+    kept: (domains: readonly string[]) => TlsCertificate | undefined,
   ) {
     this.authority = authority
+    this.#made = made
     this.first = first
     this.#make = make
     let size = 0
     for (let at = 0; at < domains.length; at += hostsInCertificate, size++) {
-      const group: Group = {
-        domains: domains.slice(at, at + hostsInCertificate),
-        certificate: at === 0 ? first : undefined,
-      }
-      for (const domain of group.domains) this.#groups.set(toAscii(domain).toLowerCase(), group)
+      const own = domains.slice(at, at + hostsInCertificate)
+      const group: Group = { domains: own, certificate: at === 0 ? first : kept(own) }
+      for (const domain of group.domains) this.#groups.set(asked(domain), group)
     }
     this.size = size
   }
 
-  /** Takes what is kept in the data directory and is good, and makes the rest; it is written there if `isKept`. Rejects with `WorldError`. */
+  /**
+   * Takes what is kept in the data directory and is good, or was made `before` for the same hosts, and makes the rest; it is
+   * written to the data directory if `isKept`. Rejects with `WorldError`.
+   */
   static async load(
     dataDir: string,
     world: Pick<World, 'clock' | 'disk' | 'net'>,
     domains: readonly string[],
     isKept: boolean,
+    before?: LocalCertificates,
   ): Promise<LocalCertificates> {
     const { disk, clock, net } = world
     const path = (name: string) => disk.resolve(dataDir, name)
@@ -71,15 +91,23 @@ export class LocalCertificates {
       if (!isKept || !(await disk.exists(path(pair.cert))) || !(await disk.exists(path(pair.key)))) return undefined
       return { certPem: await disk.readText(path(pair.cert)), keyPem: await disk.readText(path(pair.key)) }
     }
-    const authority = await read(files.authority)
-    const host = await read(files.host)
+    // Without files a reload goes on with what there was.
+    const old = before === undefined ? undefined : before.#made
+    const authority = isKept ? await read(files.authority) : old?.authority
+    const host = isKept ? await read(files.host) : old?.host
     const stored = { ...(authority === undefined ? {} : { authority }), ...(host === undefined ? {} : { host }) }
     const { makeHostCertificate, renewLocalCertificates } = await import('../world/local-ca.ts')
     const made = renewLocalCertificates(stored, domains.slice(0, hostsInCertificate), clock.now())
-    const first = net.tls.prepare(made.host)
+    const isSame = before !== undefined && old?.host.certPem === made.host.certPem
+    const first = isSame ? before.first : net.tls.prepare(made.host)
     const make = (group: readonly string[]) => net.tls.prepare(makeHostCertificate(made.authority, group, clock.now()))
     const { certPem } = made.authority
-    if (!isKept) return new LocalCertificates({ certPem, file: undefined, isNew: true }, first, domains, make)
+    const isHeir = before !== undefined && old?.authority.certPem === certPem
+    const kept = (group: readonly string[]) => (isHeir ? before.#madeFor(group, clock.wallMs()) : undefined)
+    if (!isKept) {
+      const none = { certPem, file: undefined, isNew: true }
+      return new LocalCertificates(none, made, first, domains, make, kept)
+    }
     await disk.makeDirectory(path('tls'), 0o700)
     const write = async (pair: { cert: string; key: string }, certificate: Certificate) => {
       await disk.writeText(path(pair.key), certificate.keyPem, 0o600)
@@ -88,7 +116,16 @@ export class LocalCertificates {
     if (made.authorityIsNew) await write(files.authority, made.authority)
     if (made.hostIsNew) await write(files.host, made.host)
     const file = path(files.authority.cert)
-    return new LocalCertificates({ certPem, file, isNew: made.authorityIsNew }, first, domains, make)
+    const told = { certPem, file, isNew: made.authorityIsNew }
+    return new LocalCertificates(told, made, first, domains, make, kept)
+  }
+
+  /** What was made for exactly these, if it is good for a while. */
+  #madeFor(domains: readonly string[], nowMs: number): TlsCertificate | undefined {
+    const group = this.#groups.get(asked(domains[0] ?? ''))
+    const isSame = group?.domains.length === domains.length && group.domains.every((one, n) => one === domains[n])
+    const certificate = isSame ? group.certificate : undefined
+    return certificate !== undefined && certificate.notAfter.getTime() - nowMs > renewBeforeMs ? certificate : undefined
   }
 
   covers(name: string): boolean {
