@@ -14,6 +14,7 @@ import type { AccountDirectory } from './accounts.ts'
 import { FanOut } from './fan-out.ts'
 import { FaultLog } from './fault-log.ts'
 import type { Batch } from './hand-over.ts'
+import { HandlerWatch } from './handler-meter.ts'
 import type { Host } from './host.ts'
 import { endInTurns } from './host-end.ts'
 import { HostType } from './host-type.ts'
@@ -52,6 +53,7 @@ export class Core implements SessionOwner<Session> {
   readonly protocols = new ProtocolTable()
   readonly http = new HttpRoutes((domain) => this.#hosts.has(domain))
   readonly storeUses = new StoreUses()
+  readonly handlers: HandlerWatch
   readonly jids: JidCache
   readonly router: Router
   readonly fanOut: FanOut
@@ -88,6 +90,7 @@ export class Core implements SessionOwner<Session> {
     this.world = world
     this.#faultLog = new FaultLog(world.clock, world.log)
     this.accounts = accounts
+    this.handlers = new HandlerWatch(() => world.clock.monoMs())
     this.limits = limits
     this.jids = new JidCache(limits.jidCacheMax)
     this.ledgers = new LedgerBook(world.clock, this.metrics)
@@ -176,6 +179,7 @@ export class Core implements SessionOwner<Session> {
       return refuse(new StanzaError('RTK_HOOK_FAILED', 'internal-server-error', { cause: error }))
     })
     this.#types.set(name, type)
+    this.handlers.enter(type)
     return type
   }
 

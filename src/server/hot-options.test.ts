@@ -49,6 +49,24 @@ const inMemory = { hosts: ['localhost'], store: { engine: 'memory' } }
 
 /** What only real sockets, files and logs show. */
 const realProofs: Readonly<Record<string, Proof>> = {
+  async 'metrics.access'() {
+    const asked = (access: string) => ({
+      ...inMemory,
+      listeners: [{ protocol: 'http', address, port: 0 }],
+      metrics: { access },
+    })
+    const server = await createServer({ config: asked('none') })
+    try {
+      const place = server.listening[0]?.place
+      assert.ok(place?.kind === 'tcp')
+      const status = async () => (await fetch(`http://${address}:${place.port}/metrics`)).status
+      assert.equal(await status(), 403)
+      await server.reload(asked('loopback'))
+      assert.equal(await status(), 200)
+    } finally {
+      await server.close()
+    }
+  },
   async 'listeners[].mode'() {
     const folder = mkdtempSync(join(tmpdir(), 'rtk-hot-'))
     const path = join(folder, 'http.sock')

@@ -314,8 +314,9 @@ it('LST-14: a listener whose socket fails is opened again alone, later each time
     const tries = new Map<string, number[]>()
     const failing = new Map<string, NonNullable<ListenOptions['failed']>>()
     let isBroken = false
-    const net: Pick<Net, 'connect' | 'listen' | 'tls'> = {
+    const net: Net = {
       tls: world.net.tls,
+      queues: world.net.queues,
       connect: (...args) => world.net.connect(...args),
       listen: (place, options, accept) => {
         const key = String(portOf(place))

@@ -109,8 +109,8 @@ export function planReload(
 }
 
 function pick(config: Config) {
-  const { tls, limits, store, log, control, data_dir, plugins } = config
-  return { tls, limits, store, log, control, data_dir, plugins }
+  const { tls, limits, store, log, control, metrics, data_dir, plugins } = config
+  return { tls, limits, store, log, control, metrics, data_dir, plugins }
 }
 
 /** One of a protocol that came with a new plugin waits, and leaves its place to whoever has it. */

@@ -28,11 +28,14 @@ import { Certificates } from './certificates.ts'
 import { commandLog } from './command-log.ts'
 import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
+import { enterLimitFigures } from './limit-figures.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
 import type { LocalAuthority } from './local-certificates.ts'
+import { metricsPage } from './metrics-page.ts'
 import { ModuleSets } from './module-sets.ts'
 import { protocolsOf } from './plugins.ts'
+import { enterProcessFigures } from './process-figures.ts'
 import { planReload, type ReadConfig, type Reloaded, type ReloadPlan } from './reload.ts'
 import { ownStores, SignIn } from './sign-in.ts'
 
@@ -77,6 +80,7 @@ export class Server {
   readonly #foreign: readonly PluginProtocol[]
   readonly #startedMs: number
   #control: Control | undefined
+  #unwatchVitals: (() => void) | undefined
   #closing: Promise<void> | undefined
   /** What it was started with, or the last `reload` was given; undefined: the former. */
   #given: GivenConfig | undefined
@@ -127,8 +131,11 @@ export class Server {
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
       store: stores.metrics,
+      net: world.net,
       controlConnections: () => this.#control?.connections ?? 0,
     })
+    enterProcessFigures(this.core.metrics, world.vitals)
+    enterLimitFigures(this.core.metrics, { config: () => this.#config, modules: parts.modules })
     for (const definition of ownStores) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry(commandLog(world.log, (name) => this.commands.find(name)?.permission))
     this.#moduleSets = new ModuleSets({ core: this.core, stores, commands: this.commands, modules: parts.modules })
@@ -191,6 +198,7 @@ export class Server {
     for (const command of coreCommands(this)) this.commands.add(command)
     this.commands.add(reloadCommand(this))
     for (const route of health(this)) this.core.http.add(route)
+    this.core.http.add(metricsPage(this))
     await this.#listeners.open(config)
     await this.#openControl()
   }
@@ -236,6 +244,11 @@ export class Server {
 
   get metrics(): Metrics {
     return this.core.metrics
+  }
+
+  /** From now on delays and collections of the process are looked at: somebody wants to know. */
+  watchVitals(): void {
+    if (!this.isClosing) this.#unwatchVitals ??= this.#world.vitals.watch()
   }
 
   get stores(): Stores {
@@ -369,6 +382,7 @@ export class Server {
   async #close(): Promise<void> {
     await inTurn([
       () => this.#reloading,
+      () => this.#unwatchVitals?.(),
       () => this.#listeners.close(),
       () => this.core.resumption.ask(),
       () => this.#c2s.stop(),

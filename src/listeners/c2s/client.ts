@@ -305,7 +305,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   #tellError(error: StreamError): void {
     const { metrics } = this.needs.core
-    metrics.counter(errorCounter(error), errorHelp).value++
+    metrics.family('ratatosk_stream_errors_total', 'condition', errorHelp).count(error.condition)
     // A refused connection was counted when it came.
     if (error.code !== this.accepted.refusal) metrics.refusals.count(error.code)
     if (error.cause === undefined) return
@@ -329,8 +329,3 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
-
-/** One counter a condition: there are 25 of them. */
-function errorCounter({ condition }: StreamError): string {
-  return `ratatosk_stream_errors_${condition.replaceAll('-', '_')}_total`
-}
