@@ -59,7 +59,6 @@ export class LocalCertificates {
     first: TlsCertificate,
     domains: readonly string[],
     make: (domains: readonly string[]) => TlsCertificate,
-    kept: (domains: readonly string[]) => TlsCertificate | undefined,
   ) {
     this.authority = authority
     this.#made = made
@@ -68,7 +67,7 @@ export class LocalCertificates {
     let size = 0
     for (let at = 0; at < domains.length; at += hostsInCertificate, size++) {
       const own = domains.slice(at, at + hostsInCertificate)
-      const group: Group = { domains: own, certificate: at === 0 ? first : kept(own) }
+      const group: Group = { domains: own, certificate: at === 0 ? first : undefined }
       for (const domain of group.domains) this.#groups.set(asked(domain), group)
     }
     this.size = size
@@ -100,14 +99,14 @@ export class LocalCertificates {
     const made = renewLocalCertificates(stored, domains.slice(0, hostsInCertificate), clock.now())
     const isSame = before !== undefined && old?.host.certPem === made.host.certPem
     const first = isSame ? before.first : net.tls.prepare(made.host)
-    const make = (group: readonly string[]) => net.tls.prepare(makeHostCertificate(made.authority, group, clock.now()))
+    const make = maker(world, made.authority, makeHostCertificate)
     const { certPem } = made.authority
-    const isHeir = before !== undefined && old?.authority.certPem === certPem
-    const kept = (group: readonly string[]) => (isHeir ? before.#madeFor(group, clock.wallMs()) : undefined)
-    if (!isKept) {
-      const none = { certPem, file: undefined, isNew: true }
-      return new LocalCertificates(none, made, first, domains, make, kept)
+    const loaded = (authority: LocalAuthority) => {
+      const one = new LocalCertificates(authority, made, first, domains, make)
+      if (before !== undefined && old?.authority.certPem === certPem) one.#inherit(before, clock.wallMs())
+      return one
     }
+    if (!isKept) return loaded({ certPem, file: undefined, isNew: true })
     await disk.makeDirectory(path('tls'), 0o700)
     const write = async (pair: { cert: string; key: string }, certificate: Certificate) => {
       await disk.writeText(path(pair.key), certificate.keyPem, 0o600)
@@ -116,8 +115,11 @@ export class LocalCertificates {
     if (made.authorityIsNew) await write(files.authority, made.authority)
     if (made.hostIsNew) await write(files.host, made.host)
     const file = path(files.authority.cert)
-    const told = { certPem, file, isNew: made.authorityIsNew }
-    return new LocalCertificates(told, made, first, domains, make, kept)
+    return loaded({ certPem, file, isNew: made.authorityIsNew })
+  }
+
+  #inherit(before: LocalCertificates, nowMs: number): void {
+    for (const group of new Set(this.#groups.values())) group.certificate ??= before.#madeFor(group.domains, nowMs)
   }
 
   /** What was made for exactly these, if it is good for a while. */
@@ -139,4 +141,13 @@ export class LocalCertificates {
     group.certificate ??= this.#make(group.domains)
     return group.certificate
   }
+}
+
+/** Not in `load`: what is made there would hold the certificates from before the reload, and those theirs. */
+function maker(
+  { clock, net }: Pick<World, 'clock' | 'net'>,
+  authority: Certificate,
+  make: (authority: Certificate, domains: readonly string[], now: Date) => Certificate,
+): (domains: readonly string[]) => TlsCertificate {
+  return (domains) => net.tls.prepare(make(authority, domains, clock.now()))
 }
