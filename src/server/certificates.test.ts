@@ -117,11 +117,32 @@ describe('the local authority', () => {
       for (const domain of asked.slice(1)) await shown(server, domain, ca)
       await server.reload({ ...base, hosts: many })
       await shown(server, gone as string, ca)
+      // One more at the end: the others have what they had, also those that are in no file.
+      const of = async (domain: string) => (await shown(server, domain, ca)).fingerprint256
+      const before = await Promise.all(asked.slice(0, 4).map(of))
+      await server.reload({ ...base, hosts: [...many, 'late.example'] })
+      assert.deepEqual(await Promise.all(asked.slice(0, 4).map(of)), before)
+      await shown(server, 'late.example', ca)
     } finally {
       await server.close()
       rmSync(folder, { recursive: true })
     }
   })
+})
+
+it('a reload goes on with the authority and the certificate that it has, where they are in no file', async () => {
+  const server = await createServer({ config: { ...base, hosts: ['localhost'] } })
+  try {
+    const ca = server.authority?.certPem ?? ''
+    const { fingerprint256 } = await shown(server, 'localhost', ca)
+    await server.reload({ ...base, hosts: ['localhost'], limits: { connections: 1_000 } })
+    assert.equal((await shown(server, 'localhost', ca)).fingerprint256, fingerprint256)
+    await server.reload({ ...base, hosts: ['localhost', 'second.example'] })
+    assert.notEqual((await shown(server, 'second.example', ca)).fingerprint256, fingerprint256)
+    assert.equal(server.authority?.certPem, ca)
+  } finally {
+    await server.close()
+  }
 })
 
 describe('certificates that are exchanged while the server runs', () => {

