@@ -17,7 +17,7 @@ export { type About, type Option, type OptionSchema, type OptionsOf, opt, type S
 export type { FanOutGroup } from './core/fan-out.ts'
 export type { Identity } from './core/features.ts'
 export { Batch } from './core/hand-over.ts'
-export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
+export type { Concern, FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
 // With a star: only what comes so can be merged into from outside.
 export * from './core/hooks.ts'
 export type { Host } from './core/host.ts'
@@ -29,12 +29,15 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
+export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts'
 export type {
+  RosterChange,
   RosterItem,
   RosterItems,
   RosterService,
   RosterSource,
   SubscriptionChange,
+  SubscriptionRevocation,
 } from './core/services/roster.ts'
 export * from './core/services.ts'
 export type { Session, SessionEnd } from './core/session.ts'

@@ -7,6 +7,7 @@ import { messageType, type StanzaKind } from '../stanza/stanza.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import { StanzaTemplate } from '../xml/serialise.ts'
+import type { Concern } from './hook-table.ts'
 import type { LocalHost } from './local-host.ts'
 import type { Counter } from './metrics.ts'
 import { Packet } from './packet.ts'
@@ -102,6 +103,8 @@ class Copier {
   #domain: string | undefined = undefined
   #host: LocalHost | undefined = undefined
   #isPlain = false
+  /** Asked for each copy. */
+  #concerns: readonly Concern[] = []
 
   constructor(needs: FanOutNeeds, group: FanOutGroup) {
     this.#needs = needs
@@ -117,14 +120,19 @@ class Copier {
     const { sessions, copies } = this.#needs
     if (to.resource !== '') {
       const session = sessions.find(to)
-      if (session === undefined || !session.deliverBytes(this.#template.copy(to.octets))) return -1
+      if (session === undefined) return -1
+      if (this.#isConcerned(to)) return this.#copyAsPacket(to)
+      if (!session.deliverBytes(this.#template.copy(to.octets))) return -1
       copies.value++
       return 1
     }
     if (this.#kind !== 'presence') return this.#copyAsPacket(to)
+    const there = sessions.ofAccount(to.domain, to.local)
+    if (there.length === 0) return 0
+    if (this.#isConcerned(to)) return this.#copyAsPacket(to)
     const bytes = this.#template.copy(to.octets)
     let made = 0
-    for (const session of sessions.ofAccount(to.domain, to.local)) {
+    for (const session of there) {
       if (session.isAvailable && session.deliverBytes(bytes)) made++
     }
     copies.value += made
@@ -139,9 +147,17 @@ class Copier {
       this.#isPlain = false
       return
     }
-    const { inbound, deliver, route } = host.type
-    const wanted = [inbound, deliver, route].some((point) => point.wantsSome(this.#kind, this.#group.el))
+    const { inbound, eligible, deliver, route } = host.type
+    const points = [inbound, eligible, deliver, route]
+    const { el } = this.#group
+    const wanted = points.some((point) => point.wantsSome(this.#kind, el))
+    this.#concerns = points.flatMap((point) => point.concerns(this.#kind, el))
     this.#isPlain = !wanted && !(this.#kind === 'message' && messageType(this.#group.el) === 'error')
+  }
+
+  #isConcerned(to: Jid): boolean {
+    for (const concerns of this.#concerns) if (concerns(this.#group.from, to)) return true
+    return false
   }
 
   /** The long way: filters, other domains. An error comes back to `from`, as for any packet. */

@@ -2,6 +2,7 @@
  * The registered handlers of one host type, in resolved order: by phase (early, normal, late), then by `before` and
  * `after` of other modules, then by registration. Order is by name, never by number; a cycle is a start-up error.
  */
+import type { Jid } from '../jid/jid.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import type { ChildName, Element } from '../xml/element.types.ts'
 import { orderByName } from './hook-order.ts'
@@ -29,12 +30,20 @@ export interface HookOptions {
   readonly after?: string | readonly string[]
 }
 
+/** True when a stanza between these addresses may be a handler's business. */
+export type Concern = (from: Jid, to: Jid) => boolean
+
 /** Filters ask cheaply first: only packets of these kinds, and only those with such a payload, reach the handler. */
 export interface FilterOptions extends HookOptions {
   readonly kinds?: readonly StanzaKind[]
   readonly wants?: readonly ChildName[]
   /** Values of the stanza's `type`; '' for none. */
   readonly types?: readonly string[]
+  /**
+   * Asked before the handler, and by a fan-out for each copy: a look into a map at most, and it never throws. Without it
+   * every stanza is the handler's business, and no fan-out can do without packets.
+   */
+  readonly concerns?: Concern
 }
 
 export interface Registration {
@@ -45,6 +54,7 @@ export interface Registration {
   readonly kinds: readonly StanzaKind[] | undefined
   readonly wants: readonly ChildName[] | undefined
   readonly types: readonly string[] | undefined
+  readonly concerns: Concern | undefined
   // The table is heterogeneous; the typed doors below are the only way in and out.
   readonly handler: (...args: never[]) => unknown
 }
@@ -78,10 +88,15 @@ export class HookPoint {
     }
   }
 
-  /** True when a handler wants such a stanza. A fan-out asks once instead of once a copy. */
+  /** True when a handler wants such a stanza, whomever it is for. A fan-out asks once instead of once a copy. */
   wantsSome(kind: StanzaKind, el: Element): boolean {
-    for (const entry of this[kind]) if (isWanted(entry, el)) return true
+    for (const entry of this[kind]) if (entry.concerns === undefined && isWanted(entry, el)) return true
     return false
+  }
+
+  /** Of those who want such a stanza for some addresses only: what a fan-out asks them for each copy. */
+  concerns(kind: StanzaKind, el: Element): readonly Concern[] {
+    return this[kind].flatMap((entry) => (entry.concerns !== undefined && isWanted(entry, el) ? [entry.concerns] : []))
   }
 }
 
@@ -129,6 +144,7 @@ export class HookTable {
       kinds: options.kinds,
       wants: options.wants,
       types: options.types,
+      concerns: options.concerns,
       handler,
     }
     if (!this.#ranks.has(module)) this.#ranks.set(module, this.#ranks.size)
@@ -220,6 +236,7 @@ export class HookTable {
       if (!isWanted(entry, packet.el)) continue
       let verdict: Verdict | undefined | Promise<Verdict | undefined>
       try {
+        if (entry.concerns?.(packet.from, packet.to) === false) continue
         verdict = (entry.handler as unknown as FilterHandler)(packet, at)
       } catch (error) {
         return this.#fault(point.name, entry.module, error)

@@ -31,6 +31,7 @@ import disco from './disco/disco.ts'
 import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
+import privacy from './privacy/privacy.ts'
 import roster from './roster/roster.ts'
 import time from './time/time.ts'
 import version from './version/version.ts'
@@ -40,6 +41,7 @@ export const testedModules = [
   offline,
   ping,
   presence,
+  privacy,
   roster,
   time,
   version,

@@ -4,6 +4,7 @@ import disco from '../modules/disco/disco.ts'
 import offline from '../modules/offline/offline.ts'
 import ping from '../modules/ping/ping.ts'
 import presence from '../modules/presence/presence.ts'
+import privacy from '../modules/privacy/privacy.ts'
 import roster from '../modules/roster/roster.ts'
 import time from '../modules/time/time.ts'
 import version from '../modules/version/version.ts'
@@ -14,6 +15,7 @@ export const defaultModules = [
   offline,
   ping,
   presence,
+  privacy,
   roster,
   time,
   version,

@@ -105,6 +105,10 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
+  'modules.privacy.items_max': stanza('not-allowed', 'ratatosk_privacy_items_max_total'),
+  'modules.privacy.lists_max': stanza('not-allowed', 'ratatosk_privacy_lists_max_total'),
+  'modules.privacy.bytes_max': stanza('not-allowed', 'ratatosk_privacy_bytes_max_total'),
+  'modules.privacy.cache_accounts': nothing('the lists are read again', 'ratatosk_privacy_cache_accounts_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
   'modules.roster.requests_max': nothing(
     'silence, as for an account that does not exist',

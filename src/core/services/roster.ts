@@ -4,6 +4,7 @@
  */
 import type { Jid } from '../../jid/jid.ts'
 import type { Element } from '../../xml/element.types.ts'
+import type { AccountRef } from '../hooks.ts'
 import type { Host } from '../host.ts'
 
 /** RFC 6121 section 2.1.2.5. */
@@ -65,12 +66,27 @@ export interface SubscriptionGrant extends SubscriptionChange {
   readonly sent: Promise<void> | undefined
 }
 
+export interface SubscriptionRevocation extends SubscriptionChange {
+  /** The item that let him see it. */
+  readonly before: RosterItem | undefined
+}
+
+/** One item of an account that was changed; undefined where there is none. */
+export interface RosterChange extends SubscriptionChange {
+  readonly before: RosterItem | undefined
+  readonly after: RosterItem | undefined
+}
+
 declare module '../hooks.ts' {
   interface Hooks {
+    /** An item was changed: it is kept, and nobody was told yet. Told before `roster:granted` and `roster:revoked`. */
+    'roster:changed': Notice<RosterChange>
+    /** Any items of an account may be others than before. */
+    'roster:replaced': Notice<AccountRef>
     /** The contact may see the account's presence from now on; `subscribed` is on its way. */
     'roster:granted': Notice<SubscriptionGrant>
     /** The contact may no longer see it; told before `unsubscribed` is sent (RFC 6121 section 3.2.2). */
-    'roster:revoked': Notice<SubscriptionChange>
+    'roster:revoked': Notice<SubscriptionRevocation>
   }
 }
 

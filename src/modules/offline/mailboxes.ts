@@ -13,6 +13,7 @@ import { parseJid } from '../../jid/jid.ts'
 import { withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
+import { errorReply } from '../../stanza/reply.ts'
 import type { Store } from '../../store/define.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { XmlError } from '../../xml/errors.ts'
@@ -38,6 +39,8 @@ const errorFull = new StanzaError('RTK_OFFLINE_MESSAGES_MAX', 'service-unavailab
 const errorBytes = new StanzaError('RTK_OFFLINE_BYTES_MAX', 'service-unavailable', { text: 'the mailbox is full' })
 // RFC 6121 section 8.5.2.2.1; a later try may succeed.
 const errorStore = new StanzaError('RTK_OFFLINE_STORE', 'service-unavailable', { type: 'wait' })
+
+const errorBlocked = new StanzaError('RTK_OFFLINE_BLOCKED', 'service-unavailable')
 
 /** A row of the store. */
 interface Kept {
@@ -80,14 +83,14 @@ export interface MailboxLimits {
 }
 
 export class Mailboxes {
-  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>
+  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'send' | 'service' | 'sessions'>
   readonly #store: Store<typeof offlineStore>
   readonly #counters: MailboxCounters
   readonly #limits: MailboxLimits
   readonly #boxes = new Map<string, Mailbox>()
 
   constructor(
-    ctx: Pick<ModuleContext, 'clock' | 'log' | 'sessions'>,
+    ctx: Pick<ModuleContext, 'clock' | 'log' | 'send' | 'service' | 'sessions'>,
     store: Store<typeof offlineStore>,
     counters: MailboxCounters,
     limits: MailboxLimits,
@@ -173,6 +176,7 @@ export class Mailboxes {
   /** Page after page until nothing is left and nothing is on its way in, or the session cannot take more. */
   async #empty(session: Session, box: Mailbox): Promise<void> {
     const account = { host: box.host.domain, local: box.local }
+    await this.#ctx.service('privacy')?.ready(session)
     while (isReady(session)) {
       const { added } = box
       const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
@@ -239,6 +243,12 @@ export class Mailboxes {
         account: session.jid.bare.toString(),
         seq: row.seq,
       })
+      return undefined
+    }
+    // XEP-0191 §3.3: no stanza of who was blocked since; who wrote is told as if it came now.
+    if (this.#ctx.service('privacy')?.screen(session)?.passes('message-in', from) === false) {
+      const refused = errorReply(el, errorBlocked)
+      if (refused !== undefined) this.#ctx.send(refused, to, from)
       return undefined
     }
     const isLive = box.live.has(row.stanza)

@@ -9,15 +9,17 @@ import { defineModule } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
 import type { RosterItems } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
+import type { Jid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { presenceType } from '../../stanza/stanza.ts'
 import { Departures, unavailable } from './departures.ts'
 import { DirectedPresence } from './directed.ts'
 import { Grants } from './grants.ts'
 import { Greeting } from './greeting.ts'
+import { Hiding } from './hiding.ts'
 import { OwnPresence } from './own.ts'
 import { Probes } from './probes.ts'
-import { availableOf, sees, unreached, withItems } from './sight.ts'
+import { availableOf, sees, shownTo, unreached, withItems } from './sight.ts'
 
 const errorDirected = new StanzaError('RTK_PRESENCE_DIRECTED_MAX', 'resource-constraint', {
   text: 'presence was sent to too many addresses',
@@ -28,7 +30,7 @@ const errorLeak = new StanzaError('RTK_PRESENCE_NOT_SHARED', 'service-unavailabl
 
 export default defineModule({
   name: 'presence',
-  needs: { roster: 'hard' },
+  needs: { roster: 'hard', privacy: 'soft' },
   options: {
     directed_max: opt.int({
       default: 1000,
@@ -47,6 +49,7 @@ export default defineModule({
   setup(ctx) {
     const { options, services, sessions } = ctx
     const { roster } = services
+    const privacy = () => services.privacy
     const directed = new DirectedPresence(ctx)
     const grants = new Grants()
     const departures = new Departures(
@@ -54,17 +57,20 @@ export default defineModule({
       roster,
       directed,
       grants,
+      privacy,
       ctx.counter('departures_delayed', 'Attempts to tell contacts of a session that ended which the store failed'),
     )
     const greeting = new Greeting(
       ctx,
       roster,
+      privacy,
       ctx.counter('greetings_incomplete', 'New resources that could not be told of all their contacts'),
     )
     const tooLarge = ctx.counter('size_max', 'Presences refused because they were too large')
     const tooManyDirected = ctx.counter('directed_max', 'Directed presences refused because there were too many')
-    const own = new OwnPresence(ctx, roster, departures, greeting, grants)
-    const probes = new Probes(ctx, roster, directed)
+    const own = new OwnPresence(ctx, roster, departures, greeting, grants, privacy)
+    const probes = new Probes(ctx, roster, directed, privacy)
+    const hiding = new Hiding(ctx, roster, directed, greeting)
     ctx.gauge(
       'departures_waiting',
       'Accounts with a session that ended of which contacts do not know',
@@ -141,8 +147,9 @@ export default defineModule({
       grants.granted(account, there(), contact, sent, () => {
         const groups: FanOutGroup[] = []
         for (const session of there()) {
-          if (session.presence !== undefined) {
-            groups.push({ el: session.presence, from: session.jid, recipients: [contact] })
+          const recipients = shownTo(privacy()?.screen(session), sessions, [contact])
+          if (session.presence !== undefined && recipients.length > 0) {
+            groups.push({ el: session.presence, from: session.jid, recipients })
           }
         }
         if (groups.length > 0) ctx.fanOut(groups)
@@ -150,7 +157,7 @@ export default defineModule({
     })
 
     // Sections 3.2.2 and 3.3.3: he who may no longer see them sees the resources leave; so does who was told directly.
-    ctx.on('roster:revoked', ({ host, local, contact }) => {
+    ctx.on('roster:revoked', ({ host, local, contact, before }) => {
       const account = ctx.accountJid(host, local)
       departures.sightChanged(account, contact, true)
       const unseen = grants.revoked(account, contact)
@@ -158,12 +165,18 @@ export default defineModule({
       for (const session of sessions.ofAccount(host.domain, local)) {
         if (!session.isAvailable) continue
         const told = directed.takeOf(session, contact)
-        const recipients = unseen.has(session.id)
+        // What counts is what he has seen as the contact that he was.
+        const screen = privacy()?.screen(session)
+        const isShown = (to: Jid) => screen?.passes('presence-out', to, before ?? null) !== false
+        const all = unseen.has(session.id)
           ? unreached(sessions, told, [])
           : [contact, ...unreached(sessions, told, [contact])]
-        groups.push({ el: unavailable, from: session.jid, recipients })
+        const recipients = all.filter(isShown)
+        if (recipients.length > 0) groups.push({ el: unavailable, from: session.jid, recipients })
       }
       if (groups.length > 0) ctx.fanOut(groups)
     })
+
+    ctx.on('privacy:changed', (change) => hiding.changed(change))
   },
 })

@@ -121,7 +121,7 @@ export async function removeItem(
   const before = changed.before
   if (before === undefined || !before.listed) return errorMissing
   pushes.removal(host, local, changed.version, contact.toString())
-  if (hasFrom(before.subscription)) ctx.tell('roster:revoked', { host, local, contact })
+  if (hasFrom(before.subscription)) ctx.tell('roster:revoked', { host, local, contact, before })
   await endSubscriptions(ctx, ctx.accountJid(host, local), before)
   return undefined
 }

@@ -50,9 +50,13 @@ export default defineModule({
     const { options } = ctx
     const store = await ctx.store(rosterStore)
     const limits = () => ({ items: options.items_max, requests: options.requests_max })
-    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, limits, {
+    const counters = {
       itemsMax: ctx.counter('items_max', 'Contacts refused because the roster was full'),
       evicted: ctx.counter('cache_accounts', 'Rosters that made room for others in memory'),
+    }
+    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, limits, counters, {
+      changed: (change) => ctx.tell('roster:changed', change),
+      replaced: (host, local) => ctx.tell('roster:replaced', { host, local }),
     })
     ctx.gauge('cached', 'Rosters in memory; limit cache_accounts', () => book.cached)
     ctx.onReload(() => book.resize(options.cache_accounts))
@@ -95,7 +99,7 @@ function service(
       const had = changed.before !== undefined && hasFrom(changed.before.subscription)
       const has = hasFrom(item.subscription)
       if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
-      if (had && !has) ctx.tell('roster:revoked', { host, local, contact })
+      if (had && !has) ctx.tell('roster:revoked', { host, local, contact, before: changed.before })
       if (!had && has) ctx.tell('roster:granted', { host, local, contact, sent: undefined })
     },
     async remove(host, local, contact) {
