@@ -104,7 +104,7 @@ class Copier {
   #host: LocalHost | undefined = undefined
   #isPlain = false
   /** Asked for each copy. */
-  #concerns: readonly Concern[] = []
+  readonly #concerns: Concern[] = []
 
   constructor(needs: FanOutNeeds, group: FanOutGroup) {
     this.#needs = needs
@@ -148,11 +148,15 @@ class Copier {
       return
     }
     const { inbound, eligible, deliver, route } = host.type
-    const points = [inbound, eligible, deliver, route]
     const { el } = this.#group
-    const wanted = points.some((point) => point.wantsSome(this.#kind, el))
-    this.#concerns = points.flatMap((point) => point.concerns(this.#kind, el))
-    this.#isPlain = !wanted && !(this.#kind === 'message' && messageType(this.#group.el) === 'error')
+    const kind = this.#kind
+    this.#concerns.length = 0
+    let wanted = kind === 'message' && messageType(el) === 'error'
+    for (const point of [inbound, eligible, deliver, route]) {
+      wanted ||= point.wantsSome(kind, el)
+      point.addConcerns(kind, el, this.#concerns)
+    }
+    this.#isPlain = !wanted
   }
 
   #isConcerned(to: Jid): boolean {

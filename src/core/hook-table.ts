@@ -94,9 +94,9 @@ export class HookPoint {
     return false
   }
 
-  /** Of those who want such a stanza for some addresses only: what a fan-out asks them for each copy. */
-  concerns(kind: StanzaKind, el: Element): readonly Concern[] {
-    return this[kind].flatMap((entry) => (entry.concerns !== undefined && isWanted(entry, el) ? [entry.concerns] : []))
+  /** Adds what a fan-out asks, for each copy, those who want such a stanza for some addresses only. */
+  addConcerns(kind: StanzaKind, el: Element, to: Concern[]): void {
+    for (const entry of this[kind]) if (entry.concerns !== undefined && isWanted(entry, el)) to.push(entry.concerns)
   }
 }
 

@@ -358,11 +358,15 @@ export class LocalHost implements RouteOwner {
   /** The account's sessions but for those that a filter takes out of the choice. */
   #eligible(packet: Packet): readonly Session[] {
     const sessions = this.#needs.sessions.ofAccount(packet.to.domain, packet.to.local)
-    const point = this.type.eligible
-    if (point[packet.kind].length === 0) return sessions
-    return sessions.filter(
-      (session) => this.type.hooks.filter<'session:eligible'>(point, packet, session) === undefined,
-    )
+    const { eligible, hooks } = this.type
+    if (eligible[packet.kind].length === 0) return sessions
+    let left: Session[] | undefined
+    for (let i = 0; i < sessions.length; i++) {
+      const session = sessions[i] as Session
+      if (hooks.filter<'session:eligible'>(eligible, packet, session) === undefined) left?.push(session)
+      else left ??= sessions.slice(0, i)
+    }
+    return left ?? sessions
   }
 
   /** Hands a packet to one session, past the delivery filters. False when it was not taken. */
