@@ -130,7 +130,7 @@ describe('the blocklist (§3.2 to §3.5)', () => {
   })
 })
 
-describe('the blocklist and the default list (§5)', () => {
+describe('SES-04: the blocklist and the default list (§5)', () => {
   it('1: without another default list a block makes one, which goes with its last rule', async () => {
     const { one } = await scene()
     await granted(one, list('blocklist', 'allow'))

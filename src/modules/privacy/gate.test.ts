@@ -98,7 +98,7 @@ async function passes(one: Actor, elsewhere: Elsewhere, row: Row, peer: string):
   return [arrived.length > 0, [...back]]
 }
 
-describe('each rule × stanza × direction (XEP-0016 §2.1, §2.9 to §2.14)', () => {
+describe('SES-04: each rule × stanza × direction (XEP-0016 §2.1, §2.9 to §2.14)', () => {
   for (const [title, selector, matched, other] of selectors) {
     for (const kind of kinds) {
       it(`${title}, ${kind === '' ? 'everything' : kind}`, async () => {
@@ -199,7 +199,7 @@ describe('subscriptions and probes (§2, §2.13): only a rule for everything sto
   })
 })
 
-describe('the blocklist (XEP-0191 §3.3)', () => {
+describe('SES-04: the blocklist (XEP-0191 §3.3)', () => {
   for (const [title, selector, matched, other] of selectors.filter(([, one]) => one.startsWith('jid '))) {
     it(`${title}: stops everything, both ways, and says so to its own client alone`, async () => {
       const { elsewhere, one } = await world()

@@ -189,7 +189,7 @@ describe('the active list (§2.4)', () => {
   })
 })
 
-describe('the default list (§2.5) and removal (§2.8), while another resource uses it', () => {
+describe('SES-04: the default list (§2.5) and removal (§2.8), while another resource uses it', () => {
   async function three(used: 'active' | 'default' | 'neither') {
     const { house, one } = await scene()
     const two = await house.online(`${romeo}/two`)
