@@ -2,7 +2,6 @@
  * Where the lists are applied: to what an account's clients send, and to what comes for it, before anything else is done
  * with it (XEP-0016 §2.2 rule 4).
  */
-import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
@@ -71,7 +70,7 @@ export class Gate {
   }
 
   /** A stanza for a local account. */
-  received(packet: Packet, _host: Host): Verdict | undefined | Promise<Verdict | undefined> {
+  received(packet: Packet): Verdict | undefined | Promise<Verdict | undefined> {
     const own = packet.to.bare
     if (isExempt(own, packet.from) || isOurError(packet)) return undefined
     const lists = this.#screens.known(own)

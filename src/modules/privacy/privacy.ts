@@ -69,7 +69,7 @@ export default defineModule({
       phase: 'early',
       concerns: (from) => screens.concerns(from),
     })
-    ctx.on('stanza:inbound', (packet, host) => gate.received(packet, host), {
+    ctx.on('stanza:inbound', (packet) => gate.received(packet), {
       phase: 'early',
       concerns: (_from, to) => screens.concerns(to),
     })
