@@ -72,7 +72,7 @@ describe('reading (§2.3)', () => {
       'item action=allow order=2',
     ])
     assert.deepEqual(await itemsOf(one, 'special'), [
-      'item type=jid value=juliet@example.com action=allow order=6 iq message',
+      'item type=jid value=juliet@example.com action=allow order=6 message iq',
       'item action=deny order=666',
     ])
   })
