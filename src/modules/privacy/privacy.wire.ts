@@ -11,7 +11,8 @@ export const NS_PRIVACY = 'jabber:iq:privacy'
 /** What a client asks in a set. */
 export type PrivacySet =
   /** '' declines. */
-  | { readonly kind: 'active' | 'default'; readonly name: string }
+  | { readonly kind: 'active'; readonly name: string }
+  | { readonly kind: 'default'; readonly name: string }
   /** Without rules the list is removed. */
   | { readonly kind: 'list'; readonly name: string; readonly rules: readonly Rule[] }
 
