@@ -213,8 +213,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     const romeo = await ground.bound()
     ground.symbolic.engine.hang()
     romeo.says(message('juliet@localhost', 'refused'))
-    await romeo.hears(/<internal-server-error /)
     await ground.passes(60_000)
+    await romeo.hears(/<internal-server-error /)
     rose(1)
     ground.symbolic.engine.resume()
   },
