@@ -93,9 +93,7 @@ describe('filters', () => {
     const copies = () => core.metrics.value('ratatosk_fan_out_copies_total') ?? 0
     const before = copies()
     const recipients = ['juliet@capulet.com', 'nurse@capulet.com', 'nobody@capulet.com', 'juliet@capulet.com/balcony']
-    core.fanOut.send([
-      { el: x('presence', NS_CLIENT), from: romeo.session.jid, recipients: recipients.map(jid) },
-    ])
+    core.fanOut.send([{ el: x('presence', NS_CLIENT), from: romeo.session.jid, recipients: recipients.map(jid) }])
     assert.deepEqual(seen, [
       'presence romeo@montague.net/orchard juliet@capulet.com',
       'presence romeo@montague.net/orchard juliet@capulet.com/balcony',

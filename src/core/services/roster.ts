@@ -4,7 +4,6 @@
  */
 import type { Jid } from '../../jid/jid.ts'
 import type { Element } from '../../xml/element.types.ts'
-import type { AccountRef } from '../hooks.ts'
 import type { Host } from '../host.ts'
 
 /** RFC 6121 section 2.1.2.5. */

@@ -111,7 +111,8 @@ export class Greeting {
     const items = await this.#roster.items(session.host, session.jid.local)
     for (const request of requests) {
       const item = items.get(request.attr('from') ?? '')
-      if (item?.pendingIn && !this.#isBlocked(session, item.jid)) session.deliverFrom(request, item.jid, session.jid.bare)
+      if (item?.pendingIn && !this.#isBlocked(session, item.jid))
+        session.deliverFrom(request, item.jid, session.jid.bare)
     }
   }
 

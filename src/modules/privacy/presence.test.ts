@@ -164,7 +164,10 @@ describe('unblocking (XEP-0191 §3.4, §3.5)', () => {
 
   it('of all: each who may see it, and no other', async () => {
     const { elsewhere, one } = await abroad()
-    await granted(one, block('both@capulet.lit', 'from@capulet.lit', 'to@capulet.lit', 'none@capulet.lit', 'x@capulet.lit'))
+    await granted(
+      one,
+      block('both@capulet.lit', 'from@capulet.lit', 'to@capulet.lit', 'none@capulet.lit', 'x@capulet.lit'),
+    )
     await elsewhere.drain()
     await granted(one, unblock())
     assert.deepEqual(sentTo(await elsewhere.drain()), [
@@ -243,8 +246,14 @@ describe('a list of a session (XEP-0016 §2.10, §2.11)', () => {
     two.send('<presence><show>away</show></presence>')
     assert.deepEqual(presences(await she.drain()), [`available ${romeo}/two`])
     she.send('<presence/>')
-    assert.deepEqual(presences(await one.drain()).filter((text) => text.includes(juliet)), [])
-    assert.deepEqual(presences(await two.drain()).filter((text) => text.includes(juliet)), [`available ${juliet}/balcony`])
+    assert.deepEqual(
+      presences(await one.drain()).filter((text) => text.includes(juliet)),
+      [],
+    )
+    assert.deepEqual(
+      presences(await two.drain()).filter((text) => text.includes(juliet)),
+      [`available ${juliet}/balcony`],
+    )
   })
 
   it('a rule on one resource of a contact here hides from that one alone', async () => {
@@ -257,9 +266,10 @@ describe('a list of a session (XEP-0016 §2.10, §2.11)', () => {
     assert.deepEqual([presences(await tomb.drain()), presences(await she.drain())], [[], [`available ${me}`]])
     tomb.send('<presence/>')
     she.send('<presence/>')
-    assert.deepEqual(presences(await one.drain()).filter((text) => text.startsWith('available juliet')), [
-      `available ${juliet}/balcony`,
-    ])
+    assert.deepEqual(
+      presences(await one.drain()).filter((text) => text.startsWith('available juliet')),
+      [`available ${juliet}/balcony`],
+    )
     for (const actor of [she, tomb]) await actor.drain()
     await granted(one, unblock())
     assert.deepEqual([presences(await tomb.drain()), presences(await she.drain())], [[`available ${me}`], []])
@@ -274,7 +284,10 @@ describe('a list of a session (XEP-0016 §2.10, §2.11)', () => {
   it('a change of a group shows and hides (§2.2 rule 9)', async () => {
     const { elsewhere, one } = await abroad()
     const into = (group: string) =>
-      one.ask('set', `<query xmlns='jabber:iq:roster'><item jid='both@capulet.lit'><group>${group}</group></item></query>`)
+      one.ask(
+        'set',
+        `<query xmlns='jabber:iq:roster'><item jid='both@capulet.lit'><group>${group}</group></item></query>`,
+      )
     await into('Enemies')
     await activate(one, 'deny group Enemies presence-out')
     assert.deepEqual(sentTo(await elsewhere.drain()), [`unavailable ${me} to both@capulet.lit`])

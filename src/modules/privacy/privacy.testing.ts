@@ -84,5 +84,7 @@ export async function scene(options: HouseOptions = {}) {
 export function seen(stanzas: readonly Element[]): string[] {
   return stanzas
     .filter((el) => !(el.name === 'iq' && el.attr('type') === 'set' && el.attr('id')?.startsWith('push-')))
-    .map((el) => [el.name, el.attr('type'), el.attr('from'), conditionOf(el)].filter((part) => part !== undefined).join(' '))
+    .map((el) =>
+      [el.name, el.attr('type'), el.attr('from'), conditionOf(el)].filter((part) => part !== undefined).join(' '),
+    )
 }

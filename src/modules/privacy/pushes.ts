@@ -37,7 +37,8 @@ export class Pushes {
 
   /** To all connected resources: the name and no more. */
   list(account: Jid, name: string): void {
-    for (const session of this.#of(account)) this.#push(session, x('query', NS_PRIVACY, x('list', NS_PRIVACY, { name })))
+    for (const session of this.#of(account))
+      this.#push(session, x('query', NS_PRIVACY, x('list', NS_PRIVACY, { name })))
   }
 
   /** To those that have asked for the blocklist. */

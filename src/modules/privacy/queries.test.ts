@@ -4,8 +4,8 @@ import { describe, it } from 'node:test'
 import type { Element } from '../../xml/element.types.ts'
 import { type Actor, House } from '../modules.testing.ts'
 import {
-  active,
   activate,
+  active,
   byDefault,
   granted,
   items,
@@ -42,7 +42,11 @@ function pushes(stanzas: readonly Element[]): string[] {
     const [payload] = el.elements
     if (el.name !== 'iq' || el.attr('type') !== 'set' || payload?.ns !== NS) return []
     assert.equal(el.attr('from'), romeo)
-    assert.deepEqual(payload.elements.map((child) => child.elements.length), [0], 'no more than the name')
+    assert.deepEqual(
+      payload.elements.map((child) => child.elements.length),
+      [0],
+      'no more than the name',
+    )
     return [payload.elements[0]?.attr('name') ?? '']
   })
 }
@@ -55,8 +59,13 @@ describe('reading (§2.3)', () => {
     await granted(one, list('private', 'allow subscription both', 'deny'))
     await granted(
       one,
-      query(`<list name='special'><item action='deny' order='666'/>
-        <item type='jid' value='Juliet@Example.com' action='allow' order='6'><iq/><message/></item></list>`.replace(/\s*\n\s*/g, '')),
+      query(
+        `<list name='special'><item action='deny' order='666'/>
+        <item type='jid' value='Juliet@Example.com' action='allow' order='6'><iq/><message/></item></list>`.replace(
+          /\s*\n\s*/g,
+          '',
+        ),
+      ),
     )
     await granted(one, active('private'))
     await granted(one, byDefault('public'))
@@ -124,17 +133,29 @@ describe('what is no list (§2.1)', () => {
     ['an order that is no number', item(`action='deny' order='1e3'`), 'bad-request'],
     ['an endless order', item(`action='deny' order='${'1'.repeat(10_000)}'`), 'bad-request'],
     ['an order twice', `<list name='a'>${items('allow')}${items('deny')}</list>`, 'bad-request'],
-    ['an order twice, written otherwise', `<list name='a'>${items('allow')}<item action='deny' order='01'/></list>`, 'bad-request'],
+    [
+      'an order twice, written otherwise',
+      `<list name='a'>${items('allow')}<item action='deny' order='01'/></list>`,
+      'bad-request',
+    ],
     ['a type without a value', item(`action='deny' order='1' type='jid'`), 'bad-request'],
     ['an unknown type', item(`action='deny' order='1' type='age' value='16'`), 'bad-request'],
     ['no address', item(`action='deny' order='1' type='jid' value='@'`), 'jid-malformed'],
     ['an unknown subscription', item(`action='deny' order='1' type='subscription' value='remove'`), 'bad-request'],
     ['a group without a name', item(`action='deny' order='1' type='group' value=''`), 'bad-request'],
-    ['a group that is not in the roster', item(`action='deny' order='1' type='group' value='Enemies'`), 'item-not-found'],
+    [
+      'a group that is not in the roster',
+      item(`action='deny' order='1' type='group' value='Enemies'`),
+      'item-not-found',
+    ],
     ['an unknown kind', item(`action='deny' order='1'`, '<presence/>'), 'bad-request'],
     ['a kind of another namespace', item(`action='deny' order='1'`, `<message xmlns='urn:x'/>`), 'bad-request'],
     ['what is no item', `<list name='a'><rule/></list>`, 'bad-request'],
-    ['an item of another namespace', `<list name='a'><item xmlns='urn:x' action='deny' order='1'/></list>`, 'bad-request'],
+    [
+      'an item of another namespace',
+      `<list name='a'><item xmlns='urn:x' action='deny' order='1'/></list>`,
+      'bad-request',
+    ],
   ]
   for (const [name, content, condition] of rows) {
     it(`${name}: ${condition}, and nothing changes`, async () => {
@@ -147,7 +168,10 @@ describe('what is no list (§2.1)', () => {
 
   it('orders are from 0 to 4294967295', async () => {
     const { one } = await scene()
-    await granted(one, query(`<list name='a'><item action='deny' order='4294967295'/><item action='allow' order='0'/></list>`))
+    await granted(
+      one,
+      query(`<list name='a'><item action='deny' order='4294967295'/><item action='allow' order='0'/></list>`),
+    )
     assert.deepEqual(await itemsOf(one, 'a'), ['item action=allow order=0', 'item action=deny order=4294967295'])
   })
 
@@ -302,13 +326,22 @@ describe('the roster decides (§2.2 rule 9)', () => {
       return seen(await one.drain()).length === 1
     }
     assert.equal(await takes('tybalt@capulet.lit/x'), false)
-    await one.ask('set', `<query xmlns='jabber:iq:roster'><item jid='tybalt@capulet.lit'><group>Friends</group></item></query>`)
+    await one.ask(
+      'set',
+      `<query xmlns='jabber:iq:roster'><item jid='tybalt@capulet.lit'><group>Friends</group></item></query>`,
+    )
     assert.equal(await takes('tybalt@capulet.lit/x'), false, 'still without a subscription')
     await knows(house, romeo, 'tybalt@capulet.lit', { subscription: 'from', groups: ['Friends'] })
     assert.equal(await takes('tybalt@capulet.lit/x'), true)
-    await one.ask('set', `<query xmlns='jabber:iq:roster'><item jid='tybalt@capulet.lit'><group>Enemies</group></item></query>`)
+    await one.ask(
+      'set',
+      `<query xmlns='jabber:iq:roster'><item jid='tybalt@capulet.lit'><group>Enemies</group></item></query>`,
+    )
     assert.equal(await takes('tybalt@capulet.lit/x'), false)
-    await one.ask('set', `<query xmlns='jabber:iq:roster'><item jid='tybalt@capulet.lit' subscription='remove'/></query>`)
+    await one.ask(
+      'set',
+      `<query xmlns='jabber:iq:roster'><item jid='tybalt@capulet.lit' subscription='remove'/></query>`,
+    )
     assert.equal(await takes('tybalt@capulet.lit/x'), false, 'removed: none again')
     assert.equal(await takes('nurse@capulet.lit/x'), true)
   })

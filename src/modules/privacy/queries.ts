@@ -86,7 +86,11 @@ async function hasGroups(
 }
 
 /** §2.4: it counts before the result is sent. */
-async function choose({ stored, screens }: QueryParts, session: Session, name: string): Promise<StanzaError | undefined> {
+async function choose(
+  { stored, screens }: QueryParts,
+  session: Session,
+  name: string,
+): Promise<StanzaError | undefined> {
   const lists = await stored.read(session.host, session.jid.local)
   if (name !== '' && !lists.lists.has(name)) return errorMissing
   await screens.enforce(session.host, session.jid.bare, lists, { session: session.jid, name })

@@ -30,8 +30,14 @@ const about = {
   kinds: fc.uniqueArray(fc.constantFrom(...ruleKinds), { maxLength: 4 }),
 }
 const rule: fc.Arbitrary<Rule> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ type: fc.constant('jid' as const), value: fc.constantFrom(...addresses), ...about }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('group' as const), value: fc.constantFrom(...groups), ...about }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ type: fc.constant('jid' as const), value: fc.constantFrom(...addresses), ...about }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('group' as const), value: fc.constantFrom(...groups), ...about }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -52,7 +58,8 @@ function matches(one: Rule, peer: Jid, item: RosterItem | null): boolean {
   const value = jid(one.value)
   if (value.local !== '' && value.resource !== '') return peer.equals(value)
   if (value.local !== '') return peer.bare.equals(value)
-  if (value.resource !== '') return peer.local === '' && peer.domain === value.domain && peer.resource === value.resource
+  if (value.resource !== '')
+    return peer.local === '' && peer.domain === value.domain && peer.resource === value.resource
   return peer.domain === value.domain
 }
 
@@ -70,7 +77,8 @@ function decides(all: readonly Rule[], traffic: Traffic, peer: Jid, item: Roster
     .sort((a, b) => a.order - b.order)
     .find(
       (one) =>
-        (one.kinds.length === 0 || (one.kinds as readonly string[]).includes(named[traffic])) && matches(one, peer, item),
+        (one.kinds.length === 0 || (one.kinds as readonly string[]).includes(named[traffic])) &&
+        matches(one, peer, item),
     )
 }
 

@@ -29,7 +29,9 @@ export function isBlock(rule: Rule): boolean {
 
 /** As a list is kept: a list of texts and numbers in JSON. */
 export function encodeRules(rules: readonly Rule[]): string {
-  return JSON.stringify(rules.map(({ type, value, deny, order, kinds }) => [type, value, deny ? 1 : 0, order, ...kinds]))
+  return JSON.stringify(
+    rules.map(({ type, value, deny, order, kinds }) => [type, value, deny ? 1 : 0, order, ...kinds]),
+  )
 }
 
 /** Undefined for what `encodeRules` did not make: it may come from a foreign backup. */

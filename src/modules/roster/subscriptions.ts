@@ -15,7 +15,10 @@ import type { RosterPushes } from './roster.pushes.ts'
 import { hasFrom, type Inbound, inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
 
 /** What these rules need of the module's context. */
-export type SubscriptionContext = Pick<ModuleContext, 'accounts' | 'host' | 'on' | 'send' | 'service' | 'sessions' | 'tell'>
+export type SubscriptionContext = Pick<
+  ModuleContext,
+  'accounts' | 'host' | 'on' | 'send' | 'service' | 'sessions' | 'tell'
+>
 
 export interface SubscriptionParts {
   readonly book: RosterBook
