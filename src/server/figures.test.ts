@@ -264,7 +264,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(1_000)
     rose(1)
   },
-  ratatosk_store_reads_total: after(nobody, 1),
+  // Whether nobody has lists, and whether he exists.
+  ratatosk_store_reads_total: after(nobody, 2),
   ratatosk_store_writes_total: after(set, 1, /id='set'/),
   ratatosk_store_commits_total: after(set, 1, /id='set'/),
   ratatosk_store_errors_total: async ({ ground, from, rose }) => {

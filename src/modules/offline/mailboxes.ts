@@ -9,7 +9,7 @@ import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
-import { parseJid } from '../../jid/jid.ts'
+import { type Jid, parseJid } from '../../jid/jid.ts'
 import { withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
@@ -47,6 +47,14 @@ interface Kept {
   readonly stanza: Octets
   readonly received: number
   readonly seq: number
+}
+
+/** A kept message of somebody who was blocked since. */
+interface Refused {
+  readonly seq: number
+  readonly el: Element
+  readonly from: Jid
+  readonly to: Jid
 }
 
 /** What is under way for one account. */
@@ -176,7 +184,8 @@ export class Mailboxes {
   /** Page after page until nothing is left and nothing is on its way in, or the session cannot take more. */
   async #empty(session: Session, box: Mailbox): Promise<void> {
     const account = { host: box.host.domain, local: box.local }
-    await this.#ctx.service('privacy')?.ready(session)
+    const listsKnown = this.#ctx.service('privacy')?.ready(session)
+    if (listsKnown !== undefined) await listsKnown
     while (isReady(session)) {
       const { added } = box
       const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
@@ -196,12 +205,13 @@ export class Mailboxes {
     while (at < rows.length && isReady(session)) {
       const seqs: number[] = []
       const stanzas: Octets[] = []
-      /** Rows that can be read by nobody, and go with the one before them. */
+      const refused: Refused[] = []
+      /** Rows before the first that is handed over: they can be read by nobody, or are refused. */
       let last = 0
       let bytes = 0
       for (; at < rows.length && bytes < batchBytes; at++) {
         const row = rows[at] as Kept
-        const stanza = this.#stanzaOf(session, row, box)
+        const stanza = this.#stanzaOf(session, row, box, refused)
         if (stanza === undefined) {
           if (stanzas.length === 0) last = row.seq
           continue
@@ -220,9 +230,11 @@ export class Mailboxes {
       const count = await batch.done
       deadline.cancel()
       this.#counters.handed.value += count
-      last = seqs[count - 1] ?? last
+      // When all have left, so has what is between them and behind them.
+      last = count === stanzas.length ? (rows[at - 1]?.seq ?? last) : (seqs[count - 1] ?? last)
       for (let i = 0; i < count; i++) box.live.delete(rows.find((row) => row.seq === seqs[i])?.stanza as Octets)
       if (last > 0) await this.#store.removeUpTo({ host: box.host.domain, local: box.local, seq: last })
+      this.#tellRefused(refused, last)
       if (count < stanzas.length) return
     }
   }
@@ -232,8 +244,16 @@ export class Mailboxes {
     session.close({ reason: 'error', detail: errorSlow.code }, errorSlow)
   }
 
-  /** As it is handed over; undefined when it cannot be. */
-  #stanzaOf(session: Session, row: Kept, box: Mailbox): Octets | undefined {
+  /** Of those that are out of the store, and so come no second time: who wrote is told. */
+  #tellRefused(refused: readonly Refused[], last: number): void {
+    for (const { seq, el, from, to } of refused) {
+      const reply = seq <= last ? errorReply(el, errorBlocked) : undefined
+      if (reply !== undefined) this.#ctx.send(reply, to, from)
+    }
+  }
+
+  /** As it is handed over; undefined when it cannot be. Adds to `refused` what its receiver lets nobody hand over. */
+  #stanzaOf(session: Session, row: Kept, box: Mailbox, refused: Refused[]): Octets | undefined {
     const el = readMessage(row.stanza)
     const from = parseJid(el?.attr('from') ?? '')
     const to = parseJid(el?.attr('to') ?? '')
@@ -247,8 +267,7 @@ export class Mailboxes {
     }
     // XEP-0191 §3.3: no stanza of who was blocked since; who wrote is told as if it came now.
     if (this.#ctx.service('privacy')?.screen(session)?.passes('message-in', from) === false) {
-      const refused = errorReply(el, errorBlocked)
-      if (refused !== undefined) this.#ctx.send(refused, to, from)
+      refused.push({ seq: row.seq, el, from, to })
       return undefined
     }
     const isLive = box.live.has(row.stanza)

@@ -69,8 +69,10 @@ export default defineModule({
       phase: 'early',
       concerns: (from) => screens.concerns(from),
     })
+    // XEP-0016 §2.2 rule 4: before anybody else looks at it.
     ctx.on('stanza:inbound', (packet) => gate.received(packet), {
       phase: 'early',
+      before: 'offline',
       concerns: (_from, to) => screens.concerns(to),
     })
     ctx.on('session:eligible', (packet, session) => gate.eligible(packet, session), {
