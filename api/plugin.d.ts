@@ -401,10 +401,12 @@ export interface HookOptions {
     readonly before?: string | readonly string[];
     readonly after?: string | readonly string[];
 }
+export type Concern = (from: Jid, to: Jid) => boolean;
 export interface FilterOptions extends HookOptions {
     readonly kinds?: readonly StanzaKind[];
     readonly wants?: readonly ChildName[];
     readonly types?: readonly string[];
+    readonly concerns?: Concern;
 }
 
 // src/core/hooks.ts
@@ -455,6 +457,7 @@ export interface Hooks {
     'stanza:route': Filter<Host | undefined>;
     'stanza:inbound': WaitingFilter<Host>;
     'stanza:host': WaitingFilter<Host>;
+    'session:eligible': Filter<Session>;
     'session:deliver': Filter<Session>;
     'message:undelivered': WaitingFilter<Host>;
     'message:outcome': Notice<MessageOutcome>;
@@ -753,6 +756,33 @@ declare module '../hooks.ts' {
     }
 }
 
+// src/core/services/privacy.ts
+export type Traffic = 'iq-in' | 'message-in' | 'other' | 'presence-in' | 'presence-out';
+export interface Screen {
+    passes(traffic: Traffic, peer: Jid, item?: RosterItem | null): boolean;
+    resourcesOf(account: Jid): readonly string[];
+}
+export interface PrivacyService {
+    screen(session: Session): Screen | undefined;
+    ready(session: Session): Promise<void> | undefined;
+}
+export interface ScreenChange {
+    readonly session: Session;
+    readonly before: Screen | undefined;
+    readonly after: Screen | undefined;
+    readonly contact: Jid | undefined;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'privacy:changed': Notice<ScreenChange>;
+    }
+}
+declare module '../services.ts' {
+    interface Services {
+        privacy: PrivacyService;
+    }
+}
+
 // src/core/services/roster.ts
 export type Subscription = 'both' | 'from' | 'none' | 'to';
 export interface RosterItem {
@@ -786,10 +816,19 @@ export interface SubscriptionChange {
 export interface SubscriptionGrant extends SubscriptionChange {
     readonly sent: Promise<void> | undefined;
 }
+export interface SubscriptionRevocation extends SubscriptionChange {
+    readonly before: RosterItem | undefined;
+}
+export interface RosterChange extends SubscriptionChange {
+    readonly before: RosterItem | undefined;
+    readonly after: RosterItem | undefined;
+}
 declare module '../hooks.ts' {
     interface Hooks {
+        'roster:changed': Notice<RosterChange>;
+        'roster:replaced': Notice<AccountRef>;
         'roster:granted': Notice<SubscriptionGrant>;
-        'roster:revoked': Notice<SubscriptionChange>;
+        'roster:revoked': Notice<SubscriptionRevocation>;
     }
 }
 declare module '../services.ts' {
@@ -936,7 +975,7 @@ export { type About, type Option, type OptionSchema, type OptionsOf, opt, type S
 export type { FanOutGroup } from './core/fan-out.ts';
 export type { Identity } from './core/features.ts';
 export { Batch } from './core/hand-over.ts';
-export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts';
+export type { Concern, FilterOptions, HookOptions, Phase } from './core/hook-table.ts';
 export * from './core/hooks.ts';
 export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
@@ -947,7 +986,8 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
-export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
+export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts';
+export type { RosterChange, RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, SubscriptionRevocation, } from './core/services/roster.ts';
 export * from './core/services.ts';
 export type { Session, SessionEnd } from './core/session.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
