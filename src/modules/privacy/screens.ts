@@ -191,19 +191,18 @@ export class Screens {
   async enforce(host: Host, own: Jid, stored: Stored, choice?: Choice): Promise<void> {
     const held = this.known(own)
     const lists = this.#compile(own, stored, held, choice)
-    if (![...lists.values()].some((list) => list.needsRoster)) {
-      this.#publish(own, stored, lists, undefined, choice)
-    } else if (held?.facts !== undefined) {
-      this.#publish(own, stored, lists, held.facts, choice)
-    } else {
-      try {
-        await this.#withRoster(host, own.local, (items) => {
-          this.#publish(own, stored, lists, new Map(items), choice)
-        })
-      } catch (error) {
+    const needsRoster = [...lists.values()].some((list) => list.needsRoster)
+    try {
+      // With the roster in memory who is hidden is told at once: later some of them would be gone, and stopped from saying so.
+      await this.#withRoster(host, own.local, (items) => {
+        this.#publish(own, stored, lists, needsRoster ? new Map(items) : undefined, choice)
+      })
+    } catch (error) {
+      if (needsRoster) {
         this.#forget(own)
         throw error
       }
+      this.#publish(own, stored, lists, undefined, choice)
     }
   }
 
