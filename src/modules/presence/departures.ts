@@ -72,6 +72,12 @@ export class Departures {
     return this.#waiting.size > 0 && this.#waiting.has(account.toString())
   }
 
+  /** Resources that have ended, of which this address, that could see them, was not told yet. */
+  leaving(account: Jid, to: Jid): readonly Jid[] {
+    const waiting = this.#waiting.get(account.toString()) ?? []
+    return waiting.filter(({ screen }) => screen?.passes('presence-out', to) !== false).map(({ jid }) => jid)
+  }
+
   /** An available session takes itself back. */
   leave(session: Session, el: Element, items: RosterItems): Promise<void> | undefined {
     const own = this.#ctx.sessions.ofAccount(session.host.domain, session.jid.local)

@@ -8,7 +8,7 @@ import type { Screen, ScreenChange } from '../../core/services/privacy.ts'
 import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
-import { unavailable } from './departures.ts'
+import { type Departures, unavailable } from './departures.ts'
 import type { DirectedPresence } from './directed.ts'
 import type { Greeting } from './greeting.ts'
 import { apart, availableOf, unreached, watchers, withItems } from './sight.ts'
@@ -20,12 +20,20 @@ export class Hiding {
   readonly #roster: RosterService
   readonly #directed: DirectedPresence
   readonly #greeting: Greeting
+  readonly #departures: Departures
 
-  constructor(ctx: HidingContext, roster: RosterService, directed: DirectedPresence, greeting: Greeting) {
+  constructor(
+    ctx: HidingContext,
+    roster: RosterService,
+    directed: DirectedPresence,
+    greeting: Greeting,
+    departures: Departures,
+  ) {
     this.#ctx = ctx
     this.#roster = roster
     this.#directed = directed
     this.#greeting = greeting
+    this.#departures = departures
   }
 
   /** At once when the roster is in memory. Never fails: what cannot be read now is left out and logged. */
@@ -98,9 +106,11 @@ export class Hiding {
   /** What the session sees of a contact: of one elsewhere the server knows no resource. */
   #seen(session: Session, screens: readonly (Screen | undefined)[], contact: Jid): readonly Jid[] {
     if (!this.#greeting.isHere(contact)) return [contact, ...named(screens, contact)]
-    return availableOf(this.#ctx.sessions, contact.domain, contact.local)
+    const there = availableOf(this.#ctx.sessions, contact.domain, contact.local)
       .filter((other) => this.#greeting.isShownTo(other, session))
       .map((other) => other.jid)
+    // What these say of themselves would come too late to pass.
+    return [...there, ...unreached(this.#ctx.sessions, this.#departures.leaving(contact, session.jid), there)]
   }
 }
 

@@ -70,7 +70,7 @@ export default defineModule({
     const tooManyDirected = ctx.counter('directed_max', 'Directed presences refused because there were too many')
     const own = new OwnPresence(ctx, roster, departures, greeting, grants, privacy)
     const probes = new Probes(ctx, roster, directed, privacy)
-    const hiding = new Hiding(ctx, roster, directed, greeting)
+    const hiding = new Hiding(ctx, roster, directed, greeting, departures)
     ctx.gauge(
       'departures_waiting',
       'Accounts with a session that ended of which contacts do not know',
