@@ -4,7 +4,7 @@
  */
 import type { Jid } from '../../jid/jid.ts'
 import type { Session } from '../session.ts'
-import type { RosterItem } from './roster.ts'
+import type { RosterChange, RosterItem } from './roster.ts'
 
 /**
  * What a rule may name (XEP-0016 §2.1), seen from the account; `other` is what only a rule for everything stops: messages
@@ -38,8 +38,8 @@ export interface ScreenChange {
   readonly session: Session
   readonly before: Screen | undefined
   readonly after: Screen | undefined
-  /** The one bare address that it has changed for; undefined: any. */
-  readonly contact: Jid | undefined
+  /** What has changed is this item of the account's roster, and so what its rules say of that contact alone. */
+  readonly item: Pick<RosterChange, 'contact' | 'before' | 'after'> | undefined
 }
 
 declare module '../hooks.ts' {

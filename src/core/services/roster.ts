@@ -38,6 +38,10 @@ export interface RosterSource {
 export interface RosterService {
   /** All items. A plain value when they are in the cache, so that warm paths need no promise. Rejects with `WorldError`. */
   items(host: Host, local: string): RosterItems | Promise<RosterItems>
+  /**
+   * Resolves when everybody has been told what changes of the account's subscriptions are under way; undefined: none is.
+   */
+  settled(host: Host, local: string): Promise<void> | undefined
   /** Stores the item and pushes it to the interested resources (RFC 6121 section 2.1.6). */
   set(host: Host, local: string, item: RosterItem): Promise<void>
   /** Removes the item and pushes the removal. */

@@ -68,17 +68,16 @@ export class Greeting {
 
   /** A probe to a contact elsewhere; of a contact here the server knows the answer itself. */
   #ask(groups: FanOutGroup[], session: Session, { jid }: RosterItem): void {
-    if (this.#isBlocked(session, jid)) return
     const host = this.#ctx.host(jid.domain)
     if (host === undefined) {
-      this.#ctx.send(probe, session.jid.bare, jid)
+      this.#probe(session, jid)
       return
     }
     if (availableOf(this.#ctx.sessions, host.domain, jid.local).length === 0) return
     let isNow = true
     const done = withItems(this.#roster, host, jid.local, (items) => {
       // The two rosters disagree: the answer to a true probe mends ours (section 4.3.2 rule 1).
-      if (!sees(items, session.jid.bare)) this.#ctx.send(probe, session.jid.bare, jid)
+      if (!sees(items, session.jid.bare)) this.#probe(session, jid)
       else if (isNow) this.#add(groups, session, host.domain, jid.local)
       else if (session.isAvailable) {
         const late: FanOutGroup[] = []
@@ -88,6 +87,10 @@ export class Greeting {
     })
     isNow = false
     if (done instanceof Promise) this.#guard(session, done)
+  }
+
+  #probe(session: Session, contact: Jid): void {
+    if (!this.#isBlocked(session, contact)) this.#ctx.send(probe, session.jid.bare, contact)
   }
 
   #add(groups: FanOutGroup[], session: Session, domain: string, local: string): void {

@@ -5,7 +5,7 @@
 import type { FanOutGroup } from '../../core/fan-out.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { Screen, ScreenChange } from '../../core/services/privacy.ts'
-import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
+import type { RosterItem, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { type Departures, unavailable } from './departures.ts'
@@ -38,9 +38,17 @@ export class Hiding {
 
   /** At once when the roster is in memory. Never fails: what cannot be read now is left out and logged. */
   changed(change: ScreenChange): void {
-    const { session } = change
+    const { session, item } = change
     if (!session.isAvailable && !this.#directed.hasAny(session)) return
-    const done = withItems(this.#roster, session.host, session.jid.local, (items) => this.#tell(change, items))
+    if (item !== undefined) {
+      this.#tellOfItem(change, item)
+      return
+    }
+    const done = withItems(this.#roster, session.host, session.jid.local, (items) => {
+      this.#tellOthers(change, watchers(items), anybody)
+      const seen = [...items.values()].filter(isSeen)
+      this.#tellSession(change, seen, seen)
+    })
     if (!(done instanceof Promise)) return
     done.catch((error: unknown) => {
       this.#ctx.log.warn('contacts could not be told what a changed privacy list hides', {
@@ -51,23 +59,30 @@ export class Hiding {
     })
   }
 
-  #tell(change: ScreenChange, items: RosterItems): void {
-    this.#tellOthers(change, items)
-    if (change.session.isAvailable) this.#tellSession(change, items)
+  /**
+   * XEP-0016 §2.2 rule 9. Who may see the account from now on is shown it by the permission, and who may not any more sees it
+   * leave by that. Whom the account sees no more would say that he leaves too late to pass.
+   */
+  #tellOfItem(change: ScreenChange, { contact, before, after }: NonNullable<ScreenChange['item']>): void {
+    const [saw, sees] = [isWatching(before), isWatching(after)]
+    const isAbout = (to: Jid) => to.bare.equals(contact)
+    if (!saw || sees) this.#tellOthers(change, saw ? [contact] : [], isAbout)
+    const seen = before !== undefined && isSeen(before) ? [before] : []
+    this.#tellSession(change, seen, seen.length > 0 && after !== undefined && isSeen(after) ? [after] : [])
   }
 
   /** XEP-0016 §2.11: those who saw the resource, by subscription or because it told them. */
-  #tellOthers({ session, before, after, contact }: ScreenChange, items: RosterItems): void {
+  #tellOthers(
+    { session, before, after }: ScreenChange,
+    subscribers: readonly Jid[],
+    isAbout: (to: Jid) => boolean,
+  ): void {
     const { sessions } = this.#ctx
     const isHidden = (to: Jid) => passes(before, 'presence-out', to) && !passes(after, 'presence-out', to)
     const isShown = (to: Jid) => !passes(before, 'presence-out', to) && passes(after, 'presence-out', to)
-    const told = this.#directed.takeThose(session, (to) => isAbout(contact, to) && isHidden(to))
+    const told = this.#directed.takeThose(session, (to) => isAbout(to) && isHidden(to))
     const groups: FanOutGroup[] = []
-    const seeing = session.isAvailable
-      ? watchers(items)
-          .filter((to) => isAbout(contact, to))
-          .flatMap((to) => this.#addresses([before, after], to))
-      : []
+    const seeing = session.isAvailable ? subscribers.flatMap((to) => this.#addresses([before, after], to)) : []
     const hidden = seeing.filter(isHidden)
     const recipients = [...hidden, ...unreached(sessions, told, hidden)]
     if (recipients.length > 0) groups.push({ el: unavailable, from: session.jid, recipients })
@@ -78,28 +93,31 @@ export class Hiding {
     if (groups.length > 0) this.#ctx.fanOut(groups)
   }
 
-  /** The contact; and those of his resources that rules name, which differ from it. */
+  /** The contact; and those of his resources that rules name, which differ from it. Here these are told who are available. */
   #addresses(screens: readonly (Screen | undefined)[], to: Jid): readonly Jid[] {
-    const addresses = apart(screens, this.#ctx.sessions, to)
-    return addresses[0] === to ? [to, ...named(screens, to)] : addresses
+    return this.#greeting.isHere(to) ? apart(screens, this.#ctx.sessions, to) : [to, ...named(screens, to)]
   }
 
-  /** XEP-0016 §2.10: whom the session sees. */
-  #tellSession({ session, before, after, contact }: ScreenChange, items: RosterItems): void {
-    const met: RosterItem[] = []
-    for (const item of items.values()) {
-      if ((item.subscription !== 'to' && item.subscription !== 'both') || !isAbout(contact, item.jid)) continue
+  /** XEP-0016 §2.10: whom the session sees: `seen` until now, `visible` from now on. */
+  #tellSession(
+    { session, before, after }: ScreenChange,
+    seen: readonly RosterItem[],
+    visible: readonly RosterItem[],
+  ): void {
+    if (!session.isAvailable) return
+    for (const item of seen) {
       for (const from of this.#seen(session, [before, after], item.jid)) {
         if (passes(before, 'presence-in', from) && !passes(after, 'presence-in', from)) {
           // Past the filters: it is one of them that speaks.
           session.deliverFrom(unavailable, from, session.jid)
         }
       }
-      const isMet = [item.jid, ...named([before, after], item.jid)].some(
-        (from) => !passes(before, 'presence-in', from) && passes(after, 'presence-in', from),
-      )
-      if (isMet) met.push(item)
     }
+    const met = visible.filter((item) =>
+      [item.jid, ...named([before, after], item.jid)].some(
+        (from) => !passes(before, 'presence-in', from) && passes(after, 'presence-in', from),
+      ),
+    )
     if (met.length > 0) this.#greeting.meet(session, met)
   }
 
@@ -124,6 +142,14 @@ function passes(screen: Screen | undefined, traffic: 'presence-in' | 'presence-o
   return screen === undefined || screen.passes(traffic, peer)
 }
 
-function isAbout(contact: Jid | undefined, address: Jid): boolean {
-  return contact === undefined || address.bare.equals(contact)
+function anybody(): boolean {
+  return true
+}
+
+function isSeen({ subscription }: RosterItem): boolean {
+  return subscription === 'to' || subscription === 'both'
+}
+
+function isWatching(item: RosterItem | undefined): boolean {
+  return item?.subscription === 'from' || item?.subscription === 'both'
 }

@@ -9,7 +9,6 @@ import { defineModule } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
 import type { RosterItems } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
-import type { Jid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { presenceType } from '../../stanza/stanza.ts'
 import { Departures, unavailable } from './departures.ts'
@@ -167,11 +166,10 @@ export default defineModule({
         const told = directed.takeOf(session, contact)
         // What counts is what he has seen as the contact that he was.
         const screen = privacy()?.screen(session)
-        const isShown = (to: Jid) => screen?.passes('presence-out', to, before ?? null) !== false
         const all = unseen.has(session.id)
           ? unreached(sessions, told, [])
           : [contact, ...unreached(sessions, told, [contact])]
-        const recipients = all.filter(isShown)
+        const recipients = shownTo(screen, sessions, all, before ?? null)
         if (recipients.length > 0) groups.push({ el: unavailable, from: session.jid, recipients })
       }
       if (groups.length > 0) ctx.fanOut(groups)

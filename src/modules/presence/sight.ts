@@ -2,7 +2,7 @@
 import type { Host } from '../../core/host.ts'
 import type { Sessions } from '../../core/module.ts'
 import type { PrivacyService, Screen } from '../../core/services/privacy.ts'
-import type { RosterItems, RosterService } from '../../core/services/roster.ts'
+import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 
@@ -26,11 +26,18 @@ export type Privacy = () => PrivacyService | undefined
 
 /**
  * Of these addresses those that a session's presence is shown to (XEP-0016 §2.11). Where a rule names a resource of an
- * account that is online here, each of its resources has an answer of its own.
+ * account that is online here, each of its resources has an answer of its own. `item` as for `Screen.passes`.
  */
-export function shownTo(screen: Screen | undefined, sessions: Sessions, addresses: readonly Jid[]): readonly Jid[] {
+export function shownTo(
+  screen: Screen | undefined,
+  sessions: Sessions,
+  addresses: readonly Jid[],
+  item?: RosterItem | null,
+): readonly Jid[] {
   if (screen === undefined) return addresses
-  return addresses.flatMap((to) => apart([screen], sessions, to).filter((one) => screen.passes('presence-out', one)))
+  return addresses.flatMap((to) =>
+    apart([screen], sessions, to).filter((one) => screen.passes('presence-out', one, item)),
+  )
 }
 
 /** The address, or each available resource of the account when it has some and a rule of one of the lists names one. */

@@ -194,7 +194,8 @@ export class Screens {
     const needsRoster = [...lists.values()].some((list) => list.needsRoster)
     try {
       // With the roster in memory who is hidden is told at once: later some of them would be gone, and stopped from saying so.
-      await this.#withRoster(host, own.local, (items) => {
+      // In the midst of a change it would say what is about to be, and who is hidden now would never hear of it.
+      await this.#withRoster(host, own.local, true, (items) => {
         this.#publish(own, stored, lists, needsRoster ? new Map(items) : undefined, choice)
       })
     } catch (error) {
@@ -225,7 +226,7 @@ export class Screens {
       const was = before[index]
       const now = this.screenIn(after, session)
       if (was === now || (was instanceof ListScreen && was.list === now?.list)) return
-      this.#ctx.tell('privacy:changed', { session, before: was, after: now, contact: undefined })
+      this.#ctx.tell('privacy:changed', { session, before: was, after: now, item: undefined })
     })
   }
 
@@ -267,22 +268,29 @@ export class Screens {
     const lists = this.#compile(own, stored, undefined, undefined)
     const needsRoster = [...lists.values()].some((list) => list.needsRoster)
     if (!needsRoster) return inForce(own, stored.defaultName, lists, undefined)
-    return this.#withRoster(host, own.local, (items) => inForce(own, stored.defaultName, lists, new Map(items)))
+    return this.#withRoster(host, own.local, false, (items) => inForce(own, stored.defaultName, lists, new Map(items)))
   }
 
-  /** Calls `use` with the roster as it is at that very moment: what came by a promise may have changed since. */
-  async #withRoster<T>(host: Host, local: string, use: (items: RosterItems) => T): Promise<T> {
+  /**
+   * Calls `use` with the roster as it is at that very moment: what came by a promise may have changed since. `settles`: when
+   * everybody knows of it.
+   */
+  async #withRoster<T>(host: Host, local: string, settles: boolean, use: (items: RosterItems) => T): Promise<T> {
     const { roster } = this.#parts
-    let items = roster.items(host, local)
-    for (let tries = 0; items instanceof Promise; tries++) {
-      const loaded = await items
-      items = tries < triesMax ? roster.items(host, local) : loaded
+    for (let tries = 0; tries < triesMax; tries++) {
+      const open = settles ? roster.settled(host, local) : undefined
+      if (open === undefined) {
+        const items = roster.items(host, local)
+        if (!(items instanceof Promise)) return use(items)
+        await items
+      } else await open
     }
-    return use(items)
+    return use(await roster.items(host, local))
   }
 
   /** XEP-0016 §2.2 rule 9: what an item of the roster is now counts from now on. */
-  rosterChanged({ host, local, contact, before, after }: RosterChange): void {
+  rosterChanged(item: RosterChange): void {
+    const { host, local, contact, before, after } = item
     const own = this.#ctx.accountJid(host, local)
     const held = this.#held.get(own.toString())
     if (held === undefined) {
@@ -293,8 +301,6 @@ export class Screens {
     if (facts === undefined) return
     if (after === undefined) facts.delete(contact.toString())
     else facts.set(contact.toString(), after)
-    // Who may see the account from now on, or not any more, is the presence module's already.
-    if (isWatcher(before) !== isWatcher(after)) return
     for (const session of this.#ctx.sessions.ofAccount(own.domain, own.local)) {
       const screen = this.screenIn(held, session)
       if (screen === undefined || !screen.list.needsRoster) continue
@@ -302,7 +308,7 @@ export class Screens {
         passes: (traffic, peer) => screen.passes(traffic, peer, before ?? null),
         resourcesOf: (account) => screen.resourcesOf(account),
       }
-      this.#ctx.tell('privacy:changed', { session, before: was, after: screen, contact })
+      this.#ctx.tell('privacy:changed', { session, before: was, after: screen, item })
     }
   }
 
@@ -314,7 +320,7 @@ export class Screens {
       this.#forgetUnheld(own)
       return
     }
-    this.#withRoster(host, local, (items) => {
+    this.#withRoster(host, local, false, (items) => {
       facts.clear()
       for (const [key, item] of items) facts.set(key, item)
     }).catch((error: unknown) => {
@@ -341,10 +347,6 @@ export class Screens {
   #isOnline({ domain, local }: Jid): boolean {
     return this.#ctx.sessions.isOnline(domain, local)
   }
-}
-
-function isWatcher(item: RosterItem | undefined): boolean {
-  return item?.subscription === 'from' || item?.subscription === 'both'
 }
 
 function inForce(

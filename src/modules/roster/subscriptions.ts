@@ -13,6 +13,7 @@ import type { Octets } from '../../xml/octets.ts'
 import { type Change, type Changed, errorRequests, newItem, type RosterBook } from './roster.book.ts'
 import type { RosterPushes } from './roster.pushes.ts'
 import { hasFrom, type Inbound, inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
+import type { UnderWay } from './under-way.ts'
 
 /** What these rules need of the module's context. */
 export type SubscriptionContext = Pick<
@@ -23,6 +24,7 @@ export type SubscriptionContext = Pick<
 export interface SubscriptionParts {
   readonly book: RosterBook
   readonly pushes: RosterPushes
+  readonly underWay: UnderWay
   /** Bytes of a request that is kept whole. */
   requestSize(): number
   /** Kept without their extensions by `request_size`. */
@@ -33,9 +35,17 @@ export interface SubscriptionParts {
 const subscriptionTypes = ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed'] as const
 
 export function subscriptions(ctx: SubscriptionContext, parts: SubscriptionParts): void {
+  const under = (host: Host, local: string, change: () => Promise<Verdict>) => parts.underWay.run(host, local, change)
   const filter = { kinds: ['presence'], types: subscriptionTypes } as const
-  ctx.on('stanza:sent', (packet, session) => sent(ctx, parts, packet, session), filter)
-  ctx.on('stanza:inbound', (packet, host) => received(ctx, parts, packet, host), { ...filter, phase: 'late' })
+  ctx.on(
+    'stanza:sent',
+    (packet, session) => under(session.host, session.jid.local, () => sent(ctx, parts, packet, session)),
+    filter,
+  )
+  ctx.on('stanza:inbound', (packet, host) => under(host, packet.to.local, () => received(ctx, parts, packet, host)), {
+    ...filter,
+    phase: 'late',
+  })
 }
 
 type ListedItem = Parameters<typeof isSame>[0] & { readonly listed: boolean }
