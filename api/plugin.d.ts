@@ -1,5 +1,5 @@
 // What ratatosk/plugin shows, written by "npm run api": not compiled, only compared.
-// CHANGELOG.md: api: a session attaches to and detaches from links; a slot with `kept: { encode, decode }` survives its move.
+// CHANGELOG.md: api: modules answer first-level elements of clients' streams that are no stanzas (`context.streams.element`); a session counts stanzas from `beginLedger` on (`ledger`, `takes`, `whenSettled`, `answered`, `opens`); the service `acknowledgements`, the hooks `session:resumed` and `message:late`; an `Origin` is told of work that later stanzas do not wait for (`opens`).
 
 // src/core/access.ts
 export interface Subject {
@@ -76,7 +76,28 @@ export declare class ValueRule<T> {
 // src/core/accounts.ts
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
+    keeps(host: Host): boolean;
+    add(jid: Jid, password: string, origin?: string): Promise<void>;
+    setPassword(jid: Jid, password: string): Promise<void>;
+    remove(jid: Jid, left?: () => void): Promise<void>;
 }
+
+// src/core/client-stream.ts
+export interface TakeOver {
+    taken(session: Session): Element;
+    failed(): Element;
+}
+export interface ClientStream {
+    readonly stage: 'features' | 'bind' | 'established';
+    readonly to: Host;
+    readonly account: Jid | undefined;
+    readonly session: Session | undefined;
+    send(el: Element): void;
+    write(bytes: Octets): void;
+    close(error: StreamError): void;
+    takeOver(session: Session, answers: TakeOver): void;
+}
+export type StreamElementHandler = (el: Element, stream: ClientStream) => void;
 
 // src/core/command-definition.ts
 export interface CommandCaller {
@@ -330,6 +351,7 @@ export interface Reading {
 export interface SecretRead {
     readonly input: Input;
     readonly file: string | undefined;
+    readonly variable?: string;
     readonly fill: (text: string) => void;
 }
 export interface Option<T> {
@@ -407,6 +429,7 @@ export interface FilterOptions extends HookOptions {
     readonly wants?: readonly ChildName[];
     readonly types?: readonly string[];
     readonly concerns?: Concern;
+    readonly foreign?: boolean;
 }
 
 // src/core/hooks.ts
@@ -444,6 +467,16 @@ export interface MessageOutcome {
     readonly offline: boolean;
     readonly refused: string | undefined;
 }
+export interface Stranger {
+    readonly host: Host;
+    readonly address: string;
+    readonly isSecure: boolean;
+}
+export interface StrangerRequest extends Stranger {
+    readonly el: Element;
+    readonly stream: object;
+    send(el: Element): void;
+}
 export interface AccountRef {
     readonly host: Host;
     readonly local: string;
@@ -468,7 +501,14 @@ export interface Hooks {
         readonly session: Session;
         readonly end: SessionEnd;
     }>;
+    'session:resumed': Notice<Session>;
+    'message:late': Fold<Element, {
+        readonly host: Host;
+        readonly sentMs: number;
+    }>;
     'stream:features': Fold<readonly Element[], Host>;
+    'stream:stranger-features': Fold<readonly Element[], Stranger>;
+    'stream:stranger-request': Fold<boolean, StrangerRequest>;
     'account:created': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;
     'account:import': WaitingNotice<AccountRef & {
@@ -549,10 +589,99 @@ export interface PayloadName {
     readonly ns: string;
 }
 
+// src/core/ledger.ts
+export interface LedgerPolicy {
+    readonly request: Octets;
+    readonly begun: ChildName;
+    readonly stanzasMax: number;
+    readonly bytesMax: number;
+    readonly answerMs: number;
+}
+export interface LedgerData {
+    readonly id: string;
+    readonly resume: number;
+    readonly handled: number;
+    readonly sent: number;
+    readonly kept: readonly string[];
+    readonly times: readonly number[];
+}
+export interface Unacknowledged {
+    readonly bytes: Octets;
+    readonly times: readonly number[];
+    readonly batch: Batch | undefined;
+}
+export declare class Ledger implements Beaten {
+    #private;
+    readonly id: string;
+    readonly policy: LedgerPolicy;
+    resumeMs: number;
+    constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number);
+    get handled(): number;
+    get isSettled(): boolean;
+    processed(): void;
+    opens(work: Promise<unknown>, closed: () => void): void;
+    get sent(): number;
+    get length(): number;
+    get bytes(): number;
+    get isFull(): boolean;
+    goesOver(link: SessionLink | undefined): void;
+    deliver(bytes: Octets): void;
+    ask(): void;
+    mayAcknowledge(h: number): boolean;
+    acknowledge(h: number): boolean;
+    handOver(batch: Batch, deliver: (bytes: Octets) => boolean): void;
+    repeat(): void;
+    beat(): boolean;
+    waits(expiry: Timer): void;
+    stopsWaiting(): void;
+    take(): Unacknowledged;
+    encode(): LedgerData;
+    static decode(data: LedgerData, book: LedgerBook, policy: LedgerPolicy): Ledger;
+}
+
+// src/core/ledger-book.ts
+export interface Beaten {
+    beat(): boolean;
+}
+export declare class LedgerBook {
+    #private;
+    beat: number;
+    bytes: number;
+    waiting: number;
+    readonly silent: Counter;
+    constructor(clock: Clock, metrics: Metrics);
+    get wallMs(): number;
+    listen(one: Beaten): void;
+}
+
 // src/core/metrics.ts
 export declare class Counter {
     value: number;
     add(by?: number): void;
+}
+export declare class CounterFamily {
+    #private;
+    constructor(make: (label: string) => Counter);
+    count(label: string): void;
+}
+export interface MetricInfo {
+    readonly name: string;
+    readonly help: string;
+    readonly kind: 'counter' | 'gauge';
+}
+export interface MetricValue extends MetricInfo {
+    readonly value: number;
+}
+export declare class Metrics {
+    #private;
+    counter(name: string, help: string): Counter;
+    family(given: string, label: string, help: string): CounterFamily;
+    get refusals(): CounterFamily;
+    counted(name: string, help: string, read: () => number): () => void;
+    gauge(name: string, help: string, read: () => number): () => void;
+    get gaugeCount(): number;
+    value(name: string): number;
+    read(): readonly MetricValue[];
 }
 
 // src/core/module.ts
@@ -590,18 +719,22 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     readonly services: NeededServices<N>;
     readonly clock: Clock;
     readonly random: Random;
+    readonly hashing: Hashing;
     readonly log: Log;
     readonly epoch: string;
     readonly sessions: Sessions;
     readonly accounts: AccountDirectory;
     on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void;
-    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): Promise<ValueOf<Hooks[Name]>>;
+    fold<Name extends WaitingFoldName>(name: Name, value: ValueOf<Hooks[Name]>, event: EventOf<Hooks[Name]>): ValueOf<Hooks[Name]> | Promise<ValueOf<Hooks[Name]>>;
     tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void;
     tellAll<Name extends WaitingNoticeName>(name: Name, event: EventOf<Hooks[Name]>): Promise<number>;
     readonly iq: {
         get(payload: PayloadName, handler: IqHandler, options?: IqOptions): void;
         set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void;
         ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs?: number): Promise<Element>;
+    };
+    readonly streams: {
+        element(element: PayloadName, handler: StreamElementHandler): void;
     };
     readonly features: {
         add(feature: string, on?: IqTarget | readonly IqTarget[]): void;
@@ -648,6 +781,7 @@ export interface Origin {
     readonly kind: 'session' | 'service' | 'server';
     readonly label: string;
     settled?(packet: Packet, how: Settlement): void;
+    opens?(work: Promise<unknown>): void;
 }
 export type Verdict =
 {
@@ -732,6 +866,44 @@ export interface Services {
 }
 export type ServiceName = keyof Services & string;
 
+// src/core/services/acknowledgements.ts
+export interface Resumable {
+    readonly session: Session;
+    readonly answers: TakeOver;
+}
+export interface AcknowledgementService {
+    readonly policy: LedgerPolicy;
+    enable(session: Session, request: Element): Element;
+    find(account: Jid, request: Element): Resumable | Element | StreamError;
+    resume(stream: ClientStream, request: Element): void;
+}
+declare module '../services.ts' {
+    interface Services {
+        acknowledgements: AcknowledgementService;
+    }
+}
+
+// src/core/services/caps.ts
+export type FeatureSet = ReadonlySet<string>;
+export interface CapsService {
+    features(jid: Jid): FeatureSet | undefined;
+    ofSession(session: Session): FeatureSet | undefined;
+}
+export interface CapsKnown {
+    readonly jid: Jid;
+    readonly features: FeatureSet;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'caps:known': Notice<CapsKnown>;
+    }
+}
+declare module '../services.ts' {
+    interface Services {
+        caps: CapsService;
+    }
+}
+
 // src/core/services/disco.ts
 export interface DiscoQuery {
     readonly host: Host;
@@ -770,7 +942,7 @@ export interface ScreenChange {
     readonly session: Session;
     readonly before: Screen | undefined;
     readonly after: Screen | undefined;
-    readonly contact: Jid | undefined;
+    readonly item: Pick<RosterChange, 'contact' | 'before' | 'after'> | undefined;
 }
 declare module '../hooks.ts' {
     interface Hooks {
@@ -780,6 +952,20 @@ declare module '../hooks.ts' {
 declare module '../services.ts' {
     interface Services {
         privacy: PrivacyService;
+    }
+}
+
+// src/core/services/registration.ts
+export interface RegistrationRequest {
+    readonly kind: 'password' | 'removal' | 'sign-up';
+    readonly host: Host;
+    readonly local: string;
+    readonly address: string;
+    readonly password: string;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'registration:policy': WaitingFold<StanzaError | undefined, RegistrationRequest>;
     }
 }
 
@@ -802,6 +988,7 @@ export interface RosterSource {
 }
 export interface RosterService {
     items(host: Host, local: string): RosterItems | Promise<RosterItems>;
+    settled(host: Host, local: string): Promise<void> | undefined;
     set(host: Host, local: string, item: RosterItem): Promise<void>;
     remove(host: Host, local: string, contact: Jid): Promise<void>;
     requests(host: Host, local: string): Promise<readonly Element[]>;
@@ -838,22 +1025,6 @@ declare module '../services.ts' {
 }
 
 // src/core/session.ts
-export interface SessionLimits {
-    readonly queueBytesMax: number;
-    readonly pendingStanzasMax: number;
-}
-export interface SessionOwner {
-    readonly limits: SessionLimits;
-    process(session: Session, el: Element): Promise<void> | undefined;
-    ended(session: Session, cause: SessionEnd): void;
-    unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void;
-    overflow(session: Session, queuedBytes: number): void;
-    held(): void;
-}
-export interface SessionEnd {
-    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
-    readonly detail: string;
-}
 export type SessionState = {
     readonly kind: 'active';
     readonly link: SessionLink;
@@ -884,16 +1055,24 @@ export declare class Session implements Origin {
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
-    constructor(owner: SessionOwner, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    constructor(owner: SessionOwner<Session>, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
     get label(): string;
     get isAvailable(): boolean;
     get isActive(): boolean;
     get hasEnded(): boolean;
+    get takes(): boolean;
+    get ledger(): Ledger | undefined;
     get isBusy(): boolean;
+    whenSettled(tell: () => void): void;
+    beginLedger(policy: LedgerPolicy, id: string, resumeMs: number): void;
+    keepLedger(ledger: Ledger): void;
     detach(): SessionLink | undefined;
     attach(link: SessionLink, info: LinkInfo): boolean;
     moveTo(to: Session): void;
+    takeMessages(nowMs: number): void;
     receive(el: Element): void;
+    answered(reply: Element): void;
+    opens(work: Promise<unknown>): void;
     suspendUntil(wait: Promise<unknown>): void;
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
@@ -904,7 +1083,6 @@ export declare class Session implements Origin {
     linkGone(unsent: LinkRest, link?: SessionLink): void;
     close(end: SessionEnd, error?: StreamError): void;
     linkEnded(end: SessionEnd, link?: SessionLink): void;
-    settled(_packet: Packet, _how: Settlement): void;
 }
 
 // src/core/session-link.ts
@@ -920,6 +1098,8 @@ export interface SessionLink {
 }
 export interface LinkRest extends Unsent {
     readonly heldBack: Octets;
+    readonly until?: ChildName;
+    readonly times?: readonly number[];
 }
 export interface LinkInfo {
     readonly address: string;
@@ -928,6 +1108,27 @@ export interface LinkInfo {
     readonly tls: string;
     readonly auth: string;
     readonly listener: string;
+}
+
+// src/core/session-owner.ts
+export interface SessionLimits {
+    readonly queueBytesMax: number;
+    readonly pendingStanzasMax: number;
+}
+export interface SessionOwner<S> {
+    readonly limits: SessionLimits;
+    readonly ledgers: LedgerBook;
+    process(session: S, el: Element): Promise<void> | undefined;
+    ended(session: S, cause: SessionEnd): void;
+    unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
+    overflow(session: S, queuedBytes: number): void;
+    held(): void;
+    waits(session: S, ledger: Ledger): void;
+    unacknowledged(session: S): void;
+}
+export interface SessionEnd {
+    readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
+    readonly detail: string;
 }
 
 // src/core/slots.ts
@@ -970,6 +1171,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
+export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
 export type { FanOutGroup } from './core/fan-out.ts';
@@ -980,22 +1182,28 @@ export * from './core/hooks.ts';
 export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
 export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts';
+export type { Ledger, LedgerPolicy } from './core/ledger.ts';
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
+export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts';
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts';
+export type { RegistrationRequest } from './core/services/registration.ts';
 export type { RosterChange, RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, SubscriptionRevocation, } from './core/services/roster.ts';
 export * from './core/services.ts';
-export type { Session, SessionEnd } from './core/session.ts';
+export type { Session } from './core/session.ts';
+export type { SessionEnd } from './core/session-owner.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';
 export { errorReply, iqResult } from './stanza/reply.ts';
 export * from './store/define.ts';
 export type { Clock, Timer } from './world/clock.types.ts';
+export type { Hashing, HashName } from './world/hashing.types.ts';
 export type { Log } from './world/log.types.ts';
 export type { Random } from './world/random.types.ts';
 export { type Element, x } from './xml/index.ts';
@@ -1027,6 +1235,7 @@ export interface StreamErrorDetail {
     readonly application?: {
         readonly name: string;
         readonly ns: string;
+        readonly attrs?: Readonly<Record<string, string>>;
     };
     readonly otherHost?: string;
 }
@@ -1169,6 +1378,15 @@ export interface Clock {
     monoMs(): number;
     after<T>(ms: number, fn: (arg: T) => void, arg: T): Timer;
     soon<T>(fn: (arg: T) => void, arg: T): void;
+}
+
+// src/world/hashing.types.ts
+export type HashName = 'sha1' | 'sha256' | 'sha512';
+export interface Hashing {
+    hash(name: HashName, data: Uint8Array): Uint8Array;
+    hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array;
+    pbkdf2(name: HashName, password: string, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
+    equal(a: Uint8Array, b: Uint8Array): boolean;
 }
 
 // src/world/log.types.ts

@@ -92,7 +92,7 @@ export default [
     // RFC 6121 section 8.5.1: nobody learns by presence or an error that there is no such account.
     romeo.sends(xml`<message to='juliet@localhost' type='error'><body>?</body></message>`)
     romeo.sends(xml`<presence to='juliet@localhost'/>`)
-    romeo.sends(xml`<iq to='juliet@localhost' type='get' id='3'><query xmlns='jabber:iq:last'/></iq>`)
+    romeo.sends(xml`<iq to='juliet@localhost' type='get' id='3'><query xmlns='jabber:iq:version'/></iq>`)
     await romeo.receives(
       xml`<iq from='juliet@localhost' id='3' type='error'>…
         <error type='cancel'>… <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>

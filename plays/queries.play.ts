@@ -68,15 +68,15 @@ export default [
     const refusal = (to: string, id: string) => xml`<iq from='${to}' type='error' id='${id}'>…
       <error type='cancel'>… <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
     </iq>`
-    romeo.sends(xml`<iq to='${juliet.full}' type='get' id='1'><query xmlns='jabber:iq:last'/></iq>`)
+    romeo.sends(xml`<iq to='${juliet.full}' type='get' id='1'><query xmlns='jabber:iq:version'/></iq>`)
     await romeo.receives(refusal(juliet.full, '1'))
     const nowhere = `${juliet.bare}/nowhere`
-    romeo.sends(xml`<iq to='${nowhere}' type='get' id='2'><query xmlns='jabber:iq:last'/></iq>`)
+    romeo.sends(xml`<iq to='${nowhere}' type='get' id='2'><query xmlns='jabber:iq:version'/></iq>`)
     await romeo.receives(refusal(nowhere, '2'))
     // Directed presence opens the door.
     juliet.sends(xml`<presence to='${romeo.full}'/>`)
     await romeo.receives(xml`<presence from='${juliet.full}'/>`)
-    romeo.sends(xml`<iq to='${juliet.full}' type='get' id='3'><query xmlns='jabber:iq:last'/></iq>`)
-    await juliet.receives(xml`<iq from='${romeo.full}' type='get' id='3'><query xmlns='jabber:iq:last'/></iq>`)
+    romeo.sends(xml`<iq to='${juliet.full}' type='get' id='3'><query xmlns='jabber:iq:version'/></iq>`)
+    await juliet.receives(xml`<iq from='${romeo.full}' type='get' id='3'><query xmlns='jabber:iq:version'/></iq>`)
   }),
 ]

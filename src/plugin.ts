@@ -4,6 +4,7 @@
  */
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts'
 export type { AccountDirectory } from './core/accounts.ts'
+export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts'
 export {
   type CommandCall,
   type CommandDefinition,
@@ -23,13 +24,17 @@ export * from './core/hooks.ts'
 export type { Host } from './core/host.ts'
 export type { HttpRoute } from './core/http-routes.ts'
 export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts'
+export type { Ledger, LedgerPolicy } from './core/ledger.ts'
 export type { Counter } from './core/metrics.ts'
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts'
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts'
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
+export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts'
+export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
 export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts'
+export type { RegistrationRequest } from './core/services/registration.ts'
 export type {
   RosterChange,
   RosterItem,
@@ -40,13 +45,15 @@ export type {
   SubscriptionRevocation,
 } from './core/services/roster.ts'
 export * from './core/services.ts'
-export type { Session, SessionEnd } from './core/session.ts'
+export type { Session } from './core/session.ts'
+export type { SessionEnd } from './core/session-owner.ts'
 export type { Slot, SlotCodec } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'
 export { errorReply, iqResult } from './stanza/reply.ts'
 export * from './store/define.ts'
 export type { Clock, Timer } from './world/clock.types.ts'
+export type { Hashing, HashName } from './world/hashing.types.ts'
 export type { Log } from './world/log.types.ts'
 export type { Random } from './world/random.types.ts'
 export { type Element, x } from './xml/index.ts'

@@ -1,7 +1,7 @@
 /**
  * SES-10: memory of an idle session over TCP, with roster and presence: what the garbage collector holds, and what lies
- * outside its heap, after a full collection. Sockets' kernel memory and V8's slack are not in it; the row of `bench/rows.ts`
- * has them. Run with `--expose-gc`.
+ * outside its heap, after a full collection; and what stream management (XEP-0198) adds. Sockets' kernel memory and V8's
+ * slack are not in it; the row of `bench/rows.ts` has them. Run with `--expose-gc`.
  */
 
 import { fork } from 'node:child_process'
@@ -34,8 +34,9 @@ async function settled(): Promise<Memory> {
 
 async function main(): Promise<void> {
   if (globalThis.gc === undefined) throw new Error('run it with --expose-gc')
+  const world = cheapWorld()
   const server = await createServer({
-    world: cheapWorld(),
+    world,
     config: {
       hosts: [DOMAIN],
       store: { engine: 'memory' },
@@ -65,6 +66,10 @@ async function main(): Promise<void> {
     const after = await settled()
     const online = server.core.sessions.count()
     if (online !== SESSIONS) throw new Error(`${online} sessions are online`)
+    const policy = server.core.hostType('default').services.find('acknowledgements')?.policy
+    if (policy === undefined) throw new Error('nobody counts stanzas')
+    server.core.sessions.each(undefined, (session) => session.beginLedger(policy, world.random.id(), 300_000))
+    const counted = await settled()
     const unit = 'bytes'
     const heap = (after.heap - before.heap) / SESSIONS
     const outside = (after.outside - before.outside) / SESSIONS
@@ -73,6 +78,7 @@ async function main(): Promise<void> {
       { case: name, figure: 'heap a session', unit, value: heap },
       { case: name, figure: 'outside the heap', unit, value: outside },
       { case: name, figure: 'both', unit, value: heap + outside },
+      { case: name, figure: 'more with stream management', unit, value: (counted.heap - after.heap) / SESSIONS },
     )
   } finally {
     const gone = once(clients, 'exit')

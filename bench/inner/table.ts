@@ -3,6 +3,7 @@
  * without network, disk and hashing, so nothing of it can wait or be written down.
  */
 
+import { keepsNone } from '../../src/core/core.testing.ts'
 import { Core } from '../../src/core/core.ts'
 import { defaultCoreLimits } from '../../src/core/limits.ts'
 import type { Session } from '../../src/core/session.ts'
@@ -17,7 +18,11 @@ const link = deafLink()
 
 function emptyCore(): Core {
   const { clock, random, log } = createWorld()
-  const core = new Core({ clock, random, log } as unknown as World, { exists: () => true }, defaultCoreLimits)
+  const core = new Core(
+    { clock, random, log } as unknown as World,
+    { ...keepsNone, exists: () => true },
+    defaultCoreLimits,
+  )
   core.addHost('bench.local', core.hostType('default'))
   return core
 }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { type Jid, jid } from '../../src/jid/index.ts'
 import type { ClientEnd } from '../../src/stream/c2s-client.types.ts'
 import { ClientFailure, type ClientOptions, connectClient, type XmppClient } from '../../src/stream/client.ts'
+import type { ClientAcks } from '../../src/stream/client-acks.ts'
 import type { Place } from '../../src/world/net.types.ts'
 import type { World } from '../../src/world/world.types.ts'
 import { decode, type Element, serialise } from '../../src/xml/index.ts'
@@ -148,6 +149,21 @@ export class Actor {
     assert.equal(end.kind, 'lost', JSON.stringify(end))
   }
 
+  /** Stanzas count from now on (XEP-0198), and it may be resumed. */
+  async counts(): Promise<void> {
+    const answer = await this.#inTime(this.client.enable(), '<enabled/>')
+    assert.equal(answer?.name, 'enabled', `${this.name} was not counted`)
+  }
+
+  /** Goes on with the session it had, over another connection; what it sent and the server has not is sent again. */
+  async resumes(other: Partial<Casting> = {}): Promise<void> {
+    const { acks } = this.client
+    assert.ok(acks?.id !== undefined, `${this.name} may not be resumed`)
+    const result = await this.#connect(other, acks)
+    if (result instanceof ClientFailure) assert.fail(`${this.name} cannot resume: ${result}`)
+    assert.equal(result.acks, acks, `${this.name} was bound anew`)
+  }
+
   /** Everything it has sent was handled, and what the server sent to it before now is here. */
   async catchesUp(): Promise<void> {
     if (!this.isConnected) return
@@ -155,7 +171,7 @@ export class Actor {
     await this.client.request(xml`<iq type='get' to='${server}'><ping xmlns='urn:xmpp:ping'/></iq>`)
   }
 
-  async #connect(other: Partial<Casting>): Promise<XmppClient | ClientFailure> {
+  async #connect(other: Partial<Casting>, resume?: ClientAcks): Promise<XmppClient | ClientFailure> {
     const { world, place, ca } = this.#setting
     const casting = { ...this.#casting, ...other }
     const tls = casting.tls ?? 'starttls'
@@ -168,6 +184,7 @@ export class Actor {
       tls,
       ca,
       ...(casting.sasl === undefined ? {} : { sasl: casting.sasl }),
+      ...(resume === undefined ? {} : { resume }),
       onStanza: (el) => this.#came(el),
       onEnd: (end) => {
         this.#over = end

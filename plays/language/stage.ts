@@ -57,14 +57,14 @@ async function told<T>(notes: readonly string[], work: () => Promise<T>): Promis
   }
 }
 
-/** Over TCP and TLS of this machine, in this process. */
-export async function onSockets(play: Play): Promise<void> {
+/** Over TCP and TLS of this machine, in this process. `more`: sections of the configuration, as for another store. */
+export async function onSockets(play: Play, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ratatosk-play-'))
   const notes: string[] = []
   const listener = (tls: string) => ({ protocol: 'c2s', tls, address: '127.0.0.1', port: 0 })
   const listeners = { listeners: [listener('starttls'), listener('direct')] }
   try {
-    const server = await createServer({ dataDir: folder, config: configOf(play, listeners) })
+    const server = await createServer({ dataDir: folder, config: { ...configOf(play, listeners), ...more } })
     try {
       const setting: Setting = {
         world: createWorld(),

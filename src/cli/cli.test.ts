@@ -288,11 +288,20 @@ test('help lists every command, with a server or without; each has an example th
   for (const dataDir of [folder, join(folder, 'nowhere')]) {
     const isThere = dataDir === folder
     const top = await commandsOf('', dataDir)
-    const groups = ['account', 'commands', 'config', 'host', ...(isThere ? ['lamp'] : []), 'metrics', 'session']
+    const groups = [
+      'account',
+      'commands',
+      'config',
+      'host',
+      ...(isThere ? ['lamp'] : []),
+      'metrics',
+      'session',
+      'store',
+    ]
     assert.deepEqual([...top].sort(), [...groups, 'reload', 'serve', 'status', 'stop'].sort())
     const leaves = [...top.filter((name) => !groups.includes(name))]
     for (const name of groups) leaves.push(...(await commandsOf(name, dataDir)))
-    assert.equal(leaves.length, isThere ? 17 : 16)
+    assert.equal(leaves.length, isThere ? 19 : 18)
     for (const line of leaves) {
       const { exit, out } = await cli(`${line} --help`, { dataDir })
       assert.equal(exit, 0, line)

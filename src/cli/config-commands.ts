@@ -60,11 +60,12 @@ async function check(
 function configured(
   file: string | undefined,
   { dataDir }: GlobalOptions,
-  { world }: Surroundings,
+  { world, variables }: Surroundings,
   onWarning: (mistake: Mistake) => void,
 ) {
   const config = file === undefined ? {} : { file }
-  return configure({ config, modeOf, onWarning, ...(dataDir === undefined ? {} : { dataDir }) }, world)
+  const variable = (name: string) => variables[name]
+  return configure({ config, modeOf, variable, onWarning, ...(dataDir === undefined ? {} : { dataDir }) }, world)
 }
 
 const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`

@@ -70,6 +70,7 @@ function programOf(around: Surroundings, state: State): Command {
     })
   addExamples(serving, ['serve', 'serve --config /etc/ratatosk/ratatosk.yaml'])
   addConfig(program, around, state)
+  addStore(program, around, state)
   return program
 }
 
@@ -94,6 +95,33 @@ function addConfig(program: Command, around: Surroundings, state: State): void {
   addExamples(listing, ['config options', 'config options --json'])
 }
 
+function addStore(program: Command, around: Surroundings, state: State): void {
+  const store = group(program, program, 'store')
+  const migrate = own(store, program, 'migrate')
+    .summary('Brings the store to what this program expects.')
+    .description(
+      'Brings the store to what this program expects, as the start of the server does. No server may run on it.',
+    )
+    .option('--dry-run', 'apply and undo: tells what is due and whether it would succeed')
+    .action(async (options: { readonly dryRun?: boolean }) => {
+      const { migrateCommand } = await import('./store-commands.ts')
+      state.exit = await migrateCommand({ ...program.opts(), ...options }, around)
+    })
+  addExamples(migrate, ['store migrate --dry-run'])
+  const copy = own(store, program, 'copy')
+    .summary('Copies everything into the store of another configuration.')
+    .description(
+      'Copies everything from the store of this configuration into that of another, which has to be empty: from SQLite to PostgreSQL, or back. No server may run on either.',
+    )
+    .argument('<configuration>', 'the configuration that names the other store')
+    .option('--without <store...>', 'stores to leave behind: those of plugins that are not loaded')
+    .action(async (target: string, options: { readonly without?: readonly string[] }) => {
+      const { copyCommand } = await import('./store-commands.ts')
+      state.exit = await copyCommand(target, { ...program.opts(), ...options }, around)
+    })
+  addExamples(copy, ['store copy postgres.yaml', 'store copy postgres.yaml --config ratatosk.yaml'])
+}
+
 /** What commander says of a wrong command line, with where help is; as JSON where that is asked for. */
 function usageError(text: string, { isJson }: State, around: Surroundings): void {
   const [first = '', suggestion = ''] = text.trim().split('\n')
@@ -115,6 +143,7 @@ const groups: Readonly<Record<string, string>> = {
   host: 'Hosts.',
   metrics: 'Counters and gauges.',
   session: 'Sessions.',
+  store: 'Where data is kept.',
 }
 
 function group(parent: Command, program: Command, name: string): Command {

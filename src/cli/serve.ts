@@ -57,6 +57,7 @@ async function start(
       world: createWorld({ log }),
       control: controlPlaces(around),
       modeOf,
+      variable: (name) => around.variables[name],
       onWarning: (mistake) => log.warn(formatMistake(mistake), { code: mistake.code }),
     })
   } catch (error) {
@@ -79,6 +80,9 @@ const hints: Readonly<Record<string, string>> = {
   RTK_DISK_PERMISSION: folderHint,
   RTK_DISK_LOCKED: 'another server has this data directory',
   RTK_NET_ADDRESS_IN_USE: 'another program listens there: stop it, or choose other ports under listeners',
+  RTK_STORE_DATABASE: 'make a database as the guide says: docs/guide/operate.md, PostgreSQL',
+  RTK_STORE_LOCKED: 'two servers on one database would not see what the other changes: stop one',
+  RTK_STORE_READ_ONLY: 'name the server that takes writes too under store.url: several are tried in order',
   RTK_NET_PERMISSION: 'ports below 1024 need a privilege of the system',
 }
 

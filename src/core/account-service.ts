@@ -53,6 +53,10 @@ export class AccountService implements AccountDirectory {
     return this.#known.fetch(key).then((found) => found !== null)
   }
 
+  keeps(host: Host): boolean {
+    return this.#backends(host).keeper !== undefined
+  }
+
   async #load(key: string): Promise<true | undefined> {
     const [domain = '', local = ''] = key.split('\0')
     const host = this.#running.host(domain)
@@ -74,10 +78,14 @@ export class AccountService implements AccountDirectory {
     this.#hooks(host)?.notice('account:created', { host, local })
   }
 
-  /** Sets a password. Sessions that are bound go on. */
+  /** Sets a password. Sessions that are bound go on, but nobody takes one over who may have signed in with the old one. */
   async setPassword(jid: Jid, password: string): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setPassword(host, local, prepared(password)))) throw missing(jid)
+    const { sessions, resumption } = this.#running
+    for (const session of sessions.ofAccount(host.domain, local)) {
+      resumption.forbid(session, { reason: 'kicked', detail: 'RTK_ACCOUNT_PASSWORD_CHANGED' })
+    }
   }
 
   async setState(jid: Jid, state: AccountState): Promise<void> {
@@ -89,12 +97,14 @@ export class AccountService implements AccountDirectory {
 
   /**
    * Removes an account with all that modules keep of it: nobody signs in any more, its sessions end, the modules delete,
-   * then the account goes. Throws RTK_ACCOUNT_DELETE when a module failed; trying again goes on where it stood.
+   * then the account goes. Throws RTK_ACCOUNT_DELETE when a module failed; trying again goes on where it stood. `left` is
+   * called before the sessions end.
    */
-  async remove(jid: Jid): Promise<void> {
+  async remove(jid: Jid, left?: () => void): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setState(host, local, 'leaving'))) throw missing(jid)
     this.#known.invalidate(keyOf(host, local))
+    left?.()
     this.#end(host, local, 'RTK_ACCOUNT_REMOVED', 'the account was removed')
     const failed = (await this.#hooks(host)?.waitingNotice('account:delete', { host, local })) ?? 0
     if (failed > 0) {

@@ -183,13 +183,13 @@ export function readArguments<S extends OptionSchema>(
   const input = asMap(inputOf(value))
   const options = input === undefined ? undefined : readFields(schema, input, reading, what)
   // A command gets its secrets as they are: nobody reads files for him.
-  const named = reading.secrets.find(({ file }) => file !== undefined)
+  const named = reading.secrets.find(({ file, variable }) => file !== undefined || variable !== undefined)
   if (named !== undefined) reading.report.error(named.input, 'RTK_CONFIG_TYPE', 'write the secret itself')
   else if (options !== undefined) return options
   const { mistakes } = reading.report
   const texts = mistakes.map(
     (m) =>
-      `${m.path === '' ? '' : `${m.path}: `}${m.text}${m.hint === '' ? '' : ` (${m.hint.replace(', or { file: PATH }', '')})`}`,
+      `${m.path === '' ? '' : `${m.path}: `}${m.text}${m.hint === '' ? '' : ` (${m.hint.replace(', { file: PATH } or { env: NAME }', '')})`}`,
   )
   return new CommandError('RTK_COMMAND_ARGUMENTS', texts.join('; ') || 'arguments are a map of names to values')
 }

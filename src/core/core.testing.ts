@@ -165,6 +165,16 @@ export interface Client {
   take(): Element[]
 }
 
+const notKept = () => Promise.reject(new Error('no accounts are kept here'))
+
+/** Of a directory that knows accounts and keeps none. */
+export const keepsNone: Omit<AccountDirectory, 'exists'> = {
+  keeps: () => false,
+  add: notKept,
+  setPassword: notKept,
+  remove: notKept,
+}
+
 /** A core with these hosts, all of host type `default`. `accounts` that exist: all, or those listed by bare JID. */
 export function bench(hosts: readonly string[] = ['montague.net', 'capulet.com'], options: BenchOptions = {}): Bench {
   const clock = new StillClock()
@@ -179,6 +189,7 @@ export function bench(hosts: readonly string[] = ['montague.net', 'capulet.com']
   // A core reads no network, disk or hashing.
   const world = { clock, random, log } as unknown as World
   const accounts: AccountDirectory = {
+    ...keepsNone,
     exists: (host, local) => options.accounts === undefined || options.accounts.includes(`${local}@${host.domain}`),
   }
   const core = new Core(world, accounts, { ...defaultCoreLimits, ...options.limits })

@@ -18,15 +18,19 @@ import type { Host } from './host.ts'
 import { HostType } from './host-type.ts'
 import { HttpRoutes } from './http-routes.ts'
 import { Inbound } from './inbound.ts'
+import type { Ledger } from './ledger.ts'
+import { LedgerBook } from './ledger-book.ts'
 import type { CoreLimits } from './limits.ts'
 import { LocalHost } from './local-host.ts'
 import { Metrics } from './metrics.ts'
 import { Packet, refuse, type Verdict } from './packet.ts'
 import { ProtocolTable } from './protocol.ts'
 import { Requests } from './requests.ts'
+import { Resumption } from './resumption.ts'
 import { Router } from './router.ts'
-import { Session, type SessionEnd, type SessionOwner } from './session.ts'
+import { Session } from './session.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
+import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
@@ -39,7 +43,7 @@ export type BroadcastScope =
   | { readonly kind: 'host'; readonly host: Host }
   | { readonly kind: 'server' }
 
-export class Core implements SessionOwner {
+export class Core implements SessionOwner<Session> {
   readonly world: World
   readonly metrics = new Metrics()
   readonly sessions = new SessionTable()
@@ -53,6 +57,8 @@ export class Core implements SessionOwner {
   readonly requests: Requests
   readonly accounts: AccountDirectory
   readonly accountEndings = new AccountEndings()
+  readonly ledgers: LedgerBook
+  readonly resumption: Resumption
   limits: CoreLimits
   readonly #inbound: Inbound
   readonly #timed: Timed
@@ -79,6 +85,15 @@ export class Core implements SessionOwner {
     this.accounts = accounts
     this.limits = limits
     this.jids = new JidCache(limits.jidCacheMax)
+    this.ledgers = new LedgerBook(world.clock, this.metrics)
+    this.resumption = new Resumption({
+      clock: world.clock,
+      log: world.log,
+      metrics: this.metrics,
+      find: (jid) => this.sessions.find(jid),
+      each: (fn) => this.sessions.each(undefined, fn),
+      resumed: (session) => this.#hosts.get(session.host.domain)?.type.hooks.notice('session:resumed', session),
+    })
     this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
     const routed = this.metrics.counter('ratatosk_stanzas_routed_total', 'Stanzas routed')
     this.router = new Router(
@@ -209,13 +224,14 @@ export class Core implements SessionOwner {
    */
   adopt(session: Session): boolean {
     const old = this.sessions.find(session.jid)
-    if (old === undefined) {
-      this.sessions.add(session)
-      return true
+    if (old === session || (old !== undefined && (old.id !== session.id || old.isBusy))) return false
+    if (old === undefined) this.sessions.add(session)
+    else {
+      this.sessions.replace(old, session)
+      old.moveTo(session)
     }
-    if (old === session || old.id !== session.id || old.isBusy) return false
-    this.sessions.replace(old, session)
-    old.moveTo(session)
+    const { ledger } = session
+    if (ledger !== undefined && !session.isActive) this.waits(session, ledger)
     return true
   }
 
@@ -252,6 +268,14 @@ export class Core implements SessionOwner {
 
   held(): void {
     this.#holds.value++
+  }
+
+  waits(session: Session, ledger: Ledger): void {
+    this.resumption.waits(session, ledger)
+  }
+
+  unacknowledged(session: Session): void {
+    this.resumption.full(session)
   }
 
   // Sending

@@ -9,12 +9,15 @@ export interface Identity {
 
 export class FeatureTable {
   readonly #features: Record<IqTarget, Map<string, number>> = { host: new Map(), account: new Map() }
-  readonly #identities: Record<IqTarget, Identity[]> = { host: [], account: [] }
+  readonly #identities: Record<IqTarget, readonly Identity[]> = { host: [], account: [] }
+  /** Made when somebody asks, until a feature comes or goes. */
+  readonly #lists: Record<IqTarget, readonly string[] | undefined> = { host: undefined, account: undefined }
 
   /** Several modules may add the same feature; it goes with the last. Returns the removal. */
   add(target: IqTarget, feature: string): () => void {
     const features = this.#features[target]
     features.set(feature, (features.get(feature) ?? 0) + 1)
+    this.#lists[target] = undefined
     let isIn = true
     return () => {
       if (!isIn) return
@@ -22,22 +25,25 @@ export class FeatureTable {
       const left = (features.get(feature) ?? 1) - 1
       if (left === 0) features.delete(feature)
       else features.set(feature, left)
+      this.#lists[target] = undefined
     }
   }
 
   addIdentity(target: IqTarget, identity: Identity): () => void {
-    this.#identities[target].push(identity)
+    // A copy of its own, so that two who add the same one are told apart.
+    const entry = { ...identity }
+    this.#identities[target] = [...this.#identities[target], entry]
     return () => {
-      const index = this.#identities[target].indexOf(identity)
-      if (index >= 0) this.#identities[target].splice(index, 1)
+      this.#identities[target] = this.#identities[target].filter((other) => other !== entry)
     }
   }
 
-  /** Sorted. */
+  /** Sorted; the same array until a feature comes or goes. */
   list(target: IqTarget): readonly string[] {
-    return [...this.#features[target].keys()].sort()
+    return (this.#lists[target] ??= [...this.#features[target].keys()].sort())
   }
 
+  /** The same array until one comes or goes. */
   identities(target: IqTarget): readonly Identity[] {
     return this.#identities[target]
   }

@@ -44,6 +44,8 @@ export interface FilterOptions extends HookOptions {
    * every stanza is the handler's business, and no fan-out can do without packets.
    */
   readonly concerns?: Concern
+  /** Only what somebody sent, not what the server itself made: what a peer asserts is checked, and copies of ours cost nothing. */
+  readonly foreign?: boolean
 }
 
 export interface Registration {
@@ -55,6 +57,7 @@ export interface Registration {
   readonly wants: readonly ChildName[] | undefined
   readonly types: readonly string[] | undefined
   readonly concerns: Concern | undefined
+  readonly foreign: boolean
   // The table is heterogeneous; the typed doors below are the only way in and out.
   readonly handler: (...args: never[]) => unknown
 }
@@ -88,15 +91,19 @@ export class HookPoint {
     }
   }
 
-  /** True when a handler wants such a stanza, whomever it is for. A fan-out asks once instead of once a copy. */
+  /** True when a handler wants such a stanza of the server's own, whomever it is for. A fan-out asks once, not once a copy. */
   wantsSome(kind: StanzaKind, el: Element): boolean {
-    for (const entry of this[kind]) if (entry.concerns === undefined && isWanted(entry, el)) return true
+    for (const entry of this[kind]) {
+      if (!entry.foreign && entry.concerns === undefined && isWanted(entry, el)) return true
+    }
     return false
   }
 
   /** Adds what a fan-out asks, for each copy, those who want such a stanza for some addresses only. */
   addConcerns(kind: StanzaKind, el: Element, to: Concern[]): void {
-    for (const entry of this[kind]) if (entry.concerns !== undefined && isWanted(entry, el)) to.push(entry.concerns)
+    for (const entry of this[kind]) {
+      if (!entry.foreign && entry.concerns !== undefined && isWanted(entry, el)) to.push(entry.concerns)
+    }
   }
 }
 
@@ -145,6 +152,7 @@ export class HookTable {
       wants: options.wants,
       types: options.types,
       concerns: options.concerns,
+      foreign: options.foreign === true,
       handler,
     }
     if (!this.#ranks.has(module)) this.#ranks.set(module, this.#ranks.size)
@@ -213,9 +221,26 @@ export class HookTable {
     value: ValueOf<Hooks[Name]>,
     event: EventOf<Hooks[Name]>,
   ): Promise<ValueOf<Hooks[Name]>> {
+    return this.foldOrWait(name, value, event)
+  }
+
+  /** The same; a plain value when no handler waits. What a handler throws is thrown, or rejects the promise. */
+  foldOrWait<Name extends WaitingFoldName>(
+    name: Name,
+    value: ValueOf<Hooks[Name]>,
+    event: EventOf<Hooks[Name]>,
+    start = 0,
+    entries: readonly Registration[] = this.point(name).all,
+  ): ValueOf<Hooks[Name]> | Promise<ValueOf<Hooks[Name]>> {
+    type Value = ValueOf<Hooks[Name]>
     let result = value
-    for (const entry of this.point(name).all) {
-      result = await (entry.handler as (value: unknown, event: unknown) => Promise<ValueOf<Hooks[Name]>>)(result, event)
+    for (let i = start; i < entries.length; i++) {
+      const { handler } = entries[i] as Registration
+      const next = (handler as (value: unknown, event: unknown) => Value | Promise<Value>)(result, event)
+      if (next instanceof Promise) {
+        return (next as Promise<Value>).then<Value>((late) => this.foldOrWait(name, late, event, i + 1, entries))
+      }
+      result = next as Value
     }
     return result
   }
@@ -233,6 +258,7 @@ export class HookTable {
   ): Verdict | undefined | Promise<Verdict | undefined> {
     for (let i = start; i < entries.length; i++) {
       const entry = entries[i] as Registration
+      if (entry.foreign && packet.origin.kind === 'server') continue
       if (!isWanted(entry, packet.el)) continue
       let verdict: Verdict | undefined | Promise<Verdict | undefined>
       try {

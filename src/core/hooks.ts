@@ -6,7 +6,8 @@
 import type { Element } from '../xml/element.types.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
-import type { Session, SessionEnd } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionEnd } from './session-owner.ts'
 
 declare const kind: unique symbol
 
@@ -54,6 +55,24 @@ export interface MessageOutcome {
   readonly refused: string | undefined
 }
 
+/** Who has connected to a host and not signed in. */
+export interface Stranger {
+  readonly host: Host
+  /** Client address, the true one behind a PROXY header; '' for a Unix socket. */
+  readonly address: string
+  /** Inside of TLS. */
+  readonly isSecure: boolean
+}
+
+/** An iq request to the host from somebody who has not signed in. */
+export interface StrangerRequest extends Stranger {
+  readonly el: Element
+  /** One object a stream. */
+  readonly stream: object
+  /** Sends a stanza to him, now or later; it goes nowhere once he has signed in. */
+  send(el: Element): void
+}
+
 /** An account, by host and local part. */
 export interface AccountRef {
   readonly host: Host
@@ -95,8 +114,16 @@ export interface Hooks {
   'session:bound': Notice<Session>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
+  /** A session that had lost its connection goes on over another. */
+  'session:resumed': Notice<Session>
+  /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */
+  'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
+  /** Stream features before sign-in, beside the mechanisms. */
+  'stream:stranger-features': Fold<readonly Element[], Stranger>
+  /** True as soon as a module has dealt with it; a request that is nobody's ends the stream (RFC 6120 section 6.4.1). */
+  'stream:stranger-request': Fold<boolean, StrangerRequest>
   'account:created': Notice<AccountRef>
   'account:export': WaitingFold<readonly AccountData[], AccountRef>
   'account:import': WaitingNotice<AccountRef & { readonly data: readonly AccountData[] }>

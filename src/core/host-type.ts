@@ -1,4 +1,5 @@
 /** What the modules of one host type registered: set up once for all its hosts (DESIGN.md section 6). */
+import { StreamElements } from './client-stream.ts'
 import { FeatureTable } from './features.ts'
 import { type HookFault, type HookPoint, HookTable } from './hook-table.ts'
 import { IqTable } from './iq.ts'
@@ -10,6 +11,7 @@ export class HostType {
   readonly iq = new IqTable()
   readonly services = new ServiceTable()
   readonly features = new FeatureTable()
+  readonly streamElements = new StreamElements()
   // The hot path looks these up once, here.
   readonly sent: HookPoint
   readonly route: HookPoint

@@ -87,18 +87,20 @@ export class LocalHost implements RouteOwner {
 
   /**
    * A stanza that was handed to a session whose connection ended before it left (RFC 6121 section 8.5.3.2; XEP-0160). A
-   * message to the bare JID that went to another resource too (`hadCopy`) was delivered there.
+   * message to the bare JID that went to another resource too (`hadCopy`) was delivered there. `sentMs`: it was sent at that
+   * time, in milliseconds since 1970, and never acknowledged.
    */
-  unsent(packet: Packet, session: Jid, hadCopy: boolean): Promise<void> | undefined {
+  unsent(packet: Packet, session: Jid, hadCopy: boolean, sentMs?: number): Promise<void> | undefined {
     const type = packet.el.attr('type')
     if (packet.kind === 'message') {
       // All of the account had it, or it was for one resource alone (RFC 6121 section 8.5.3.2.1); it is never kept.
       if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
       // One for a resource that is no more went to the account too, and so to several.
-      const isElsewhere = packet.to.resource !== session.resource && hadCopy
-      return isElsewhere
-        ? this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
-        : this.#messageToAccount(packet, messageType(packet.el))
+      if (packet.to.resource !== session.resource && hadCopy) return this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
+      if (sentMs !== undefined) {
+        packet.el = this.type.hooks.fold('message:late', packet.el, { host: this.host, sentMs })
+      }
+      return this.#messageToAccount(packet, messageType(packet.el))
     }
     if (packet.kind === 'iq' && (type === 'get' || type === 'set')) this.#needs.router.bounce(packet, errorUnavailable)
     else this.#drop(packet, 'RTK_UNSENT')
@@ -199,8 +201,8 @@ export class LocalHost implements RouteOwner {
       }
       if (packet.isSettledByFilter) return undefined
       // All of them ended under the delivery (SM-07), or have no link now; those that are left are asked again.
-      if (takers.some((session) => session.isActive)) break
-      asked = this.#eligible(packet).filter((session) => session.isActive)
+      if (takers.some((session) => session.takes)) break
+      asked = this.#eligible(packet).filter((session) => session.takes)
     }
     if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
     return this.#undelivered(packet)
@@ -340,7 +342,10 @@ export class LocalHost implements RouteOwner {
       (value) => this.#answer(request, value),
       (error) => this.#answer(request, this.#handlerFailed(entry, error)),
     )
-    return entry.concurrent ? undefined : done
+    if (!entry.concurrent) return done
+    // What a set changes is kept before the set is acknowledged.
+    if (packet.el.attr('type') === 'set') packet.origin.opens?.(done)
+    return undefined
   }
 
   #handlerFailed(entry: IqEntry, error: unknown): StanzaError {

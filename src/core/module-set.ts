@@ -328,12 +328,13 @@ export class ModuleSet {
       services: services as ModuleContext['services'],
       clock,
       random: core.world.random,
+      hashing: core.world.hashing,
       log: core.world.log.with({ module: name }),
       epoch: this.#stores.epoch,
       sessions: core.sessions,
       accounts: core.accounts,
       on: (hook, handler, options) => keep(type.hooks.on(hook, name, handler, options)),
-      fold: (hook, value, event) => type.hooks.waitingFold(hook, value, event),
+      fold: (hook, value, event) => type.hooks.foldOrWait(hook, value, event),
       tellAll: (hook, event) => type.hooks.waitingNotice(hook, event),
       tell: (hook, event) => type.hooks.notice(hook, event),
       iq: {
@@ -342,6 +343,7 @@ export class ModuleSet {
         ask: (kind, from: Jid, to: Jid, payload: Element, timeoutMs) =>
           core.requests.ask(kind, from, to, payload, timeoutMs),
       },
+      streams: { element: (element, handler) => keep(type.streamElements.add(element, name, handler)) },
       features: {
         add: (feature, on) => {
           for (const target of targets(on)) keep(type.features.add(target, feature))

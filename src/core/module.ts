@@ -5,10 +5,12 @@
 import type { Jid } from '../jid/jid.ts'
 import type { Store, StoreDefinition } from '../store/define.ts'
 import type { Clock } from '../world/clock.types.ts'
+import type { Hashing } from '../world/hashing.types.ts'
 import type { Log } from '../world/log.types.ts'
 import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { AccountDirectory } from './accounts.ts'
+import type { StreamElementHandler } from './client-stream.ts'
 import type { CommandDefinition } from './commands.ts'
 import type { OptionSchema, OptionsOf } from './config/opt.ts'
 import type { FanOutGroup } from './fan-out.ts'
@@ -73,6 +75,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   readonly services: NeededServices<N>
   readonly clock: Clock
   readonly random: Random
+  readonly hashing: Hashing
   readonly log: Log
   /** The store's epoch: every sequence that leaves the server is (epoch, number). */
   readonly epoch: string
@@ -81,12 +84,12 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
 
   /** Registers a handler of a hook. A misspelt hook or a wrong return type does not compile. */
   on<Name extends keyof Hooks>(name: Name, handler: Handler<Hooks[Name]>, options?: FilterOptions): void
-  /** Runs a fold or a notice that this module declared. */
+  /** Runs a fold or a notice that this module declared. A plain value when no handler waits. */
   fold<Name extends WaitingFoldName>(
     name: Name,
     value: ValueOf<Hooks[Name]>,
     event: EventOf<Hooks[Name]>,
-  ): Promise<ValueOf<Hooks[Name]>>
+  ): ValueOf<Hooks[Name]> | Promise<ValueOf<Hooks[Name]>>
   tell<Name extends NoticeName>(name: Name, event: EventOf<Hooks[Name]>): void
   /** Tells all and waits for all; resolves with the number of handlers that failed. */
   tellAll<Name extends WaitingNoticeName>(name: Name, event: EventOf<Hooks[Name]>): Promise<number>
@@ -95,6 +98,10 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     set(payload: PayloadName, handler: IqHandler, options?: IqOptions): void
     /** Asks somebody; rejects with a `StanzaError`, `remote-server-timeout` after `timeoutMs` (default 30 s). */
     ask(type: 'get' | 'set', from: Jid, to: Jid, payload: Element, timeoutMs?: number): Promise<Element>
+  }
+  readonly streams: {
+    /** A first-level element of clients' streams that is no stanza. Throws when another module has it. */
+    element(element: PayloadName, handler: StreamElementHandler): void
   }
   readonly features: {
     /** A disco#info feature of hosts (default), accounts, or both. */

@@ -65,6 +65,17 @@ export function parseAddress(text: string): AddressBytes | undefined {
   return mapped ? bytes.slice(12) : bytes
 }
 
+/**
+ * What an address is counted under: an IPv6 one by its /64, since one machine has all of it. A Unix socket has none, '',
+ * and is not counted.
+ */
+export function countingKey(address: string): string {
+  if (!address.includes(':')) return address
+  const bytes = parseAddress(address)
+  if (bytes === undefined) return address
+  return bytes.length === 4 ? bytes.join('.') : bytes.slice(0, 8).join('.')
+}
+
 /** `192.0.2.0/24`, or an address alone. A network with bits set behind its prefix is one too. */
 export function parseNetwork(text: string): Network | undefined {
   const slash = text.indexOf('/')

@@ -25,6 +25,8 @@ export interface Origin {
   readonly label: string
   /** Told once for each packet whose `settle` was asked for. */
   settled?(packet: Packet, how: Settlement): void
+  /** Told that work for the stanza being handled goes on while later ones of this source are handled. */
+  opens?(work: Promise<unknown>): void
 }
 
 /** A filter's verdict. `undefined` lets the packet pass. */

@@ -15,13 +15,14 @@ import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
 import type { Json } from './command-result.ts'
 import type { Core } from './core.ts'
+import { Ledger, type LedgerData } from './ledger.ts'
 import { Session } from './session.ts'
 import type { LinkInfo, SessionLink } from './session-link.ts'
 import type { SlotRegistry, SlotValues } from './slots.ts'
 
 /** JSON can carry it. Another form gets another `v`. */
 export interface SessionData {
-  readonly v: 1
+  readonly v: 2
   readonly id: string
   /** Full JID. */
   readonly jid: string
@@ -35,6 +36,8 @@ export interface SessionData {
   readonly priority: number
   readonly received: number
   readonly delivered: number
+  /** What is counted and kept for its client (ledger.ts); null: nothing is. */
+  readonly ledger: LedgerData | null
   /** Kept slots that have a value, by name. */
   readonly slots: { readonly [name: string]: Json }
 }
@@ -58,7 +61,7 @@ export function encodeSession(core: Core, session: Session): SessionData | Sessi
   if (slots instanceof SessionFault) return slots
   const { address, port, transport, tls, auth, listener } = session.info
   return {
-    v: 1,
+    v: 2,
     id: session.id,
     jid: session.jid.toString(),
     host: session.host.domain,
@@ -68,6 +71,7 @@ export function encodeSession(core: Core, session: Session): SessionData | Sessi
     priority: session.priority,
     received: session.received,
     delivered: session.delivered,
+    ledger: session.ledger?.encode() ?? null,
     slots,
   }
 }
@@ -76,12 +80,13 @@ export function encodeSession(core: Core, session: Session): SessionData | Sessi
  * Makes the session again, over a link or detached, and enters it into the table in the place of the one with its id
  * (`Core.adopt`). That one must not have gone on since it was encoded; its link, when it is another, is the caller's to
  * close. Faults: `RTK_SESSION_VERSION`, `RTK_SESSION_DATA` (not what `encodeSession` gives), `RTK_SESSION_HOST` (not
- * served here), `RTK_SESSION_SLOT_UNKNOWN` (no module here declares this kept slot), `RTK_SESSION_SLOT_DATA` (its module
- * cannot read it), `RTK_SESSION_TAKEN` (the full JID is another session's, or the old one is busy).
+ * served here), `RTK_SESSION_LEDGER` (no module here counts stanzas), `RTK_SESSION_SLOT_UNKNOWN` (no module here declares
+ * this kept slot), `RTK_SESSION_SLOT_DATA` (its module cannot read it), `RTK_SESSION_TAKEN` (the full JID is another
+ * session's, or the old one is busy).
  */
 export function decodeSession(core: Core, data: unknown, link: SessionLink | undefined): Session | SessionFault {
   if (!isRecord(data)) return malformed('it is no object')
-  if (data['v'] !== 1) return new SessionFault('RTK_SESSION_VERSION', `version ${String(data['v'])} is not known here`)
+  if (data['v'] !== 2) return new SessionFault('RTK_SESSION_VERSION', `version ${String(data['v'])} is not known here`)
   if (!isSessionData(data)) return malformed('a field is missing or of another type')
   const jid = parseJid(data.jid)
   if (jid === undefined || jid.local === '' || jid.resource === '') return malformed(`'${data.jid}' is no full JID`)
@@ -97,8 +102,14 @@ export function decodeSession(core: Core, data: unknown, link: SessionLink | und
   session.delivered = data.delivered
   const fault = decodeSlots(core.slots, data.slots, session.slots)
   if (fault !== undefined) return fault
-  if (!core.adopt(session)) return new SessionFault('RTK_SESSION_TAKEN', `${data.jid} is taken, or busy`)
-  return session
+  if (data.ledger !== null) {
+    const policy = core.localHost(host.domain)?.type.services.find('acknowledgements')?.policy
+    if (policy === undefined) return new SessionFault('RTK_SESSION_LEDGER', 'nobody counts stanzas here')
+    session.keepLedger(Ledger.decode(data.ledger, core.ledgers, policy))
+  }
+  if (core.adopt(session)) return session
+  session.ledger?.take()
+  return new SessionFault('RTK_SESSION_TAKEN', `${data.jid} is taken, or busy`)
 }
 
 function encodeSlots(registry: SlotRegistry, values: SlotValues): SessionData['slots'] | SessionFault {
@@ -161,8 +172,24 @@ function isSessionData(data: Fields): data is Fields & SessionData {
     isRecord(info) &&
     areOf('string', info, infoTexts) &&
     areOf('number', info, ['port']) &&
+    isLedger(data['ledger']) &&
     isRecord(data['slots'])
   )
+}
+
+function isLedger(data: unknown): boolean {
+  if (data === null) return true
+  return (
+    isRecord(data) &&
+    areOf('string', data, ['id']) &&
+    areOf('number', data, ['resume', 'handled', 'sent']) &&
+    isListOf('string', data['kept']) &&
+    isListOf('number', data['times'])
+  )
+}
+
+function isListOf(type: 'string' | 'number', data: unknown): boolean {
+  return Array.isArray(data) && data.every((one) => typeof one === type)
 }
 
 function areOf(type: 'string' | 'number', data: Fields, names: readonly string[]): boolean {

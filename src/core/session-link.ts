@@ -1,6 +1,7 @@
 /** What a session needs of its transport. A session is not its socket: it attaches to and detaches from links. */
 import type { StreamError } from '../stanza/error.ts'
 import type { Unsent } from '../world/net.types.ts'
+import type { ChildName } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 
 export interface SessionLink {
@@ -25,6 +26,10 @@ export interface SessionLink {
 export interface LinkRest extends Unsent {
   /** What was held back from the link since it was cut: newer than the rest. */
   readonly heldBack: Octets
+  /** From this first-level element on all is kept elsewhere; if it has left, nothing else is here. */
+  readonly until?: ChildName
+  /** When each was sent, where that is known (`Unacknowledged`, ledger.ts). */
+  readonly times?: readonly number[]
 }
 
 /** What the session table shows of a connection (requirements SM-02). */

@@ -6,8 +6,8 @@
  *      └◀────attach───────┘
  *   active, detached ──decoded elsewhere in this process, and adopted──▶ moved
  *
- * While detached it stays in the table and takes nothing: what comes for it goes the way of the undeliverable (a queue is
- * XEP-0198's). What survives a move is in session-codec.ts.
+ * While detached it stays in the table. Without a ledger (ledger.ts) it then takes nothing: what comes for it goes the way of
+ * the undeliverable. With one it takes all, and waits for its client. What survives a move is in session-codec.ts.
  *
  * A session keeps the order of its client: stanzas are processed one after the other, and while a handler waits for a
  * store, those behind it wait here, bounded, with the client's reading on hold.
@@ -19,37 +19,11 @@ import type { Octets } from '../xml/octets.ts'
 import { writeStanza } from '../xml/serialise.ts'
 import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
-import type { Origin, Packet, Settlement } from './packet.ts'
+import { Ledger, type LedgerPolicy } from './ledger.ts'
+import type { Origin, Packet } from './packet.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
+import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SlotValues } from './slots.ts'
-
-export interface SessionLimits {
-  /** Bytes that may wait for a slow reader before he is cut with `policy-violation`. */
-  readonly queueBytesMax: number
-  /** Stanzas that may wait behind one that waits for a store, before the client's reading is held. */
-  readonly pendingStanzasMax: number
-}
-
-/** What the core does for a session: one object for all of them. */
-export interface SessionOwner {
-  readonly limits: SessionLimits
-  /** Processes one stanza of the client; a promise suspends the session's order. */
-  process(session: Session, el: Element): Promise<void> | undefined
-  /** Told once when a session has ended. */
-  ended(session: Session, cause: SessionEnd): void
-  /** What was accepted for the session and has not left its link: it is undeliverable, but for what `batch` has of it. */
-  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void
-  /** A limit was hit: counted and logged there. */
-  overflow(session: Session, queuedBytes: number): void
-  /** The client's reading is held, because `session_pending_stanzas` wait: counted there. */
-  held(): void
-}
-
-/** Why a session ended. */
-export interface SessionEnd {
-  readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error'
-  readonly detail: string
-}
 
 export type SessionState =
   | { readonly kind: 'active'; readonly link: SessionLink }
@@ -62,6 +36,7 @@ export type SessionState =
 const largeBytes = 262_144
 
 const detached: SessionState = { kind: 'detached' }
+const nothingUnsent: LinkRest = { bytes: '' as Octets, taken: 0, since: 0, heldBack: '' as Octets }
 
 export class Session implements Origin {
   readonly kind = 'session'
@@ -91,9 +66,17 @@ export class Session implements Origin {
   delivered = 0
   /** Whom the client wrote to last: most write to the same address again, and then it needs no look into the cache. */
   lastTo: Jid | undefined = undefined
-  readonly #owner: SessionOwner
-  #pending: Element[] | undefined
+  readonly #owner: SessionOwner<Session>
+  #ledger: Ledger | undefined
+  /** Something was delivered before the ledger was begun, and may not have left. */
+  #hasEarlier = false
+  /** null: one that was answered before it came here. */
+  #pending: (Element | null)[] | undefined
   #waiting = false
+  /** It waits for a stanza of its own. */
+  #isProcessing = false
+  /** Callers of `whenSettled`. */
+  #tells: (() => void)[] | undefined
   #held = false
   /** It is to end as soon as its link does: the client reads too slowly. */
   #isCut = false
@@ -102,7 +85,7 @@ export class Session implements Origin {
   #batch: Batch | undefined
 
   constructor(
-    owner: SessionOwner,
+    owner: SessionOwner<Session>,
     link: SessionLink | undefined,
     jid: Jid,
     host: Host,
@@ -137,12 +120,55 @@ export class Session implements Origin {
     return kind === 'closed' || kind === 'moved'
   }
 
+  /** It has a link, or waits for one and keeps what comes until then. */
+  get takes(): boolean {
+    const { kind } = this.state
+    return kind === 'active' || (kind === 'detached' && this.#ledger !== undefined)
+  }
+
+  /** Undefined until its client asks for it. */
+  get ledger(): Ledger | undefined {
+    return this.state.kind === 'moved' ? this.#successor(this.state.to).ledger : this.#ledger
+  }
+
   /**
    * True while something of it is under way that is no data: a handler that its stanzas wait for, stanzas behind that one, or
    * the hand-over of what waited for the account. It passes by itself, and until then the session cannot move.
    */
   get isBusy(): boolean {
-    return this.#waiting || this.#held || (this.#pending?.length ?? 0) > 0 || !this.takesMessages
+    return this.#held || !this.#isSettled || !this.takesMessages
+  }
+
+  /** What was received is settled (DESIGN.md section 9). */
+  get #isSettled(): boolean {
+    return !this.#waiting && (this.#pending?.length ?? 0) === 0 && this.#ledger?.isSettled !== false
+  }
+
+  /** Calls back once what was received is settled, also when the session has ended meanwhile: now, if that is so. */
+  whenSettled(tell: () => void): void {
+    this.#tells = [...(this.#tells ?? []), tell]
+    this.#tellSettled()
+  }
+
+  #tellSettled(): void {
+    const tells = this.#tells
+    if (tells === undefined || !(this.#isSettled || this.state.kind === 'moved')) return
+    this.#tells = undefined
+    for (const tell of tells) tell()
+  }
+
+  /** From now on stanzas are counted both ways, and what is delivered is kept until it is acknowledged. Once. */
+  beginLedger(policy: LedgerPolicy, id: string, resumeMs: number): void {
+    if (this.state.kind === 'moved') return this.#successor(this.state.to).beginLedger(policy, id, resumeMs)
+    const underWay = (this.#pending?.length ?? 0) + (this.#isProcessing ? 1 : 0)
+    this.keepLedger(new Ledger(this.#owner.ledgers, policy, id, resumeMs, underWay))
+  }
+
+  /** For a session that was decoded: the ledger it had. */
+  keepLedger(ledger: Ledger): void {
+    this.#ledger = ledger
+    this.#hasEarlier = this.delivered > ledger.sent
+    ledger.goesOver(this.state.kind === 'active' ? this.state.link : undefined)
   }
 
   /**
@@ -154,6 +180,7 @@ export class Session implements Origin {
     if (state.kind === 'moved') return this.#successor(state.to).detach()
     if (state.kind !== 'active') return undefined
     this.state = detached
+    this.#ledger?.goesOver(undefined)
     return state.link
   }
 
@@ -165,6 +192,7 @@ export class Session implements Origin {
     this.state = { kind: 'active', link }
     this.info = info
     if (this.#held) link.hold()
+    this.#ledger?.goesOver(link)
     return true
   }
 
@@ -173,6 +201,16 @@ export class Session implements Origin {
     this.state = { kind: 'moved', to }
     // So that `receive` needs no look at the state.
     this.#waiting = true
+    // What is being processed counts there.
+    this.#ledger?.take()
+    this.#ledger = to.ledger
+  }
+
+  /** What waited for the account was handed over: messages to the bare JID come here again. */
+  takeMessages(nowMs: number): void {
+    if (this.takesMessages) return
+    this.takesMessages = true
+    this.takesSinceMs = nowMs
   }
 
   /** A stanza arrived from the client. */
@@ -183,7 +221,34 @@ export class Session implements Origin {
     }
     this.received++
     const wait = this.#owner.process(this, el)
-    if (wait !== undefined) this.suspendUntil(wait)
+    if (wait !== undefined) this.#await(wait)
+    else if (this.#ledger !== undefined) this.#ledger.processed()
+  }
+
+  /** A stanza of the client was answered before it came here (RFC 3921 section 3): it counts, and so does the answer. */
+  answered(reply: Element): void {
+    if (this.state.kind === 'moved') return this.#successor(this.state.to).answered(reply)
+    if (this.#waiting) this.#queue(null)
+    else this.received++
+    if (!this.#waiting) this.#ledger?.processed()
+    this.deliverBytes(writeStanza(reply, undefined, undefined))
+  }
+
+  /** Work for the stanza that is being processed goes on while later ones are processed: none counts as settled before it. */
+  opens(work: Promise<unknown>): void {
+    this.ledger?.opens(work, () => this.#tellSettled())
+  }
+
+  #await(wait: Promise<void>): void {
+    if (this.state.kind === 'moved') return this.#successor(this.state.to).#await(wait)
+    this.#waiting = true
+    this.#isProcessing = true
+    const resume = () => {
+      this.#isProcessing = false
+      this.#ledger?.processed()
+      this.#resume()
+    }
+    wait.then(resume, resume)
   }
 
   /** Keeps this client's later stanzas waiting until the promise is settled. The promise's failures are its maker's. */
@@ -212,6 +277,7 @@ export class Session implements Origin {
 
   /** As `deliver`, for bytes that were serialised once for many. */
   deliverBytes(bytes: Octets): boolean {
+    if (this.#ledger !== undefined) return this.#deliverCounted(this.#ledger, bytes)
     const state = this.state
     if (state.kind !== 'active') return state.kind === 'moved' && this.#successor(state.to).deliverBytes(bytes)
     const queued = state.link.queuedBytes
@@ -219,6 +285,17 @@ export class Session implements Origin {
     this.delivered++
     state.link.write(bytes)
     if (bytes.length > largeBytes) this.#wroteLarge(state.link, bytes.length)
+    return true
+  }
+
+  #deliverCounted(ledger: Ledger, bytes: Octets): boolean {
+    const state = this.state
+    if (state.kind === 'moved') return this.#successor(state.to).deliverBytes(bytes)
+    if (state.kind === 'closed') return false
+    this.delivered++
+    ledger.deliver(bytes)
+    // It was taken first, so that it becomes undeliverable behind what came before it.
+    if (ledger.isFull) this.#owner.unacknowledged(this)
     return true
   }
 
@@ -265,6 +342,10 @@ export class Session implements Origin {
 
   /** Writes a batch that the store keeps until it has left; one at a time. */
   handOver(batch: Batch): void {
+    if (this.#ledger !== undefined && this.takes) {
+      this.#ledger.handOver(batch, (bytes) => this.deliverBytes(bytes))
+      return
+    }
     this.#batch = batch
     for (const bytes of batch.stanzas) {
       if (this.state.kind !== 'active' || this.#isCut) break
@@ -288,7 +369,13 @@ export class Session implements Origin {
     if (this.#isCut) this.linkEnded({ reason: 'error', detail: 'RTK_SESSION_QUEUE_FULL' }, link)
     const batch = this.#batch
     this.#batch = undefined
-    if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent, batch)
+    const ledger = this.#ledger
+    if (ledger !== undefined) {
+      // What was sent behind its beginning is in it.
+      if (this.#hasEarlier) this.#owner.unsent(this, { ...unsent, until: ledger.policy.begun }, batch)
+      else batch?.ended()
+      this.#hasEarlier = false
+    } else if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent, batch)
     else batch?.ended()
   }
 
@@ -306,8 +393,18 @@ export class Session implements Origin {
       if (state.kind === 'active') state.link.close(error)
     } finally {
       // An error that cannot be written is its maker's fault; the session has ended all the same.
-      this.#owner.ended(this, end)
+      this.#hasClosed(end)
     }
+  }
+
+  #hasClosed(end: SessionEnd): void {
+    this.#owner.ended(this, end)
+    this.#tellSettled()
+    const ledger = this.#ledger
+    if (ledger === undefined) return
+    const { bytes, times, batch } = ledger.take()
+    if (bytes.length > 0) this.#owner.unsent(this, { ...nothingUnsent, bytes, times }, batch)
+    else batch?.ended()
   }
 
   /**
@@ -321,11 +418,15 @@ export class Session implements Origin {
       return
     }
     if (state.kind !== 'active' || (link !== undefined && link !== state.link)) return
+    const ledger = this.#ledger
+    if (end.reason === 'lost' && ledger !== undefined && ledger.resumeMs > 0) {
+      this.detach()
+      this.#owner.waits(this, ledger)
+      return
+    }
     this.state = { kind: 'closed', end }
-    this.#owner.ended(this, end)
+    this.#hasClosed(end)
   }
-
-  settled(_packet: Packet, _how: Settlement): void {}
 
   /** The last of a chain of moves, remembered so that those between are not kept alive. */
   #successor(to: Session): Session {
@@ -335,15 +436,14 @@ export class Session implements Origin {
     return last
   }
 
-  #queue(el: Element): void {
-    if (this.state.kind === 'moved') {
-      this.#successor(this.state.to).receive(el)
-      return
+  #queue(el: Element | null): void {
+    if (el !== null && this.state.kind === 'moved') this.#successor(this.state.to).receive(el)
+    else {
+      this.received++
+      this.#pending ??= []
+      this.#pending.push(el)
+      if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
     }
-    this.received++
-    this.#pending ??= []
-    this.#pending.push(el)
-    if (this.#pending.length >= this.#owner.limits.pendingStanzasMax) this.#hold()
   }
 
   #hold(): void {
@@ -358,11 +458,15 @@ export class Session implements Origin {
     while (!this.#waiting) {
       const next = this.#pending?.shift()
       if (next === undefined) break
-      const wait = this.#owner.process(this, next)
-      if (wait !== undefined) this.suspendUntil(wait)
+      const wait = next === null ? undefined : this.#owner.process(this, next)
+      if (wait !== undefined) this.#await(wait)
+      else this.#ledger?.processed()
     }
-    if (this.#waiting || !this.#held) return
-    this.#held = false
-    if (this.state.kind === 'active') this.state.link.release()
+    if (this.#waiting) return
+    if (this.#held) {
+      this.#held = false
+      if (this.state.kind === 'active') this.state.link.release()
+    }
+    this.#tellSettled()
   }
 }

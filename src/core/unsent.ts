@@ -1,6 +1,6 @@
 /** What was written for a client and has not left, as stanzas again. */
 import { stanzaKind } from '../stanza/stanza.ts'
-import type { Element } from '../xml/element.types.ts'
+import type { ChildName, Element } from '../xml/element.types.ts'
 import { trustedLimits } from '../xml/limits.ts'
 import type { Octets } from '../xml/octets.ts'
 import { Scanner } from '../xml/scanner.ts'
@@ -24,11 +24,20 @@ export class UnsentReader {
   /** Bytes that were read. */
   read = 0
 
-  constructor({ bytes, taken, heldBack }: LinkRest) {
+  constructor({ bytes, taken, heldBack, until }: LinkRest) {
     this.#rest = Buffer.from(bytes, 'latin1')
     this.#taken = taken
     this.#next = heldBack
     this.#scanner = this.#opened()
+    if (until !== undefined) this.#cutAt(until)
+  }
+
+  #cutAt({ name, ns }: ChildName): void {
+    let el = this.#element()
+    while (el !== undefined && !(el.name === name && el.ns === ns)) el = this.#element()
+    this.#rest = this.#rest.subarray(0, el === undefined ? 0 : this.#begin)
+    this.#next = '' as Octets
+    this.#restart()
   }
 
   /** The next; undefined at the end. What is no stanza (a stream error, the closing tag) is passed over. */
@@ -50,23 +59,36 @@ export class UnsentReader {
     this.#rest = Buffer.from(this.#next, 'latin1')
     this.#next = '' as Octets
     this.#taken = 0
-    this.#start = 0
-    this.#isOver = false
-    this.#scanner = this.#opened()
+    this.#restart()
     return true
   }
 
+  #restart(): void {
+    this.#start = 0
+    this.#isOver = false
+    this.#scanner = this.#opened()
+  }
+
   #nextOfPart(): Element | undefined {
+    for (;;) {
+      const el = this.#element()
+      if (el === undefined) return undefined
+      if (stanzaKind(el) !== undefined && this.#start > this.#taken) return el
+    }
+  }
+
+  /** The next first-level element. */
+  #element(): Element | undefined {
     const { length } = this.#rest
     while (this.#start < length && !this.#isOver) {
       const bytes = this.#scanner.write(this.#rest, this.#start, length)
-      const stanza = this.#stanza
+      const found = this.#stanza
       this.#stanza = undefined
       this.#begin = this.#start
       this.#start += bytes
       this.read += bytes
       if (bytes === 0) return undefined
-      if (stanza !== undefined && stanzaKind(stanza) !== undefined && this.#start > this.#taken) return stanza
+      if (found !== undefined) return found
     }
     return undefined
   }

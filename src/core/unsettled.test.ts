@@ -126,6 +126,26 @@ describe('what comes for the account meanwhile', () => {
     )
   })
 
+  it('waits for the store too, for there it could be overtaken', async () => {
+    const made = ground(true)
+    const romeo = made.client('romeo@montague.net/orchard')
+    goes(made.client(`${bare}/a`), messages(2))
+    const b = made.client(`${bare}/b`)
+    romeo.send(message(`${bare}/b`, 'late'))
+    while (made.clock.turn()) await settles()
+    assert.deepEqual(b.take(), [])
+    await made.answers(1)
+    while (made.clock.turn()) await settles()
+    assert.deepEqual(b.take(), [])
+    await made.answers(1)
+    while (made.clock.turn()) await settles()
+    assert.deepEqual(
+      b.take().map((el) => el.attr('id')),
+      ['late'],
+    )
+    assert.equal(unsettled(made), 0)
+  })
+
   it('an error and a request do not wait', () => {
     const { client } = ground()
     const romeo = client('romeo@montague.net/orchard')

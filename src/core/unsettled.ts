@@ -2,7 +2,7 @@
  * What connections that are gone left unsent, on its way to other resources, into the store or back to its senders. A
  * turn settles a slice of it, so that one who was cut with a full queue costs the others nothing they notice.
  *
- * The order is kept: what comes for an account meanwhile waits behind what was sent to it before.
+ * The order is kept: what comes for an account meanwhile waits until what was sent to it before is settled.
  */
 import { type Jid, parseJid } from '../jid/jid.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
@@ -41,13 +41,38 @@ interface Rest {
   readonly hadCopy: boolean
   readonly session: Session
   readonly batch: Batch | undefined
+  /** When each was sent; undefined where all of it was sent just now. */
+  readonly times: SendingTimes | undefined
+}
+
+/** When stanzas were sent that are read one after the other. */
+class SendingTimes {
+  readonly #pairs: readonly number[]
+  #at = 0
+  #count = 0
+
+  /** As `Unacknowledged.times`. */
+  constructor(pairs: readonly number[]) {
+    this.#pairs = pairs
+  }
+
+  /** Of the next stanza, in milliseconds since 1970. */
+  next(): number {
+    const number = this.#count++
+    const pairs = this.#pairs
+    while (this.#at + 2 < pairs.length && (pairs[this.#at + 2] as number) <= number) this.#at += 2
+    return pairs[this.#at + 1] ?? 0
+  }
 }
 
 interface Account {
+  readonly key: string
   /** The last is settled first: what its connection left had come to it before what is left of the others. */
   readonly rests: Rest[]
   /** What came meanwhile. */
   readonly behind: (() => void)[]
+  /** Of what connections left: stanzas that wait for the store. What came meanwhile could overtake them there. */
+  open: number
 }
 
 export class Unsettled {
@@ -83,10 +108,11 @@ export class Unsettled {
       hadCopy: host.hadCopy(session, left.since),
       session,
       batch,
+      times: left.times === undefined ? undefined : new SendingTimes(left.times),
     }
     const key = keyOf(session.jid)
     const known = this.#accounts.get(key)
-    if (known === undefined) this.#accounts.set(key, { rests: [rest], behind: [] })
+    if (known === undefined) this.#accounts.set(key, { key, rests: [rest], behind: [], open: 0 })
     else known.rests.push(rest)
     this.#run()
   }
@@ -118,7 +144,8 @@ export class Unsettled {
     this.#hurried++
     this.#later()
     while (this.#accounts.size > 0 || this.#waiting.size > 0) {
-      if (this.#accounts.size > 0) await new Promise<void>((resolve) => this.#needs.clock.soon(resolve, undefined))
+      if ([...this.#accounts.values()].some((account) => !isWaiting(account)))
+        await new Promise<void>((resolve) => this.#needs.clock.soon(resolve, undefined))
       else await Promise.all(this.#waiting)
     }
     this.#hurried--
@@ -151,6 +178,7 @@ export class Unsettled {
     for (const [key, account] of this.#accounts) {
       while (this.#mayGoOn && this.#step(account));
       const isOver = this.#mayGoOn
+      if (isOver && isWaiting(account)) continue
       this.#accounts.delete(key)
       if (isOver) continue
       // Its turn comes again: an account that many write to without end must not keep the others waiting.
@@ -166,10 +194,12 @@ export class Unsettled {
     if (this.#stanzas > 0 || this.#bytes > 0) this.#later()
   }
 
-  /** Settles one stanza of an account. False when it has none. */
-  #step({ rests, behind }: Account): boolean {
+  /** Settles one stanza of an account. False when it has none, or none yet. */
+  #step(account: Account): boolean {
+    const { rests, behind } = account
     const rest = rests.at(-1)
     if (rest === undefined) {
+      if (account.open > 0) return false
       const handle = behind.shift()
       if (handle === undefined) return false
       this.#stanzas++
@@ -185,24 +215,35 @@ export class Unsettled {
       return true
     }
     this.#stanzas++
+    const sentMs = rest.times?.next()
     if (rest.batch?.failed(rest.reader.written) === true) return true
     const from = parseJid(el.attr('from') ?? '')
     const to = parseJid(el.attr('to') ?? '')
     if (from === undefined || to === undefined) return true
     this.#needs.unsent.value++
     const { router } = this.#needs
+    const { host, session } = rest
+    const hadCopy = sentMs === undefined ? rest.hadCopy : host.hadCopy(session, sentMs)
     const packet = new Packet(el.name as StanzaKind, el, from, to, router.serverOrigin)
-    const wait = router.guard(rest.host, packet, () => rest.host.unsent(packet, rest.session.jid, rest.hadCopy))
-    if (wait !== undefined) this.#opens(wait)
+    const wait = router.guard(host, packet, () => host.unsent(packet, session.jid, hadCopy, sentMs))
+    if (wait !== undefined) this.#opens(wait, account)
     return true
   }
 
-  #opens(wait: Promise<void>): void {
+  /** `account`: what came for it meanwhile waits for this too. */
+  #opens(wait: Promise<void>, account?: Account): void {
     this.#open++
+    if (account !== undefined) account.open++
     this.#awaits(wait, () => {
       this.#open--
+      if (account !== undefined && --account.open === 0) this.#tidy(account)
       if (this.#accounts.size > 0) this.#later()
     })
+  }
+
+  /** Nothing is remembered of an account of which all is settled. */
+  #tidy({ key, rests, behind }: Account): void {
+    if (rests.length === 0 && behind.length === 0) this.#accounts.delete(key)
   }
 
   #awaits(wait: Promise<void>, ended?: () => void): void {
@@ -213,6 +254,11 @@ export class Unsettled {
     const known = wait.then(done, done)
     this.#waiting.add(known)
   }
+}
+
+/** It can go on when the store has answered, and not before. */
+function isWaiting({ rests, open }: Account): boolean {
+  return rests.length === 0 && open > 0
 }
 
 function keyOf({ domain, local }: Jid): string {

@@ -3,7 +3,7 @@
  * IPv6 client is counted by its /64, since one machine has all of it.
  */
 import type { Counter, Metrics } from '../core/metrics.ts'
-import { parseAddress } from '../core/network.ts'
+import { countingKey } from '../core/network.ts'
 import type { Clock } from '../world/clock.types.ts'
 import { Failures } from './failures.ts'
 
@@ -22,14 +22,6 @@ export type Refusal =
   | 'RTK_CONNECTIONS_PER_ADDRESS'
   | 'RTK_LISTENER_ACCESS'
   | 'RTK_SIGN_IN_FAILURES'
-
-/** What an address is counted under. A Unix socket has none and is not counted. */
-export function countingKey(address: string): string {
-  if (!address.includes(':')) return address
-  const bytes = parseAddress(address)
-  if (bytes === undefined) return address
-  return bytes.length === 4 ? bytes.join('.') : bytes.slice(0, 8).join('.')
-}
 
 export class Admission {
   readonly #limits: () => AdmissionLimits

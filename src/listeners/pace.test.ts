@@ -57,6 +57,19 @@ it('LST-10: 1,000 connects at 50 a second are accepted at 50 a second; none is r
   })
 })
 
+/** A client of this account, from a host of its name, over direct TLS. */
+async function signedIn({ simulation, ca }: SymbolicServer, name: string, port: number): Promise<XmppClient> {
+  const client = await connectClient(simulation.world(name), {
+    jid: jid(`${name}@localhost`),
+    password: 'secret',
+    place: { kind: 'tcp', host: 'server', port },
+    tls: 'direct',
+    ca,
+  })
+  assert.ok(client instanceof XmppClient, String(client))
+  return client
+}
+
 it('LST-11: 1 MiB at 3,000 bytes a second with a burst of 20,000 takes the computed time, and waits at the sender', async () => {
   const [rate, burst, size] = [3_000, 20_000, 1_048_576]
   const config = {
@@ -67,15 +80,7 @@ it('LST-11: 1 MiB at 3,000 bytes a second with a burst of 20,000 takes the compu
     const { simulation } = server
     const { network } = simulation
     network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    const world = simulation.world('romeo')
-    const romeo = await connectClient(world, {
-      jid: jid('romeo@localhost'),
-      password: 'secret',
-      place: { kind: 'tcp', host: 'server', port: 5222 },
-      tls: 'direct',
-      ca: server.ca,
-    })
-    assert.ok(romeo instanceof XmppClient, String(romeo))
+    const romeo = await signedIn(server, 'romeo', 5222)
     // What sign-in took of the burst has come back by then.
     await simulation.advance(60_000)
     const began = simulation.now
@@ -119,14 +124,7 @@ it('LST-11: the shaper of a user counts from his sign-in on, whatever the listen
     await server.server.accounts.add(jid('mercutio@localhost'), 'secret')
     /** Seconds that 100 KB take. */
     const secondsOf = async (name: string, port: number): Promise<number> => {
-      const client = await connectClient(simulation.world(name), {
-        jid: jid(`${name}@localhost`),
-        password: 'secret',
-        place: { kind: 'tcp', host: 'server', port },
-        tls: 'direct',
-        ca: server.ca,
-      })
-      assert.ok(client instanceof XmppClient, String(client))
+      const client = await signedIn(server, name, port)
       await simulation.advance(60_000)
       const began = simulation.now
       const message = `<message to='${client.jid}'><body>${'x'.repeat(900)}</body></message>`

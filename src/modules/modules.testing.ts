@@ -8,7 +8,7 @@ import { inputOf, type MapInput } from '../core/config/input.ts'
 import { plainReading } from '../core/config/make.ts'
 import { Report } from '../core/config/mistake.ts'
 import { readFields } from '../core/config/opt-structure.ts'
-import { FakeLink, fakeInfo, ListLog, StillClock } from '../core/core.testing.ts'
+import { FakeLink, fakeInfo, keepsNone, ListLog, StillClock } from '../core/core.testing.ts'
 import { Core } from '../core/core.ts'
 import type { Host } from '../core/host.ts'
 import { type CoreLimits, defaultCoreLimits } from '../core/limits.ts'
@@ -21,29 +21,44 @@ import type { StanzaKind } from '../stanza/stanza.ts'
 import { openStores } from '../store/front.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
 import type { Stores } from '../store/store.types.ts'
+import { RealHashing } from '../world/hashing.ts'
 import { microtasksDone } from '../world/microtasks.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
+import caps from './caps/caps.ts'
+import contact from './contact/contact.ts'
 import disco from './disco/disco.ts'
+import last from './last/last.ts'
 import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
 import privacy from './privacy/privacy.ts'
+import privateStorage from './private/private.ts'
+import register from './register/register.ts'
 import roster from './roster/roster.ts'
+import sm from './sm/sm.ts'
 import time from './time/time.ts'
+import vcard from './vcard/vcard.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
+  caps,
+  contact,
   disco,
+  last,
   offline,
   ping,
   presence,
   privacy,
+  register,
+  privateStorage,
   roster,
+  sm,
   time,
+  vcard,
   version,
 ] as unknown as readonly ModuleDefinition[]
 
@@ -102,6 +117,7 @@ export class House {
     this.log = world.log as ListLog
     this.accounts = options.accounts === undefined ? undefined : new Set(options.accounts)
     const directory: AccountDirectory = {
+      ...keepsNone,
       exists: (host, local) => this.accounts === undefined || this.accounts.has(`${local}@${host.domain}`),
     }
     this.core = new Core(world, directory, { ...defaultCoreLimits, ...options.limits })
@@ -119,8 +135,8 @@ export class House {
       uuid: () => `uuid-${next++}`,
       below: (limit: number) => next++ % limit,
     }
-    // Modules read no network, disk or hashing.
-    const world = { clock, random, log: new ListLog() } as unknown as World
+    // Modules read no network and no disk.
+    const world = { clock, random, hashing: new RealHashing(), log: new ListLog() } as unknown as World
     const engine = new SimulatedEngine(clock)
     const stores = await settling(clock, openStores(world, engine))
     const house = new House(options, stores, engine, world, clock)

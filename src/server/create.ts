@@ -2,9 +2,10 @@
 import { controlSocketPath } from '../admin/control/path.ts'
 import { CommandError } from '../core/command-error.ts'
 import { type Config, ConfigError, finishConfig, type Mistake, openConfig } from '../core/config/index.ts'
+import { parsePostgresUrl } from '../core/config/postgres-url.ts'
 import { type Where, whereIn } from '../core/config/where.ts'
 import type { ModuleDefinition } from '../core/module.ts'
-import { openSqlite, type Stores } from '../store/index.ts'
+import { openPostgres, openSqlite, type PostgresServer, type Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
 import { createWorld } from '../world/index.ts'
 import type { Log } from '../world/log.types.ts'
@@ -35,6 +36,8 @@ export interface ServerOptions {
   readonly onWarning?: (mistake: Mistake) => void
   /** Permission bits of a file, so that secrets that everybody can read are warned of; by default nobody looks. */
   readonly modeOf?: (path: string) => Promise<number | undefined>
+  /** A variable of the environment, for secrets written as `{ env: NAME }`; by default there are none. */
+  readonly variable?: (name: string) => string | undefined
 }
 
 /**
@@ -66,14 +69,14 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
 
 /** The checked configuration with the modules that it may name, and where its options stand. */
 export async function configure(
-  options: Pick<ServerOptions, 'config' | 'dataDir' | 'modeOf' | 'onWarning' | 'plugins'>,
+  options: Pick<ServerOptions, 'config' | 'dataDir' | 'modeOf' | 'onWarning' | 'plugins' | 'variable'>,
   world: Pick<World, 'disk' | 'net'>,
 ): Promise<{
   readonly config: Config
   readonly modules: ReadonlyMap<string, ModuleDefinition>
   readonly where: Where
 }> {
-  const { config: given = {}, dataDir, plugins = [], onWarning, modeOf } = options
+  const { config: given = {}, dataDir, plugins = [], onWarning, modeOf, variable } = options
   const isFile = 'file' in given && typeof given.file === 'string'
   const opened = await openConfig(isFile ? { file: given.file as string } : { value: given }, world.disk)
   const named = await loadPlugins(opened.document.plugins, world.disk.resolve(opened.folder, '.'))
@@ -88,18 +91,36 @@ export async function configure(
     tls: world.net.tls,
     dataDir,
     modeOf,
+    variable,
   })
   if (config === undefined) throw new ConfigError(mistakes)
   for (const mistake of mistakes) onWarning?.(mistake)
   return { config, modules, where: whereIn(opened.document) }
 }
 
-function openStores(world: World): (config: Config) => Promise<Stores> {
-  return ({ store }) =>
-    openSqlite(world, {
-      path: store.engine === 'memory' ? ':memory:' : store.path,
-      synchronous: store.synchronous,
+/** Opens the store that a configuration names; `looking`: as in `PostgresOptions`. Rejects with `WorldError`. */
+export function openStores(world: World, looking = false): (config: Config) => Promise<Stores> {
+  return async ({ store }) => {
+    if (store.engine !== 'postgres') {
+      return openSqlite(world, {
+        path: store.engine === 'memory' ? ':memory:' : store.path,
+        synchronous: store.synchronous,
+      })
+    }
+    const { tls_ca: file } = store
+    return openPostgres(world, {
+      servers: store.url.map((url) => parsePostgresUrl(url)).filter(isPlace),
+      password: store.password?.reveal(),
+      tls: store.tls,
+      caPem: file === undefined ? undefined : await world.disk.readText(file),
+      looking,
     })
+  }
+}
+
+/** The check of the configuration lets nothing else through. */
+function isPlace(place: ReturnType<typeof parsePostgresUrl>): place is PostgresServer {
+  return typeof place !== 'string'
 }
 
 function controlPath(options: ServerOptions, config: Config): string | undefined {

@@ -4,12 +4,15 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { header } from '../../plays/language/wire.ts'
+import { header, type Wire } from '../../plays/language/wire.ts'
 import { fixedLimits, limits } from '../../tools/docs/limits.ts'
 import type { MetricValue } from '../core/metrics.ts'
+import { Packet } from '../core/packet.ts'
 import { jid } from '../jid/index.ts'
+import { answerTo, exodus } from '../modules/caps/caps.testing.ts'
+import { NS_SM } from '../stanza/sm.ts'
 import { storeError } from '../store/errors.ts'
-import { x } from '../xml/index.ts'
+import { parseElement, x } from '../xml/index.ts'
 import { type Ground, message, simulated } from './limits.testing.ts'
 import { control } from './limits-of-connections.testing.ts'
 
@@ -42,6 +45,31 @@ const after =
     rose(by)
   }
 
+const register = (content: string) =>
+  `<iq type='set' id='set'><query xmlns='jabber:iq:register'>${content}</query></iq>`
+
+/** romeo's client advertises capabilities, and is asked. */
+async function advertises(ground: Ground): Promise<readonly [Wire, string]> {
+  const wire = await ground.bound()
+  wire.says(`<presence>${exodus.c}</presence>`)
+  return [wire, await wire.hears(/<iq [^>]*type='get'.*?<\/iq>/)]
+}
+
+/** He answers what they are. */
+const capable: Story = async ({ ground, rose }) => {
+  const [wire, question] = await advertises(ground)
+  rose(0)
+  wire.says(answerTo(question, exodus.told))
+  await ground.passes(100)
+  rose(1)
+}
+
+/** Stanzas of the session count from now on, and it may be resumed; returns its SM-ID. */
+async function counts(wire: Wire): Promise<string> {
+  wire.says(`<enable xmlns='${NS_SM}' resume='true'/>`)
+  return /id='([^']*)'/.exec(await wire.hears(/<enabled [^>]*>/))?.[1] ?? ''
+}
+
 /** A message for somebody who is not there. */
 async function kept(ground: Ground): Promise<void> {
   await ground.account('juliet')
@@ -62,11 +90,7 @@ async function silentStore(ground: Ground, before: (ground: Ground) => Promise<v
 const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   ratatosk_account_cache_entries: after(nobody, 1),
   ratatosk_accounts_unsettled: async ({ ground, rose }) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     for (let i = 0; i < 300; i++) romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
     await ground.passes(1_000)
     ground.symbolic.engine.latencyMs = 1_000
@@ -81,6 +105,33 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     rose(0)
     await ground.bound('romeo', 'here')
     rose(1)
+  },
+  ratatosk_caps_hashes: capable,
+  ratatosk_caps_verified_total: capable,
+  ratatosk_caps_rejected_total: async ({ ground, rose }) => {
+    const [wire, question] = await advertises(ground)
+    wire.says(answerTo(question, ''))
+    await ground.passes(100)
+    rose(1)
+  },
+  ratatosk_caps_queries_open: async ({ ground, rose }) => {
+    const [wire, question] = await advertises(ground)
+    rose(1)
+    wire.says(answerTo(question, exodus.told))
+    await ground.passes(100)
+    rose(0)
+  },
+  ratatosk_caps_elsewhere: async ({ ground, rose }) => {
+    const { router } = ground.symbolic.server.core
+    const [from, to] = [jid('far@example.org/x'), jid('romeo@localhost')]
+    const comes = (text: string) => {
+      const el = parseElement(`<presence xmlns='jabber:client'${text}`)
+      router.submit(new Packet('presence', el, from, to, { kind: 'service', label: 'elsewhere' }))
+    }
+    comes(`>${exodus.c}</presence>`)
+    rose(1)
+    comes(` type='unavailable'/>`)
+    rose(0)
   },
   ratatosk_connections: async ({ ground, rose }) => {
     const wires = [await ground.connected(), await ground.connected('juliet')]
@@ -140,6 +191,15 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     rose(1)
   },
   ratatosk_jid_cache_entries: after(nobody, 1),
+  ratatosk_last_store_failures_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    wire.says('</stream:stream>')
+    await wire.isClosed()
+    await ground.passes(100)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+  },
   ratatosk_offline_kept_total: async ({ ground, rose }) => {
     await kept(ground)
     rose(1)
@@ -218,6 +278,21 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     rose(1)
     ground.symbolic.engine.resume()
   },
+  ratatosk_register_sign_ups_total: [
+    { modules: { register: { sign_up: 'open' } } },
+    async ({ ground, rose }) => {
+      const wire = await ground.secured()
+      wire.says(register('<username>nurse</username><password>secret</password>'))
+      await wire.hears(/<iq [^>]*id='set'[^>]*type='result'/)
+      rose(1)
+    },
+  ],
+  ratatosk_register_password_changes_total: after(
+    register('<username>romeo</username><password>better</password>'),
+    1,
+    /<iq [^>]*id='set'[^>]*type='result'/,
+  ),
+  ratatosk_register_removals_total: after(register('<remove/>'), 1, /<iq [^>]*id='set'[^>]*type='result'/),
   ratatosk_requests_open: async ({ ground, rose }) => {
     const { core } = ground.symbolic.server
     const romeo = await ground.bound()
@@ -237,6 +312,35 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await wire.isClosed()
     rose(0)
   },
+  ratatosk_sessions_resumed_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    const id = await counts(wire)
+    wire.closes()
+    const other = await ground.signedIn()
+    other.says(`<resume xmlns='${NS_SM}' previd='${id}' h='0'/>`)
+    await other.hears(/<resumed [^>]*>/)
+    rose(1)
+  },
+  ratatosk_sessions_waiting: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    await counts(wire)
+    rose(0)
+    wire.closes()
+    await ground.passes(100)
+    rose(1)
+    await ground.passes(300_000)
+    rose(0)
+  },
+  ratatosk_unacknowledged_bytes: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    await counts(wire)
+    wire.says(message('romeo@localhost/here', 'to myself'))
+    const heard = /<message .*<\/message>/.exec(await wire.hears(/<\/message>/))?.[0] ?? ''
+    rose(heard.length)
+    wire.says(`<a xmlns='${NS_SM}' h='1'/>`)
+    await ground.passes(100)
+    rose(0)
+  },
   ratatosk_sign_ins_total: async ({ ground, rose }) => {
     await ground.signedIn()
     rose(1)
@@ -251,11 +355,7 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   // The stanza, and its error.
   ratatosk_stanzas_routed_total: after(nobody, 2),
   ratatosk_stanzas_unsent_total: async ({ ground, rose }) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     romeo.says(message('juliet@localhost/here', 'x'.repeat(100)))
     romeo.says(message('juliet@localhost/here', 'x'.repeat(20_000)))
     await ground.passes(1_000)

@@ -157,7 +157,15 @@ const others = (folder: string) => ({
   listeners: [{ protocol: 'parrot', path: join(folder, 'parrot.sock') }],
   data_dir: join(folder, 'elsewhere'),
   plugins: [join(folder, 'extra.mjs')],
-  store: { engine: 'sqlite', path: 'other.db', synchronous: 'normal' },
+  store: {
+    engine: 'postgres',
+    path: 'other.db',
+    synchronous: 'normal',
+    url: 'postgres://ratatosk@[::1]/ratatosk',
+    password: 'secret',
+    tls: 'verify',
+    tls_ca: join(folder, 'ca.pem'),
+  },
   log: { format: 'json' },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })
@@ -184,6 +192,7 @@ describe('what the marks of options say', () => {
         setup() {},
       }`,
     )
+    writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n')
     writeFileSync(file, JSON.stringify({ ...inMemory, listeners: [] }))
     const server = await createServer({ config: { file } })
     try {

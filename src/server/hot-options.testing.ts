@@ -177,6 +177,41 @@ const version: Look = async (ground) => {
   return heard.includes('hidden') ? 'hidden' : 'told'
 }
 
+/** What a request of registration gets, from a user or from a stranger: a condition, or `done`. */
+const registers =
+  (content: string, isStranger = false): Look =>
+  async (ground) => {
+    const wire = await (isStranger ? ground.secured() : ground.bound())
+    const query = `<query xmlns='jabber:iq:register'>${content}</query>`
+    wire.says(`<iq type='set' id='ask'>${query}</iq>`)
+    const heard = await wire.hears(/<iq [^>]*id='ask'[^>]*\/>|<iq [^>]*id='ask'.*?<\/iq>/)
+    wire.closes()
+    await ground.passes(100)
+    return /<error [^>]*><([a-z-]+)/.exec(heard)?.[1] ?? 'done'
+  }
+const newPassword = '<username>romeo</username><password>secret</password>'
+
+/** Changes a password twice, a minute between. */
+const changesTwice: Look = async (ground) => {
+  await ground.passes(120_000)
+  await registers(newPassword)(ground)
+  await ground.passes(60_000)
+  return registers(newPassword)(ground)
+}
+/** Where disco says that the operator can be reached, in this role. */
+const reached =
+  (role: string): Look =>
+  async (ground) => {
+    const wire = await ground.bound()
+    const info = `<iq type='get' id='ask' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`
+    const heard = await answered(wire, info)
+    wire.closes()
+    await ground.passes(100)
+    return new RegExp(`<field var='${role}-addresses'><value>([^<]*)`).exec(heard)?.[1] ?? 'nowhere'
+  }
+
+const contactRoles = ['abuse', 'admin', 'feedback', 'sales', 'security', 'status', 'support']
+
 /** A request of a stranger to a resource that is there. */
 const asksResource: Look = async (ground) => {
   const [romeo, juliet] = [await ground.bound('romeo'), await ground.bound('juliet')]
@@ -272,11 +307,42 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     binds('one', 'two'),
     ['bound', 'resource-constraint'],
   ),
+  ...Object.fromEntries(
+    contactRoles.map((role) => [
+      `modules.contact.${role}`,
+      shows({}, { modules: { contact: { [role]: 'xmpp:odin@localhost' } } }, reached(role), [
+        'nowhere',
+        'xmpp:odin@localhost',
+      ]),
+    ]),
+  ),
   'modules.presence.iq_needs_presence': shows(
     {},
     { modules: { presence: { iq_needs_presence: false } } },
     asksResource,
     ['not asked', 'asked'],
+  ),
+  'modules.register.sign_up': shows(
+    {},
+    { modules: { register: { sign_up: 'open' } } },
+    registers('<username>nurse</username><password>secret</password>', true),
+    ['service-unavailable', 'done'],
+  ),
+  'modules.register.password_change': shows(
+    { modules: { register: { password_change: false } } },
+    {},
+    registers(newPassword),
+    ['not-allowed', 'done'],
+  ),
+  'modules.register.removal': shows({ modules: { register: { removal: false } } }, {}, registers('<remove/>'), [
+    'not-allowed',
+    'done',
+  ]),
+  'modules.register.window': shows(
+    { modules: { register: { password_changes_max: 1, window: '2 minutes' } } },
+    { modules: { register: { password_changes_max: 1, window: '59 seconds' } } },
+    changesTwice,
+    ['resource-constraint', 'done'],
   ),
   'modules.version.show_version': shows({}, { modules: { version: { show_version: false } } }, version, [
     'told',

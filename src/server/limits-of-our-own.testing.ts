@@ -8,6 +8,7 @@ import { requestsOpenMax } from '../core/requests.ts'
 import { jid } from '../jid/index.ts'
 import { Admission } from '../listeners/admission.ts'
 import { House } from '../modules/modules.testing.ts'
+import { Quota } from '../modules/register/quota.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { accounts } from '../store/accounts.ts'
 import { defaultStoreLimits } from '../store/store.types.ts'
@@ -87,6 +88,15 @@ export const fixedProofs = {
     assert.equal(metrics.value(metric), 0)
     admission.accountFailed('one more', 'localhost')
     return { heard: '', moved: metrics.value(metric) }
+  },
+  register_quota_keys: async (metric: string) => {
+    const forgotten = new Metrics().counter(metric, '')
+    const quota = new Quota({ monoMs: () => 0 }, forgotten)
+    const { value } = fixedLimits['register_quota_keys'] ?? assert.fail()
+    for (let n = 0; n < Number(value); n++) quota.take(`n${n}`, 1, 1_000)
+    assert.equal(forgotten.value, 0)
+    quota.take('one more', 1, 1_000)
+    return { heard: '', moved: forgotten.value }
   },
   requests_open: async (metric: string) => {
     const house = await House.build()

@@ -1,5 +1,10 @@
 /** Passes the limits of those who have signed in: of the core, of sessions, of modules. */
+import type { Wire } from '../../plays/language/wire.ts'
+import { Packet } from '../core/packet.ts'
+import { jid } from '../jid/jid.ts'
+import { answerTo, exodus, featured, type Program, psi } from '../modules/caps/caps.testing.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
+import { parseElement } from '../xml/index.ts'
 import { anyStanzaError, anyStreamError, type Ground, message, simulated } from './limits.testing.ts'
 
 const NS_ROSTER = 'jabber:iq:roster'
@@ -9,6 +14,8 @@ const list = (name: string) =>
   `<query xmlns='jabber:iq:privacy'><list name='${name}'><item action='allow' order='1'/></list></query>`
 const block = (jid: string) => `<block xmlns='urn:xmpp:blocking'><item jid='${jid}'/></block>`
 const set = (item: string, id = 'set') => `<iq type='set' id='${id}'><query xmlns='${NS_ROSTER}'>${item}</query></iq>`
+const keep = (content: string) => `<iq type='set' id='set'><query xmlns='jabber:iq:private'>${content}</query></iq>`
+const card = (name: string) => `<iq type='set' id='set'><vCard xmlns='vcard-temp'><FN>${name}</FN></vCard></iq>`
 const subscribe = (to: string, more = '') => `<presence type='subscribe' to='${to}'>${more}</presence>`
 
 /** A handler that stands in the way of every stanza of this kind until it is released; undefined: never. */
@@ -18,13 +25,67 @@ function obstacle({ symbolic }: Ground, kind: StanzaKind, released: Promise<unde
 }
 
 /** Sets of which the first is taken, and the second is one too much. */
-const sets = (good: string, bad: string) => async (ground: Ground) => {
-  const wire = await ground.bound()
-  wire.says(set(good))
+const sets =
+  (good: string, bad: string, form = set) =>
+  async (ground: Ground) => {
+    const wire = await ground.bound()
+    wire.says(form(good))
+    await wire.hears(/<iq [^>]*type='result'[^>]*>/)
+    ground.still()
+    wire.says(form(bad))
+    return wire.hears(anyStanzaError)
+  }
+
+/** Becomes available with the capabilities of a program; the question that comes. */
+async function asked(wire: Wire, { c }: Program): Promise<string> {
+  wire.says(`<presence>${c}</presence>`)
+  return wire.hears(anyQuestion)
+}
+const anyQuestion = /<iq [^>]*type='get'[^>]*><query [^>]*disco#info[^>]*\/><\/iq>/
+
+/** The same, and answers. */
+async function tells(wire: Wire, program: Program): Promise<string> {
+  wire.says(answerTo(await asked(wire, program), program.told))
+  wire.says(`<iq type='get' id='told' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  return wire.hears(/<iq [^>]*id='told'[^>]*>/)
+}
+
+const filledIn = (username: string, password: string) =>
+  `<iq type='set' id='set'><query xmlns='jabber:iq:register'><username>${username}</username><password>${password}</password></query></iq>`
+
+/** Two strangers make accounts, the second in vain. */
+async function signsUpTwice(ground: Ground, first: string, second: string): Promise<string> {
+  const wire = await ground.secured(first)
+  wire.says(filledIn('first', 'secret'))
   await wire.hears(/<iq [^>]*type='result'[^>]*>/)
   ground.still()
-  wire.says(set(bad))
-  return wire.hears(anyStanzaError)
+  const other = await ground.secured(second)
+  other.says(filledIn('second', 'secret'))
+  return other.hears(anyStanzaError)
+}
+
+/** juliet, whose session counts and may be resumed. */
+async function counted(ground: Ground): Promise<Wire> {
+  await ground.account('juliet')
+  const juliet = await ground.bound('juliet')
+  juliet.says(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+  await juliet.hears(/<enabled [^>]*>/)
+  return juliet
+}
+
+/** juliet acknowledges nothing of two floods, of which the first is just not too much. */
+const acknowledgesNothing = (first: string, second: string) => async (ground: Ground) => {
+  const juliet = await counted(ground)
+  const romeo = await ground.bound()
+  romeo.says(first)
+  await ground.passes(500)
+  ground.still()
+  romeo.says(second)
+  const heard = await juliet.hears(anyStreamError)
+  await ground.passes(3_000)
+  // What she did not acknowledge is not lost.
+  if (ground.counter('ratatosk_offline_kept_total') === 0) throw new Error('nothing was kept')
+  return heard
 }
 
 /** Requests of which the first is granted, and the second is one too much. */
@@ -40,11 +101,7 @@ const asks = (good: string, bad: string) => async (ground: Ground) => {
 
 export const serverProofs = {
   'limits.session_queue_bytes': simulated({ limits: { session_queue_bytes: '64 KiB' } }, async (ground) => {
-    await ground.account('juliet')
-    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    const { network } = ground.symbolic.simulation
-    network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
-    juliet.transport.pause()
+    const { romeo, juliet } = await ground.unread()
     const words = message('juliet@localhost/here', 'x'.repeat(1_000))
     romeo.says(words.repeat(50))
     await ground.passes(1_000)
@@ -98,6 +155,62 @@ export const serverProofs = {
     ground.still()
     await ground.bound('romeo', 'new')
     return old.hears(anyStreamError)
+  }),
+  'modules.caps.hashes_max': simulated({ modules: { caps: { hashes_max: 1 } } }, async (ground) => {
+    await tells(await ground.bound('romeo', 'one'), exodus)
+    ground.still()
+    await tells(await ground.bound('romeo', 'two'), psi)
+    await ground.passes(100)
+    // It was forgotten.
+    return tells(await ground.bound('romeo', 'three'), exodus)
+  }),
+  'modules.caps.elsewhere_max': simulated({ modules: { caps: { elsewhere_max: 1 } } }, async (ground) => {
+    const { core } = ground.symbolic.server
+    const [to, origin] = [jid('romeo@localhost'), { kind: 'service', label: 'elsewhere' }] as const
+    const comes = (from: string) => {
+      const el = parseElement(`<presence xmlns='jabber:client'>${exodus.c}</presence>`)
+      core.router.submit(new Packet('presence', el, jid(from), to, origin))
+    }
+    comes('one@example.org/x')
+    comes('one@example.org/x')
+    await ground.passes(100)
+    ground.still()
+    comes('two@example.org/x')
+    await ground.passes(100)
+    if (ground.counter('ratatosk_caps_elsewhere') > 1) throw new Error('more is remembered than the limit says')
+    return ''
+  }),
+  'modules.caps.queries_per_peer': simulated({ modules: { caps: { queries_per_peer: 1 } } }, async (ground) => {
+    const [one, two] = [await ground.bound('romeo', 'one'), await ground.bound('romeo', 'two')]
+    const question = await asked(one, exodus)
+    ground.still()
+    two.says(`<presence>${psi.c}</presence>`)
+    await ground.passes(100)
+    one.says(answerTo(question, exodus.told))
+    return two.hears(anyQuestion)
+  }),
+  'modules.caps.size_max': simulated({ modules: { caps: { size_max: '1 KiB' } } }, async (ground) => {
+    const small = featured(`urn:${'x'.repeat(500)}`)
+    const large = featured(`urn:${'x'.repeat(1_024)}`)
+    await tells(await ground.bound('romeo', 'one'), small)
+    await ground.passes(100)
+    ground.still()
+    return tells(await ground.bound('romeo', 'two'), large)
+  }),
+  'modules.last.status_size': simulated({ modules: { last: { status_size: '5 B' } } }, async (ground) => {
+    const leaves = async (status: string) => {
+      const wire = await ground.bound()
+      wire.says(`<presence/><presence type='unavailable'><status>${status}</status></presence>`)
+      wire.says('</stream:stream>')
+      await wire.isClosed()
+    }
+    await leaves('short')
+    ground.still()
+    await leaves('longer')
+    // Nobody is told, and he comes back as ever.
+    const wire = await ground.bound()
+    wire.says(`<iq type='get' id='last'><query xmlns='jabber:iq:last'/></iq>`)
+    return wire.hears(/<iq [^>]*id='last'.*?<\/iq>/)
   }),
   'modules.offline.messages_max': simulated({ modules: { offline: { messages_max: 1 } } }, async (ground) => {
     await ground.account('juliet')
@@ -176,6 +289,33 @@ export const serverProofs = {
     if (ground.counter('ratatosk_offline_kept_total') !== 3) throw new Error('a message was lost')
     return ''
   }),
+  'modules.register.sign_ups_per_address': simulated(
+    { modules: { register: { sign_up: 'open', sign_ups_per_address: 1 } } },
+    async (ground) => signsUpTwice(ground, 'romeo', 'romeo'),
+  ),
+  'modules.register.sign_ups_max': simulated(
+    { modules: { register: { sign_up: 'open', sign_ups_max: 1 } } },
+    async (ground) => signsUpTwice(ground, 'romeo', 'juliet'),
+  ),
+  'modules.register.password_changes_max': simulated(
+    { modules: { register: { password_changes_max: 1 } } },
+    async (ground) => {
+      const wire = await ground.bound()
+      wire.says(filledIn('romeo', 'one'))
+      await wire.hears(/<iq [^>]*type='result'[^>]*>/)
+      ground.still()
+      wire.says(filledIn('romeo', 'two'))
+      return wire.hears(anyStanzaError)
+    },
+  ),
+  'modules.private.bytes_max': simulated(
+    { modules: { private: { bytes_max: '1 KiB' } } },
+    sets(`<e xmlns='urn:a'>${'x'.repeat(500)}</e>`, `<e xmlns='urn:b'>${'x'.repeat(500)}</e>`, keep),
+  ),
+  'modules.private.namespace_max': simulated(
+    { modules: { private: { namespace_max: '5 B' } } },
+    sets(`<e xmlns='urn:a'>x</e>`, `<e xmlns='urn:ab'>x</e>`, keep),
+  ),
   'modules.roster.items_max': simulated(
     { modules: { roster: { items_max: 1 } } },
     sets(`<item jid='a@localhost'/>`, `<item jid='b@localhost'/>`),
@@ -217,6 +357,36 @@ export const serverProofs = {
     mallory.says('<presence/>')
     return mallory.hears(/<presence [^>]*type='subscribe'[^>]*\/>/)
   }),
+  'modules.sm.resume_timeout': simulated({ modules: { sm: { resume_timeout: '10 seconds' } } }, async (ground) => {
+    const juliet = await counted(ground)
+    juliet.closes()
+    await ground.passes(9_000)
+    ground.still()
+    await ground.passes(2_000)
+    return ''
+  }),
+  'modules.sm.queue_stanzas': simulated(
+    { modules: { sm: { queue_stanzas: 10 } } },
+    acknowledgesNothing(message('juliet@localhost/here', 'x').repeat(10), message('juliet@localhost/here', 'y')),
+  ),
+  'modules.sm.queue_bytes': simulated(
+    { modules: { sm: { queue_bytes: '64 KiB' } } },
+    acknowledgesNothing(
+      message('juliet@localhost/here', 'x'.repeat(1_000)).repeat(50),
+      message('juliet@localhost/here', 'x'.repeat(1_000)).repeat(20),
+    ),
+  ),
+  'modules.sm.ack_timeout': simulated({ modules: { sm: { ack_timeout: '5 seconds' } } }, async (ground) => {
+    const juliet = await counted(ground)
+    const romeo = await ground.bound()
+    romeo.says(message('juliet@localhost/here', 'x'))
+    await juliet.hears(/<r [^>]*>/)
+    await ground.passes(4_000)
+    ground.still()
+    await ground.passes(2_500)
+    await juliet.isClosed()
+    return ''
+  }),
   'modules.roster.cache_accounts': simulated({ modules: { roster: { cache_accounts: 1 } } }, async (ground) => {
     await ground.account('juliet')
     const asks = async (user: string) => {
@@ -230,4 +400,8 @@ export const serverProofs = {
     if (ground.counter('ratatosk_roster_cached') !== 1) throw new Error('the cache is larger than its limit')
     return asks('romeo')
   }),
+  'modules.vcard.bytes_max': simulated(
+    { modules: { vcard: { bytes_max: '1 KiB' } } },
+    sets('x'.repeat(900), 'x'.repeat(1_024), card),
+  ),
 }

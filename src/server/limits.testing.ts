@@ -18,6 +18,8 @@ export interface Ground {
   signedIn(user?: string, from?: string): Promise<Wire>
   /** With a resource. */
   bound(user?: string, resource?: string): Promise<Wire>
+  /** romeo, and juliet who does not read; the network between holds a few KB. */
+  unread(): Promise<{ readonly romeo: Wire; readonly juliet: Wire }>
   /** Fails unless nobody has passed the limit so far: call it at the limit, just before it is passed. */
   still(): void
   passes(ms: number): Promise<void>
@@ -86,18 +88,28 @@ export function groundOf(symbolic: SymbolicServer, metric: string): Ground {
     await wire.hears(/<\/stream:features>/)
     return wire
   }
+  const account = (name: string) => symbolic.server.accounts.add(jid(`${name}@localhost`), 'secret')
+  const bound = async (user?: string, resource = 'here') => {
+    const wire = await signedIn(user)
+    wire.says(bind(resource))
+    await wire.hears(/<\/iq>/)
+    return wire
+  }
   return {
     symbolic,
     counter: (name) => symbolic.counter(name),
-    account: (name) => symbolic.server.accounts.add(jid(`${name}@localhost`), 'secret'),
+    account,
     connected,
     secured,
     signedIn,
-    async bound(user, resource = 'here') {
-      const wire = await signedIn(user)
-      wire.says(bind(resource))
-      await wire.hears(/<\/iq>/)
-      return wire
+    bound,
+    async unread() {
+      await account('juliet')
+      const [romeo, juliet] = [await bound(), await bound('juliet')]
+      const { network } = symbolic.simulation
+      network.everywhere = { ...network.everywhere, windowBytes: 4_096 }
+      juliet.transport.pause()
+      return { romeo, juliet }
     },
     still() {
       if (symbolic.counter(metric) !== 0) throw new Error(`${metric} moved before its limit was passed`)

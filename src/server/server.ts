@@ -323,6 +323,7 @@ export class Server {
     await inTurn([
       () => this.#reloading,
       () => this.#listeners.close(),
+      () => this.core.resumption.ask(),
       () => this.#c2s.stop(),
       () => this.core.close(),
       () => this.#c2s.drained(stopTimeoutMs),

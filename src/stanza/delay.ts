@@ -23,6 +23,11 @@ export function withoutDelayBy(el: Element, by: Jid): Element {
   })
 }
 
+/** Whether a note speaks for `by`. */
+export function isDelayedBy(el: Element, by: Jid): boolean {
+  return withoutDelayBy(el, by) !== el
+}
+
 /** XEP-0082 §3.2: UTC, to the millisecond. */
 export function stamp(date: Date): string {
   return date.toISOString()

@@ -130,8 +130,12 @@ export type StreamCondition =
 
 /** What a stream error may carry besides its condition and text. */
 export interface StreamErrorDetail {
-  /** An application-specific condition, RFC 6120 section 4.9.4: name and namespace. */
-  readonly application?: { readonly name: string; readonly ns: string }
+  /** An application-specific condition, RFC 6120 section 4.9.4: name, namespace and attributes. */
+  readonly application?: {
+    readonly name: string
+    readonly ns: string
+    readonly attrs?: Readonly<Record<string, string>>
+  }
   /** Where to go instead, RFC 6120 section 4.9.3.19: `host` or `host:port`, an IPv6 address in brackets. */
   readonly otherHost?: string
 }

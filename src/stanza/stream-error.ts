@@ -42,7 +42,7 @@ export function streamErrorElement(error: StreamError): Element {
     NS_STREAM,
     x(error.condition, NS_STREAM_ERRORS, error.detail?.otherHost),
     error.text === undefined ? undefined : x('text', NS_STREAM_ERRORS, { 'xml:lang': 'en' }, legalText(error.text)),
-    application === undefined ? undefined : x(application.name, application.ns),
+    application === undefined ? undefined : x(application.name, application.ns, application.attrs),
   )
 }
 

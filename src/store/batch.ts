@@ -20,6 +20,9 @@ const OVERHEAD_BYTES = 200
 /** The time-out is looked at no more often than this, milliseconds. */
 const SHORTEST_CHECK_MS = 50
 
+/** So many operations time out in one turn: a full queue that does so at once would hold the loop for half a second. */
+const EXPIRED_A_TURN = 1000
+
 /** An open store, as the queue knows it. */
 export interface Owner {
   readonly name: string
@@ -307,25 +310,29 @@ export class BatchQueue {
   #checkTimes(): void {
     this.#timer = undefined
     const oldestAllowed = this.#world.clock.monoMs() - this.#limits.operationTimeoutMs
+    let left = EXPIRED_A_TURN
     for (const batch of this.#sent) {
-      if (this.#expire(batch, oldestAllowed, 'it may have been kept') > 0) {
-        this.#events.stalled(`the database has not answered for ${this.#limits.operationTimeoutMs} ms`)
-      }
+      const expired = this.#expire(batch, oldestAllowed, left, 'it may have been kept')
+      left -= expired
+      if (expired > 0) this.#events.stalled(`the database has not answered for ${this.#limits.operationTimeoutMs} ms`)
     }
     for (const batch of this.#waiting) {
+      const expired = this.#expire(batch, oldestAllowed, left, 'it was never sent')
+      left -= expired
       // What nobody waits for any more is not worth sending when the engine wakes.
-      if (this.#expire(batch, oldestAllowed, 'it was never sent') > 0) prune(batch)
+      if (expired > 0) prune(batch)
     }
     while (this.#waiting[0]?.entries.length === 0) this.#waiting.shift()
     const oldest = this.#oldest()
-    if (oldest !== undefined) this.#armTimer(Math.max(oldest - oldestAllowed, SHORTEST_CHECK_MS))
+    if (oldest !== undefined) this.#armTimer(left > 0 ? Math.max(oldest - oldestAllowed, SHORTEST_CHECK_MS) : 0)
     this.#checkDrained()
   }
 
-  #expire(batch: Batch, oldestAllowed: number, fate: string): number {
+  /** Rejects what is due, at most so many. Answers how many. */
+  #expire(batch: Batch, oldestAllowed: number, most: number, fate: string): number {
     let expired = 0
     for (const entry of batch.entries) {
-      if (entry.since > oldestAllowed) break
+      if (entry.since > oldestAllowed || expired === most) break
       if (entry.settled) continue
       expired++
       this.metrics.timeouts++

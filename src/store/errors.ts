@@ -12,7 +12,11 @@ export type StoreErrorCode =
   | 'RTK_STORE_CORRUPT'
   /** Another program holds the database. */
   | 'RTK_STORE_LOCKED'
-  /** The file or its folder may not be written or opened. */
+  /** The database server takes no writes: a standby, or set to read-only. */
+  | 'RTK_STORE_READ_ONLY'
+  /** The database cannot hold stores: too old a server, another encoding, text not ordered by bytes. */
+  | 'RTK_STORE_DATABASE'
+  /** The file or its folder may not be written or opened; the server refuses this user. */
   | 'RTK_STORE_PERMISSION'
   /** The database was written by a newer program. */
   | 'RTK_STORE_SCHEMA_NEWER'
@@ -20,6 +24,8 @@ export type StoreErrorCode =
   | 'RTK_STORE_MIGRATION_EDITED'
   /** A migration failed; nothing of it was kept. */
   | 'RTK_STORE_MIGRATION_FAILED'
+  /** Rows are to be copied to a store that has rows. */
+  | 'RTK_STORE_NOT_EMPTY'
   /** An operation of a definition cannot be prepared: wrong SQL, unknown column. */
   | 'RTK_STORE_DEFINITION'
   /** A `write` (not `guarded`) violated a constraint. */
@@ -44,6 +50,7 @@ const temporary: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   'RTK_STORE_TIMEOUT',
   'RTK_STORE_DISK_FULL',
   'RTK_STORE_LOCKED',
+  'RTK_STORE_READ_ONLY',
   'RTK_STORE_FAILED',
   'RTK_STORE_IO',
 ])

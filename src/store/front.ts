@@ -2,7 +2,7 @@
  * The stores as everybody sees them, over any engine. Operations asked for in one turn of the event loop leave in one
  * batch; while batches are at work the next ones are joined, so that load makes commits larger, not more numerous.
  */
-import type { WorldError } from '../world/error.ts'
+import { WorldError } from '../world/error.ts'
 import type { World } from '../world/world.types.ts'
 import { BatchQueue, type Owner } from './batch.ts'
 import type { Value } from './columns.ts'
@@ -217,8 +217,16 @@ class StoreFront implements Stores {
       : `${cause.message}; a database in memory is lost with its engine`
     this.#queue.disconnect(storeError('RTK_STORE_FAILED', text, cause))
     if (this.#closing !== undefined) return
-    this.#setState('failed', 'RTK_STORE_FAILED', text)
+    this.#setState('failed', cause.code, text)
     if (this.#engine.survives) this.#restartLater()
+  }
+
+  /** Still failed, and why it is so now: the server that was lost may be back as a standby. */
+  #stillFailed(error: unknown): void {
+    const { code, message } = error instanceof WorldError ? error : storeError('RTK_STORE_FAILED', String(error))
+    if (this.#closing !== undefined || (this.#state.code === code && this.#state.text === message)) return
+    this.#state = Object.freeze({ name: 'failed', code, text: message })
+    for (const listener of this.#stateListeners) this.#guard('a state listener', listener, this.#state)
   }
 
   #restartLater(): void {
@@ -234,6 +242,7 @@ class StoreFront implements Stores {
       for (const { data } of this.#stores.values()) await link.define(data)
     } catch (error) {
       this.#world.log.error('store: restarting failed', { error })
+      this.#stillFailed(error)
       await link?.close(true)
       this.#restartLater()
       return

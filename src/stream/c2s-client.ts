@@ -4,25 +4,25 @@
  *
  *   idle ─start─▶ opening ─header─▶ offered ─features─┬─▶ asking-tls ─proceed─▶ tls ─secured─▶ opening
  *     └─▶ tls ─secured─▶ opening                      ├─▶ signing-in ─success─▶ opening
- *                                                     └─▶ binding ─result─▶ established
+ *                                                     └─▶ binding ─result, resumed─▶ established
  *
  *   any ─error, refusal, closing tag, deadline─▶ closing ─closing tag, deadline─▶ closed ─disconnected─▶ gone
  */
-import { type Jid, parseJid } from '../jid/index.ts'
-import { StreamError } from '../stanza/error.ts'
+import { Jid } from '../jid/index.ts'
+import type { StreamError } from '../stanza/error.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_TLS } from '../stanza/ns.ts'
+import { NS_SM, smResume } from '../stanza/sm.ts'
 import { readStreamError, streamErrorElement } from '../stanza/stream-error.ts'
-import type { Hashing } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo } from '../world/net.types.ts'
-import type { Random } from '../world/random.types.ts'
 import { type Element, type StreamHeader, type XmlFault, x } from '../xml/index.ts'
-import type { C2sClientConfig, C2sClientDriver, ClientEnd } from './c2s-client.types.ts'
+import type { C2sClientConfig, C2sClientDriver, C2sClientNeeds, ClientEnd } from './c2s-client.types.ts'
 import { faultError } from './c2s-errors.ts'
 import type { Channel } from './c2s-server.types.ts'
+import { isOfAcks } from './client-acks.ts'
+import { clientErrors } from './client-errors.ts'
 import { beginSignIn, bindRequest, readBound, readFailure, refused, unsupported } from './client-steps.ts'
 import { channelOf, tlsRequest } from './features.ts'
 import { headerFault, majorVersion } from './header.ts'
-import type { StreamLimits } from './limits.ts'
 import type { DeadlineName, StreamEffects, StreamMachine } from './machine.types.ts'
 import { type ClientMechanism, type ClientStep, readPayload, writePayload } from './sasl/index.ts'
 
@@ -37,7 +37,8 @@ type State =
   | { readonly kind: 'asking-tls' }
   /** `ticket`: the password is being stretched, input is on hold. */
   | { readonly kind: 'signing-in'; readonly mechanism: ClientMechanism; readonly ticket: number | undefined }
-  | { readonly kind: 'binding'; readonly features: Element; readonly id: string }
+  /** A resource is asked for; without `id` a former session (XEP-0198 §5). */
+  | { readonly kind: 'binding'; readonly features: Element; readonly id: string | undefined }
   | { readonly kind: 'established'; readonly jid: Jid }
   /** Our closing tag is out, the server's is awaited. */
   | { readonly kind: 'closing' }
@@ -52,23 +53,6 @@ const askingTls: State = { kind: 'asking-tls' }
 const closing: State = { kind: 'closing' }
 const closed: State = { kind: 'closed' }
 const gone: State = { kind: 'gone' }
-
-const errorVersion = new StreamError('RTK_CLIENT_VERSION', 'unsupported-version')
-const errorReopened = new StreamError('RTK_CLIENT_REOPENED', 'bad-format')
-const errorElement = new StreamError('RTK_CLIENT_ELEMENT_UNKNOWN', 'unsupported-stanza-type')
-const errorTimeout = new StreamError('RTK_CLIENT_NEGOTIATION_TIMEOUT', 'connection-timeout')
-const errorBytes = new StreamError('RTK_CLIENT_NEGOTIATION_BYTES', 'policy-violation')
-const errorElements = new StreamError('RTK_CLIENT_NEGOTIATION_ELEMENTS', 'policy-violation')
-const errorUnsupported = new StreamError('RTK_CLIENT_FEATURE_UNSUPPORTED', 'unsupported-feature')
-
-export interface C2sClientNeeds {
-  readonly effects: StreamEffects
-  readonly driver: C2sClientDriver
-  readonly config: C2sClientConfig
-  readonly limits: StreamLimits
-  readonly random: Random
-  readonly hashing: Hashing
-}
 
 export class C2sClient implements StreamMachine {
   readonly #needs: C2sClientNeeds
@@ -117,7 +101,7 @@ export class C2sClient implements StreamMachine {
   streamOpened(header: StreamHeader): void {
     switch (this.#state.kind) {
       case 'opening': {
-        const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : errorVersion)
+        const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : clientErrors.version)
         if (fault === undefined) this.#state = offered
         else this.#fail(fault)
         return
@@ -127,7 +111,7 @@ export class C2sClient implements StreamMachine {
       case 'signing-in':
       case 'binding':
       case 'established':
-        this.#fail(errorReopened)
+        this.#fail(clientErrors.reopened)
         return
       case 'idle':
       case 'tls':
@@ -150,7 +134,7 @@ export class C2sClient implements StreamMachine {
       case 'established':
         // Section 4.3.5: more features may only be none; other things are for whoever uses the stream.
         if (this.#isPeerError(el) || isFeatures(el) || this.#driver.claim(el)) return
-        this.#fail(errorElement)
+        this.#fail(clientErrors.element)
         return
       case 'idle':
       case 'tls':
@@ -188,7 +172,7 @@ export class C2sClient implements StreamMachine {
   }
 
   exhausted(): void {
-    this.#fail(errorBytes)
+    this.#fail(clientErrors.bytes)
   }
 
   peerEnded(): void {
@@ -215,7 +199,7 @@ export class C2sClient implements StreamMachine {
   expired(name: DeadlineName): void {
     switch (name) {
       case 'negotiation':
-        if (this.#state.kind !== 'established') this.#fail(errorTimeout)
+        if (this.#state.kind !== 'established') this.#fail(clientErrors.timeout)
         return
       case 'closing':
         if (this.#state.kind === 'closing') this.#finish()
@@ -289,7 +273,7 @@ export class C2sClient implements StreamMachine {
     switch (state.kind) {
       case 'offered':
         if (isFeatures(el)) this.#features(el)
-        else this.#fail(errorElement)
+        else this.#fail(clientErrors.element)
         return
       case 'asking-tls':
         this.#tlsAnswer(el)
@@ -298,7 +282,8 @@ export class C2sClient implements StreamMachine {
         this.#signInAnswer(el, state.mechanism)
         return
       case 'binding':
-        this.#bindAnswer(el, state.features, state.id)
+        if (state.id === undefined) this.#resumeAnswer(el, state.features)
+        else this.#bindAnswer(el, state.features, state.id)
         return
     }
   }
@@ -309,7 +294,7 @@ export class C2sClient implements StreamMachine {
     if (!this.#channel.isSecure && !this.#isSignedIn && (tls === 'required' || (tls === 'optional' && offersTls))) {
       this.#state = askingTls
       this.#effects.send(tlsRequest)
-    } else if (this.#isSignedIn) this.#bind(features)
+    } else if (this.#isSignedIn) this.#goOn(features)
     else this.#signIn(features)
   }
 
@@ -321,13 +306,13 @@ export class C2sClient implements StreamMachine {
       this.#effects.startTls(this.#config.domain)
     } else if (el.ns === NS_TLS && el.name === 'failure') {
       this.#close(refused('tls', 'RTK_CLIENT_TLS_REFUSED', undefined, 'the server does not start TLS'))
-    } else this.#fail(errorElement)
+    } else this.#fail(clientErrors.element)
   }
 
   #signIn(features: Element): void {
     const begun = beginSignIn(features, this.#channel, this.#config, this.#needs)
     if ('kind' in begun) {
-      if (unsupported(features, NS_SASL)) this.#fail(errorUnsupported)
+      if (unsupported(features, NS_SASL)) this.#fail(clientErrors.unsupported)
       else this.#close(begun)
       return
     }
@@ -340,7 +325,7 @@ export class C2sClient implements StreamMachine {
   // Section 6.4.
   #signInAnswer(el: Element, mechanism: ClientMechanism): void {
     if (el.ns !== NS_SASL) {
-      this.#fail(errorElement)
+      this.#fail(clientErrors.element)
       return
     }
     if (el.name === 'failure') {
@@ -351,7 +336,7 @@ export class C2sClient implements StreamMachine {
     if (data === 'bad') this.#close(refused('sign-in', 'RTK_SASL_ENCODING', 'incorrect-encoding', 'not base64'))
     else if (el.name === 'challenge') this.#step(mechanism, mechanism.step(data ?? new Uint8Array(0)))
     else if (el.name === 'success') this.#step(mechanism, mechanism.finish(data))
-    else this.#fail(errorElement)
+    else this.#fail(clientErrors.element)
   }
 
   #step(mechanism: ClientMechanism, step: ClientStep): void {
@@ -381,10 +366,29 @@ export class C2sClient implements StreamMachine {
     }
   }
 
+  // XEP-0198 §5
+  #goOn(features: Element): void {
+    const { resume } = this.#config
+    if (resume === undefined || features.child('sm', NS_SM) === undefined) this.#bind(features)
+    else {
+      this.#state = { kind: 'binding', features, id: undefined }
+      this.#effects.send(smResume(resume.previd, resume.h))
+    }
+  }
+
+  #resumeAnswer(el: Element, features: Element): void {
+    const { resume } = this.#config
+    if (resume !== undefined && isOfAcks(el, 'resumed')) this.#establish(resume.jid, features, el)
+    else if (isOfAcks(el, 'failed')) {
+      this.#driver.notResumed(el)
+      this.#bind(features)
+    } else this.#fail(clientErrors.element)
+  }
+
   // Section 7.
   #bind(features: Element): void {
     if (features.child('bind', NS_BIND) === undefined) {
-      if (unsupported(features, NS_BIND)) this.#fail(errorUnsupported)
+      if (unsupported(features, NS_BIND)) this.#fail(clientErrors.unsupported)
       else this.#close(refused('bind', 'RTK_CLIENT_NO_BIND', undefined, 'the server offers no resource'))
       return
     }
@@ -395,23 +399,19 @@ export class C2sClient implements StreamMachine {
 
   #bindAnswer(el: Element, features: Element, id: string): void {
     if (el.ns !== NS_CLIENT || el.name !== 'iq' || el.attr('id') !== id) {
-      this.#fail(errorElement)
+      this.#fail(clientErrors.element)
       return
     }
     const bound = readBound(el)
-    if (typeof bound !== 'string') {
-      this.#close(bound)
-      return
-    }
-    const jid = parseJid(bound)
-    if (jid === undefined || jid.isBare) {
-      this.#close(refused('bind', 'RTK_CLIENT_JID', undefined, 'the server gave no full JID'))
-      return
-    }
+    if (bound instanceof Jid) this.#establish(bound, features)
+    else this.#close(bound)
+  }
+
+  #establish(jid: Jid, features: Element, resumed?: Element): void {
     this.#state = { kind: 'established', jid }
     this.#effects.deadline('negotiation', 0)
     this.#effects.limit(this.#needs.limits.after, Number.POSITIVE_INFINITY)
-    this.#effects.stanzasTo(this.#driver.established(jid, features))
+    this.#effects.stanzasTo(this.#driver.established(jid, features, resumed))
   }
 
   // Ends.
@@ -419,7 +419,7 @@ export class C2sClient implements StreamMachine {
   #isTooMany(): boolean {
     this.#elements++
     if (this.#elements <= this.#needs.limits.negotiationElements) return false
-    this.#fail(errorElements)
+    this.#fail(clientErrors.elements)
     return true
   }
 

@@ -1,10 +1,12 @@
 /** What the client's machine asks of its driver, and what it needs to know. */
 import type { Jid } from '../jid/index.ts'
 import type { StanzaCondition } from '../stanza/error.ts'
-import type { HashName } from '../world/hashing.types.ts'
+import type { Hashing, HashName } from '../world/hashing.types.ts'
 import type { CloseCause } from '../world/net.types.ts'
+import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/index.ts'
-import type { StanzaSink, StreamEnd } from './machine.types.ts'
+import type { StreamLimits } from './limits.ts'
+import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
 import type { ChoiceLimits, SaslCondition } from './sasl/index.ts'
 
 export interface C2sClientConfig {
@@ -28,6 +30,8 @@ export interface C2sClientConfig {
   /** False: as a client that cannot bind channels (`n` in SCRAM). */
   readonly bindsChannel?: boolean
   readonly lang?: string
+  /** A former session to go on with, where the server lets us (XEP-0198 §5). */
+  readonly resume?: { readonly jid: Jid; readonly previd: string; readonly h: number }
 }
 
 /** Why a stream did not come to be. Codes are RTK_CLIENT_… and those of SASL. */
@@ -45,10 +49,21 @@ export type ClientEnd = StreamEnd | ClientRefusal
 export interface C2sClientDriver {
   /** PBKDF2 of the password (`stretch` of sasl/); answered by `stretched`. */
   stretch(ticket: number, hash: HashName, salt: Uint8Array, iterations: number): void
-  /** A resource is bound: where do stanzas go? */
-  established(jid: Jid, features: Element): StanzaSink
+  /** A resource is bound, or a former session goes on, as `resumed` says: where do stanzas go? */
+  established(jid: Jid, features: Element, resumed?: Element): StanzaSink
+  /** The former session is no more, as this `<failed/>` says; a resource is bound next. */
+  notResumed(failed: Element): void
   /** A first-level element that is no stanza, once established. False: unknown, the stream ends. */
   claim(el: Element): boolean
   ended(end: ClientEnd): void
   disconnected(cause: CloseCause): void
+}
+
+export interface C2sClientNeeds {
+  readonly effects: StreamEffects
+  readonly driver: C2sClientDriver
+  readonly config: C2sClientConfig
+  readonly limits: StreamLimits
+  readonly random: Random
+  readonly hashing: Hashing
 }

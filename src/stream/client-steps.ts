@@ -1,5 +1,6 @@
 /** What the client's machine reads and writes while it negotiates: pure functions over elements. */
 
+import { type Jid, parseJid } from '../jid/index.ts'
 import type { StanzaCondition } from '../stanza/error.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STANZA_ERRORS } from '../stanza/ns.ts'
 import type { Hashing } from '../world/hashing.types.ts'
@@ -82,9 +83,13 @@ export function bindRequest(id: string, resource: string): Element {
   return x('iq', NS_CLIENT, { id, type: 'set' }, x('bind', NS_BIND, wish))
 }
 
-/** The full JID as text, or the refusal. */
-export function readBound(el: Element): string | ClientRefusal {
-  if (el.attr('type') === 'result') return el.child('bind', NS_BIND)?.childText('jid', NS_BIND)?.trim() ?? ''
+/** The full JID, or the refusal. */
+export function readBound(el: Element): Jid | ClientRefusal {
+  if (el.attr('type') === 'result') {
+    const jid = parseJid(el.child('bind', NS_BIND)?.childText('jid', NS_BIND)?.trim() ?? '')
+    if (jid !== undefined && !jid.isBare) return jid
+    return refused('bind', 'RTK_CLIENT_JID', undefined, 'the server gave no full JID')
+  }
   const error = el.child('error', NS_CLIENT)
   const condition = error?.elements.find((child) => child.ns === NS_STANZA_ERRORS && child.name !== 'text')?.name
   const text = error?.childText('text', NS_STANZA_ERRORS) ?? ''

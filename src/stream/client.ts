@@ -5,6 +5,7 @@
 import { type Jid, toAscii } from '../jid/index.ts'
 import type { StreamError } from '../stanza/error.ts'
 import { StanzaError } from '../stanza/error.ts'
+import { smAnswer, smEnable, smRequest } from '../stanza/sm.ts'
 import { WorldError } from '../world/error.ts'
 import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
@@ -12,6 +13,8 @@ import type { World } from '../world/world.types.ts'
 import type { Element, Octets } from '../xml/index.ts'
 import { C2sClient } from './c2s-client.ts'
 import type { C2sClientConfig, C2sClientDriver, ClientEnd } from './c2s-client.types.ts'
+import { ClientAcks, isOfAcks } from './client-acks.ts'
+import { clientErrors } from './client-errors.ts'
 import { Connection } from './connection.ts'
 import { clientFraming } from './framing.ts'
 import { defaultStreamLimits, type StreamLimits } from './limits.ts'
@@ -37,6 +40,10 @@ export interface ClientOptions {
   readonly onStanza?: (el: Element, client: XmppClient) => void
   /** Once, when the stream is over. */
   readonly onEnd?: (end: ClientEnd) => void
+  /** What a former client had counted (`XmppClient.acks`): it is gone on with, if the server lets us; else a resource is bound. */
+  readonly resume?: ClientAcks
+  /** False: what the server asks to be acknowledged is not. */
+  readonly acknowledges?: boolean
 }
 
 /** Why there is no client. `code` is asserted on; `end` has the whole story, undefined when there was no connection. */
@@ -87,6 +94,12 @@ export class XmppClient implements StanzaSink {
   readonly #connection: Connection
   readonly #requests = new Map<string, OpenRequest>()
   onStanza: (el: Element, client: XmppClient) => void
+  /** Stream management (XEP-0198), from `enable` on, or resumed. */
+  acks: ClientAcks | undefined
+  /** The server's `<failed/>`, where a former session was to be resumed and is no more. */
+  notResumed: Element | undefined
+  acknowledges: boolean
+  #enabling: ((answer: Element | undefined) => void) | undefined
 
   constructor(
     world: ClientWorld,
@@ -103,6 +116,7 @@ export class XmppClient implements StanzaSink {
     this.ended = life.ended
     this.gone = life.gone
     this.onStanza = options.onStanza ?? (() => undefined)
+    this.acknowledges = options.acknowledges ?? true
   }
 
   get transport(): Transport {
@@ -115,7 +129,55 @@ export class XmppClient implements StanzaSink {
   }
 
   send(el: Element): void {
+    this.acks?.sent(el)
     this.#connection.send(el)
+  }
+
+  /**
+   * Asks the server to count stanzas, and to let us resume; `max` in seconds. Resolves with its `<enabled/>` or `<failed/>`;
+   * undefined when the stream ends before that.
+   */
+  enable(resume = true, max?: number): Promise<Element | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Element | undefined>()
+    this.#enabling = resolve
+    this.#connection.send(smEnable(resume, max))
+    this.acks ??= new ClientAcks(this.jid)
+    return promise
+  }
+
+  /** Tells the server what we have handled. */
+  acknowledge(): void {
+    if (this.acks !== undefined) this.#connection.write(smAnswer(this.acks.handled))
+  }
+
+  /** Asks the server what it has handled. */
+  askAcknowledgement(): void {
+    this.#connection.write(smRequest)
+  }
+
+  /** For the driver: the former session goes on, and what the server does not have is sent again. False: its count is wrong. */
+  resumed(acks: ClientAcks, el: Element): boolean {
+    this.acks = acks
+    if (!acks.acknowledged(el)) return false
+    for (const stanza of acks.unacknowledged) this.#connection.send(stanza)
+    return true
+  }
+
+  /** For the driver: an element that is no stanza. False: it is unknown, or wrong. */
+  claim(el: Element): boolean {
+    const { acks } = this
+    if (acks === undefined) return false
+    if (isOfAcks(el, 'r')) {
+      if (this.acknowledges) this.acknowledge()
+      return true
+    }
+    if (isOfAcks(el, 'a')) return acks.acknowledged(el)
+    if (this.#enabling === undefined || !(isOfAcks(el, 'enabled') || isOfAcks(el, 'failed'))) return false
+    if (el.name === 'enabled') acks.enabled(el)
+    else this.acks = undefined
+    this.#enabling(el)
+    this.#enabling = undefined
+    return true
   }
 
   /** Bytes as they are; for what no element can be. */
@@ -140,6 +202,8 @@ export class XmppClient implements StanzaSink {
 
   /** Closes in good order, or with an error; settled when both ends have closed and the connection is gone. */
   async close(error?: StreamError): Promise<ClientEnd> {
+    // XEP-0198 §4: so that nothing is kept for us that we have.
+    if (this.acknowledges) this.acknowledge()
     this.#connection.close(error)
     await this.gone
     return this.ended
@@ -151,6 +215,7 @@ export class XmppClient implements StanzaSink {
   }
 
   receive(el: Element): void {
+    this.acks?.received()
     if (el.name === 'iq') {
       const type = el.attr('type')
       const id = el.attr('id')
@@ -161,6 +226,7 @@ export class XmppClient implements StanzaSink {
 
   /** For the driver: no answer will come any more. */
   lost(): void {
+    this.#enabling?.(undefined)
     for (const id of [...this.#requests.keys()]) this.#settle(id, lostAnswer)
   }
 
@@ -185,6 +251,7 @@ class Driver implements C2sClientDriver {
   readonly #connection: Connection
   machine: C2sClient | undefined
   #client: XmppClient | undefined
+  #notResumed: Element | undefined
 
   constructor(world: ClientWorld, options: ClientOptions, connection: Connection) {
     this.#world = world
@@ -199,16 +266,25 @@ class Driver implements C2sClientDriver {
     )
   }
 
-  established(jid: Jid, features: Element): StanzaSink {
+  established(jid: Jid, features: Element, resumed?: Element): StanzaSink {
     const life = { ended: this.#over.promise, gone: this.#gone.promise }
     const client = new XmppClient(this.#world, this.#connection, jid, features, this.#options, life)
+    client.notResumed = this.#notResumed
     this.#client = client
+    const { resume } = this.#options
+    if (resumed !== undefined && resume !== undefined && !client.resumed(resume, resumed)) {
+      this.#world.clock.soon((machine) => machine?.close(clientErrors.element), this.machine)
+    }
     this.opened.resolve(client)
     return client
   }
 
-  claim(): boolean {
-    return false
+  notResumed(failed: Element): void {
+    this.#notResumed = failed
+  }
+
+  claim(el: Element): boolean {
+    return this.#client?.claim(el) ?? false
   }
 
   ended(end: ClientEnd): void {
@@ -282,7 +358,7 @@ export function runClient(
     startTls: (end) => end.startTlsClient(secure),
   })
   const driver = new Driver(world, options, connection)
-  const { jid, tls, password, lang } = options
+  const { jid, tls, password, lang, resume } = options
   const machine = new C2sClient({
     effects: connection,
     driver,
@@ -293,6 +369,7 @@ export function runClient(
       resource: jid.resource,
       tls: tls === 'starttls' || tls === 'direct' ? 'required' : tls === 'if-offered' ? 'optional' : 'none',
       ...(lang === undefined ? {} : { lang }),
+      ...(resume?.id === undefined ? {} : { resume: { jid: resume.jid, previd: resume.id, h: resume.handled } }),
       ...options.sasl,
     },
     limits,

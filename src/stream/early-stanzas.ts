@@ -30,7 +30,8 @@ export class EarlyStanzas implements StanzaSink {
     if (el.name === 'iq' && el.attr('type') === 'set') {
       const reply = this.#reply(el)
       if (reply !== undefined) {
-        this.#answer(reply)
+        if (this.#inner.answered !== undefined) this.#inner.answered(reply)
+        else this.#answer(reply)
         return
       }
     }

@@ -12,6 +12,8 @@ export interface StanzaSink {
   receive(el: Element): void
   /** Everything that was written before `askDrained` has left. */
   drained?(): void
+  /** A stanza was answered before it came here: the sink counts it, and sends this answer. */
+  answered?(reply: Element): void
 }
 
 /** Attributes of a stream header of ours (RFC 6120 section 4.7). */

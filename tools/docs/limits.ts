@@ -5,6 +5,7 @@
 import { accountCacheMax } from '../../src/core/account-service.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
+import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
 import { defaultStoreLimits } from '../../src/store/store.types.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
@@ -45,6 +46,7 @@ const nothing = (text: string, metric: string): Limit => ({ answer: { nothing: t
 
 const dropped = 'the connection is dropped'
 const waits = 'the client waits'
+const unacknowledged = 'what is not acknowledged is undeliverable: offline store, or error to the sender'
 
 /** By the option's path in the configuration. */
 export const limits: Readonly<Record<string, Limit>> = {
@@ -97,6 +99,14 @@ export const limits: Readonly<Record<string, Limit>> = {
     metric: 'ratatosk_bind_sessions_max_total',
     note: 'to his oldest session; with `max_per_user_policy: refuse` the stanza error `resource-constraint` to the new one',
   },
+  'modules.caps.hashes_max': nothing('somebody is asked again', 'ratatosk_caps_hashes_max_total'),
+  'modules.caps.elsewhere_max': nothing(
+    'what the one can do who was not heard of for longest is forgotten',
+    'ratatosk_caps_elsewhere_max_total',
+  ),
+  'modules.caps.queries_per_peer': nothing('the question waits', 'ratatosk_caps_queries_per_peer_total'),
+  'modules.caps.size_max': nothing('what he can do stays unknown', 'ratatosk_caps_size_max_total'),
+  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -109,6 +119,14 @@ export const limits: Readonly<Record<string, Limit>> = {
   'modules.privacy.lists_max': stanza('not-allowed', 'ratatosk_privacy_lists_max_total'),
   'modules.privacy.bytes_max': stanza('not-allowed', 'ratatosk_privacy_bytes_max_total'),
   'modules.privacy.cache_accounts': nothing('the lists are read again', 'ratatosk_privacy_cache_accounts_total'),
+  'modules.register.sign_ups_per_address': stanza('not-acceptable', 'ratatosk_register_sign_ups_per_address_total'),
+  'modules.register.sign_ups_max': stanza('not-acceptable', 'ratatosk_register_sign_ups_max_total'),
+  'modules.register.password_changes_max': stanza(
+    'resource-constraint',
+    'ratatosk_register_password_changes_max_total',
+  ),
+  'modules.private.bytes_max': stanza('policy-violation', 'ratatosk_private_bytes_max_total'),
+  'modules.private.namespace_max': stanza('policy-violation', 'ratatosk_private_namespace_max_total'),
   'modules.roster.items_max': stanza('not-allowed', 'ratatosk_roster_items_max_total'),
   'modules.roster.requests_max': nothing(
     'silence, as for an account that does not exist',
@@ -121,6 +139,17 @@ export const limits: Readonly<Record<string, Limit>> = {
     'ratatosk_roster_request_size_total',
   ),
   'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_accounts_total'),
+  'modules.sm.resume_timeout': nothing(
+    'the session ends, and what its client has not acknowledged is undeliverable: offline store, or error to the sender',
+    'ratatosk_sessions_expired_total',
+  ),
+  'modules.sm.queue_stanzas': policy('ratatosk_sessions_unacknowledged_total', unacknowledged),
+  'modules.sm.queue_bytes': policy('ratatosk_sessions_unacknowledged_total', unacknowledged),
+  'modules.sm.ack_timeout': nothing(
+    'its connection is dropped, and its session waits for the client',
+    'ratatosk_sessions_silent_total',
+  ),
+  'modules.vcard.bytes_max': stanza('policy-violation', 'ratatosk_vcard_bytes_max_total'),
 }
 
 /** Options with a number that limit nobody, and why. */
@@ -131,6 +160,7 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
   'auth.scram_iterations': 'work for new passwords',
+  'modules.register.window': 'the time of three limits',
 }
 
 export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
@@ -175,6 +205,10 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
       'the address or account that failed longest ago is forgotten',
       'ratatosk_sign_in_failures_forgotten_total',
     ),
+  },
+  register_quota_keys: {
+    value: String(quotaKeysMax),
+    ...nothing('whoever began longest ago is forgotten', 'ratatosk_register_quota_keys_total'),
   },
   requests_open: {
     value: String(requestsOpenMax),

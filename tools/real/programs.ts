@@ -28,7 +28,10 @@ export const PROGRAMS: Readonly<Record<string, Known>> = {
 }
 
 /** Debian keeps these out of the PATH of ordinary users. */
-const ALSO = ['/usr/sbin', '/sbin', '/usr/bin', '/usr/lib/postgresql/17/bin', '/usr/lib/postgresql/15/bin']
+const ALSO = [
+  ...['/usr/sbin', '/sbin', '/usr/bin'],
+  ...[18, 17, 16, 15, 14].map((version) => `/usr/lib/postgresql/${version}/bin`),
+]
 
 function folders(): string[] {
   const path = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder.startsWith('/'))

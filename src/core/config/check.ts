@@ -15,6 +15,7 @@ import { domainOf } from './opt-scalar.ts'
 import { asMap, object, readFields } from './opt-structure.ts'
 import type { OptionSchema, Reading, SecretRead, Shaping } from './option.ts'
 import { authOptions, plainSections, sessionOptions, shaperOptions } from './sections.ts'
+import { checkStore } from './store-section.ts'
 import { parseYaml, sectionsOf } from './yaml.ts'
 
 export interface CheckOptions {
@@ -142,6 +143,7 @@ class Checker {
     this.#missingPlugins()
     const plainInput = { ...root, entries: root.entries.filter((entry) => Object.hasOwn(plainSections, entry.key)) }
     const plain = readFields(plainSections, plainInput, this.reading)
+    if (plain !== undefined) checkStore(root, plain.store.engine, this.#report)
     const limits = plain?.limits ?? this.#limits()
     const hostTypes = this.#hostTypes()
     const hosts = this.#hosts(hostTypes)

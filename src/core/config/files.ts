@@ -12,6 +12,8 @@ export interface FileDoors {
   readonly tls?: Tls | undefined
   /** Permission bits of a file; undefined where nobody can tell. Without it nothing is said of readable secrets. */
   readonly modeOf?: ((path: string) => Promise<number | undefined>) | undefined
+  /** A variable of the environment. Without it there are none: an embedded server does not look at its program's. */
+  readonly variable?: ((name: string) => string | undefined) | undefined
 }
 
 type StringInput = Extract<Input, { kind: 'string' }>
@@ -20,6 +22,7 @@ type StringInput = Extract<Input, { kind: 'string' }>
 export async function checkFiles(checked: Checked, folder: string, doors: FileDoors): Promise<readonly Mistake[]> {
   const report = new Report(checked.document.report.file)
   for (const pair of certificatePairs(checked.document.input)) await checkPair(pair, folder, doors, report)
+  await checkStoreAuthorities(checked.document.input, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
   return report.sorted()
 }
@@ -103,9 +106,28 @@ async function warnOfReaders(
   report.warning(input, 'RTK_CONFIG_READABLE', `everybody on this machine can read ${what}`, `chmod o-r ${path}`)
 }
 
+async function checkStoreAuthorities(root: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
+  const store = entryOf(root, 'store')?.value
+  if (store?.kind !== 'map') return
+  const found = await textOf(store, 'tls_ca', folder, doors, report)
+  if (found === undefined || found.text.includes('-----BEGIN CERTIFICATE-----')) return
+  report.error(found.input, 'RTK_CONFIG_CERTIFICATE', `${found.path} holds no certificate`, 'PEM: one or several')
+}
+
+function readVariable(name: string, input: Input, doors: FileDoors, report: Report): string {
+  const text = doors.variable?.(name) ?? ''
+  const hint = doors.variable === undefined ? 'an embedded server is not told of any' : 'set it before the start'
+  if (text === '') report.error(input, 'RTK_CONFIG_VALUE', `the environment has no variable ${name}`, hint)
+  return text
+}
+
 async function readSecrets(checked: Checked, folder: string, doors: FileDoors, report: Report): Promise<void> {
   const file = checked.document.report.file
-  for (const { input, file: own, fill } of checked.secrets) {
+  for (const { input, file: own, variable, fill } of checked.secrets) {
+    if (variable !== undefined) {
+      fill(readVariable(variable, input, doors, report))
+      continue
+    }
     if (own === undefined) {
       if (file !== '') await warnOfReaders(input, file, 'this secret', doors, report)
       continue

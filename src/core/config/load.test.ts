@@ -112,3 +112,49 @@ test('without a file, all is default and under the working directory', async () 
   assert.equal(config.data_dir, '/cwd/data')
   assert.equal(config.file, '')
 })
+
+test('a secret is read from the environment where the command gives it one', async () => {
+  const text = 'modules: { lamp: { key: { env: LAMP_KEY } } }'
+  const world = worldOf({ '/r.yaml': { text } })
+  const keyOf = async (variable?: (name: string) => string | undefined) => {
+    const { config, mistakes } = await finishConfig(await openConfig({ file: '/r.yaml' }, world.disk), {
+      ...world,
+      variable,
+    })
+    const options = config?.host_types.get('default')?.modules.get('lamp')
+    return (options?.['key'] as Secret | undefined)?.reveal() ?? mistakes.map(formatMistake).join()
+  }
+  assert.equal(await keyOf((name) => (name === 'LAMP_KEY' ? 'light' : undefined)), 'light')
+  assert.match(await keyOf(() => undefined), /r\.yaml:1:\d+.*the environment has no variable LAMP_KEY/)
+  assert.match(await keyOf(), /an embedded server is not told of any/)
+})
+
+test('PostgreSQL: every mistake by its line; what means nothing to the engine is warned of', async () => {
+  const told = async (text: string, files: Parameters<typeof worldOf>[0] = {}) => {
+    const world = worldOf({ '/etc/r.yaml': { text }, ...files })
+    const { mistakes } = await finishConfig(await openConfig({ file: '/etc/r.yaml' }, world.disk), world)
+    return mistakes.map(({ severity, line, path, text }) => `${severity} ${line} ${path}: ${text}`)
+  }
+  assert.deepEqual(await told('store:\n  engine: postgres\n'), [
+    "error 2 store.engine: 'url' is missing: the engine postgres needs it",
+  ])
+  const text = `store:
+  engine: postgres
+  path: some.db
+  url:
+    - postgres://u@h/d
+    - postgres://u:secret@h/d
+  tls: yes
+  tls_ca: ca.pem
+  password: { file: none }
+`
+  assert.deepEqual(await told(text, { '/etc/ca.pem': { text: 'no certificate' } }), [
+    'error 6 store.url[1]: a password does not belong into the URL: write it under store.password',
+    "error 7 store.tls: 'yes' is not one of auto, verify, trust, off",
+    'error 8 store.tls_ca: /etc/ca.pem holds no certificate',
+    'error 9 store.password.file: there is no file /etc/none',
+  ])
+  assert.deepEqual(await told('store:\n  url: postgres://u@h/d\n'), [
+    'warning 2 store.url: store.url means nothing to the engine sqlite',
+  ])
+})

@@ -96,7 +96,11 @@ function resolvePaths(config: Config, folder: string, options: FinishOptions): C
     data_dir: dataDir,
     listeners,
     tls: Object.freeze({ ...config.tls, certificates: certificates(config.tls.certificates) }),
-    store: Object.freeze({ ...config.store, path: disk.resolve(dataDir, config.store.path) }),
+    store: Object.freeze({
+      ...config.store,
+      path: disk.resolve(dataDir, config.store.path),
+      tls_ca: config.store.tls_ca === undefined ? undefined : inFolder(config.store.tls_ca),
+    }),
     control: Object.freeze({ ...config.control, socket: socket === undefined ? undefined : inFolder(socket) }),
   })
 }

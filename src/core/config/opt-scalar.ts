@@ -179,9 +179,12 @@ export function oneOf<const V extends readonly string[]>(values: V, about: About
   })
 }
 
-/** A text that is kept out of logs, or `{ file: PATH }`, whose first line it is. Gives a `Secret`. */
+/**
+ * A text that is kept out of logs, or `{ file: PATH }`, whose first line it is, or `{ env: NAME }`, a variable of the
+ * environment that the command was started in. Gives a `Secret`.
+ */
 export function secret(about: Omit<About<string>, 'default'>): Option<Secret> {
-  const expects = 'a secret text, or { file: PATH }'
+  const expects = 'a secret text, { file: PATH } or { env: NAME }'
   return makeOption(about, {
     kind: 'secret',
     expects,
@@ -195,6 +198,11 @@ export function secret(about: Omit<About<string>, 'default'>): Option<Secret> {
       if (only?.key === 'file' && only.value.kind === 'string') {
         const { secret, fill } = Secret.waiting()
         reading.secrets.push({ input: only.value, file: only.value.value, fill })
+        return secret
+      }
+      if (only?.key === 'env' && only.value.kind === 'string') {
+        const { secret, fill } = Secret.waiting()
+        reading.secrets.push({ input: only.value, file: undefined, variable: only.value.value, fill })
         return secret
       }
       if (input.kind === 'string')

@@ -64,8 +64,10 @@ export interface Reading {
 
 export interface SecretRead {
   readonly input: Input
-  /** The file that holds it; undefined when it was written out. */
+  /** The file that holds it; undefined when it was written out, or is in the environment. */
   readonly file: string | undefined
+  /** The variable of the environment that holds it. */
+  readonly variable?: string
   /** For whoever may read files, before the configuration is used. */
   readonly fill: (text: string) => void
 }

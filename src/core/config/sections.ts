@@ -2,6 +2,7 @@
 import { limitOptions } from './limits.ts'
 import { opt } from './opt.ts'
 import type { OptionsOf } from './option.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
 
 const certificate = opt.object(
   {
@@ -72,7 +73,7 @@ export const sessionOptions = {
 }
 
 export const storeOptions = {
-  engine: opt.oneOf(['sqlite', 'memory'], {
+  engine: opt.oneOf(['sqlite', 'postgres', 'memory'], {
     default: 'sqlite',
     reload: 'restart',
     description: 'Where data is kept. `memory` forgets all at the end: for tests.',
@@ -80,13 +81,44 @@ export const storeOptions = {
   path: opt.path({
     default: 'ratatosk.db',
     reload: 'restart',
-    description: 'File of the database; a relative name is taken from `data_dir`.',
+    description: 'SQLite: file of the database; a relative name is taken from `data_dir`.',
   }),
   synchronous: opt.oneOf(['normal', 'full'], {
     default: 'full',
     reload: 'restart',
-    description: 'What is acknowledged as kept survives the end of the process (normal), or a power cut too (full).',
+    description:
+      'SQLite: what is acknowledged as kept survives the end of the process (normal), or a power cut too (full).',
   }),
+  url: opt.list(
+    opt.string({
+      maxLength: 1000,
+      check: (text) => {
+        const place = parsePostgresUrl(text)
+        return typeof place === 'string' ? place : undefined
+      },
+      description: 'postgres://USER@HOST:PORT/DATABASE.',
+    }),
+    {
+      default: [],
+      maxItems: 16,
+      reload: 'restart',
+      description:
+        'PostgreSQL: where the database is, `postgres://USER@HOST:PORT/DATABASE`. Of several the first that takes writes is used. A host that begins with `%2F` is the folder of a Unix socket.',
+    },
+  ),
+  password: opt.optional(opt.secret({ reload: 'restart', description: 'PostgreSQL: password of the user.' })),
+  tls: opt.oneOf(['auto', 'verify', 'trust', 'off'], {
+    default: 'auto',
+    reload: 'restart',
+    description:
+      'PostgreSQL: encrypt and check the certificate (verify), encrypt only (trust), or neither (off). `auto` is `off` on this machine, else `verify`.',
+  }),
+  tls_ca: opt.optional(
+    opt.path({
+      reload: 'restart',
+      description: "PostgreSQL: authorities that sign the server's certificate, PEM. Left out: those known to Node.",
+    }),
+  ),
 }
 
 export const logOptions = {

@@ -14,7 +14,7 @@ import type { TransportHandler } from '../../world/net.types.ts'
 import type { Accepted, Protocol } from '../acceptor.ts'
 import { OpenConnections } from '../open-connections.ts'
 import { shaped } from '../shaped.ts'
-import { C2sClient, shaperHoldsHelp } from './client.ts'
+import { C2sClient } from './client.ts'
 import { streamLimits } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 
@@ -49,7 +49,7 @@ export class C2sProtocol implements Protocol {
       'ratatosk_close_timeouts_total',
       'Clients that did not close their stream within the limit `close_timeout`',
     )
-    this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
+    this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', 'Times a shaper held the reading of a client')
   }
 
   accept(accepted: Accepted): TransportHandler {
@@ -66,7 +66,9 @@ export class C2sProtocol implements Protocol {
       lateClosings: this.#lateClosings,
       startTls: (socket) => socket.startTlsServer(tls),
     })
-    const client = new C2sClient(this.#needs, accepted, connection, (gone) => this.#open.delete(gone))
+    const client = new C2sClient(this.#needs, accepted, connection, this.#shaperHolds, (gone) =>
+      this.#open.delete(gone),
+    )
     const machine = new C2sServer({ effects: connection, driver: client, limits, random, hashing })
     client.run(machine)
     this.#open.add(client)

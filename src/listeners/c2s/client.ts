@@ -1,10 +1,15 @@
 /** One client's connection: answers what its stream machine asks, and ties its session to it. */
 import type { AccountState } from '../../core/accounts.ts'
+import type { ClientStream, TakeOver } from '../../core/client-stream.ts'
+import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
+import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
+import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
+import { iqType, stanzaKind } from '../../stanza/stanza.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
 import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
@@ -13,8 +18,10 @@ import type { StreamEnd } from '../../stream/machine.types.ts'
 import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
 import { readScramName } from '../../stream/sasl/index.ts'
 import type { Element } from '../../xml/element.types.ts'
+import type { Octets } from '../../xml/octets.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
+import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
@@ -30,20 +37,30 @@ const accountEnded = new StreamError(
 )
 const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text: 'the host is not served any more' })
 
-export class C2sClient implements C2sDriver {
+export class C2sClient implements C2sDriver, ClientStream {
   readonly #needs: C2sNeeds
   readonly #accepted: Accepted
   readonly #connection: Connection
+  readonly #shaperHolds: Counter
   #machine: C2sServer | undefined
   #session: Session | undefined
+  /** What the stream is for, by its last header. */
+  #host: Host | undefined
   /** Accounts that had ended when the account was last looked up. */
   #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
 
-  constructor(needs: C2sNeeds, accepted: Accepted, connection: Connection, gone: (client: C2sClient) => void) {
+  constructor(
+    needs: C2sNeeds,
+    accepted: Accepted,
+    connection: Connection,
+    shaperHolds: Counter,
+    gone: (client: C2sClient) => void,
+  ) {
     this.#needs = needs
     this.#accepted = accepted
     this.#connection = connection
+    this.#shaperHolds = shaperHolds
     this.#gone = gone
   }
 
@@ -71,6 +88,7 @@ export class C2sClient implements C2sDriver {
   host(domain: string): StreamHost | undefined {
     const host = this.#needs.core.host(domain)
     if (host === undefined) return undefined
+    this.#host = host
     const { listener } = this.#accepted
     const hasCertificate = listener.tls !== 'none' && this.#needs.hasCertificate(listener, domain)
     return { domain: host.domain, tls: hasCertificate ? 'required' : 'none' }
@@ -91,8 +109,17 @@ export class C2sClient implements C2sDriver {
 
   features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
     const local = this.#needs.core.localHost(streamHost.domain)
-    if (local === undefined || stage === 'sasl') return []
-    return local.type.hooks.fold('stream:features', [], local.host)
+    if (local === undefined) return []
+    const { type, host } = local
+    const others =
+      stage === 'sasl'
+        ? type.hooks.fold('stream:stranger-features', [], this.#stranger(host))
+        : type.hooks.fold('stream:features', [], host)
+    return [...others, limitsFeature(this.#accepted.listener.limits, stage)]
+  }
+
+  #stranger(host: Host): Stranger {
+    return { host, address: this.#accepted.client.host, isSecure: this.#machine?.channel.isSecure === true }
   }
 
   lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
@@ -194,8 +221,7 @@ export class C2sClient implements C2sDriver {
     core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
     const { transport, listener, client } = this.#accepted
     const subject = { jid, host: jid.domain, address: client.host }
-    const holds = core.metrics.counter('ratatosk_shaper_holds_total', shaperHoldsHelp)
-    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, holds)
+    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, this.#shaperHolds)
     if (!log.enabled('debug')) return
     log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: client.host })
   }
@@ -212,21 +238,8 @@ export class C2sClient implements C2sDriver {
       machine.close(accountEnded)
       return
     }
-    const { listener, client, transport } = this.#accepted
-    const result = this.#needs.binder.bind({
-      account,
-      host,
-      resource,
-      link: this.#connection,
-      info: {
-        address: client.host,
-        port: client.port,
-        transport: listener.place.kind,
-        tls: transport.tls?.protocol ?? '',
-        auth: machine.account?.mechanism ?? '',
-        listener: listener.name,
-      },
-    })
+    const info = this.#info(machine)
+    const result = this.#needs.binder.bind({ account, host, resource, link: this.#connection, info })
     if (result instanceof StanzaError) {
       this.#needs.core.metrics.refusals.count(result.code)
       machine.bound(ticket, result)
@@ -236,8 +249,96 @@ export class C2sClient implements C2sDriver {
     machine.bound(ticket, { jid: result.jid, sink: result })
   }
 
-  claim(): boolean {
-    return false
+  #info(machine: C2sServer): LinkInfo {
+    const { listener, client, transport } = this.#accepted
+    return {
+      address: client.host,
+      port: client.port,
+      transport: listener.place.kind,
+      tls: transport.tls?.protocol ?? '',
+      auth: machine.account?.mechanism ?? '',
+      listener: listener.name,
+    }
+  }
+
+  claim(el: Element): boolean {
+    const local = this.#needs.core.localHost(this.#host?.domain ?? '')
+    const handler = local?.type.streamElements.find(el)
+    if (handler === undefined) return this.#machine?.state === 'features' && this.#requested(el)
+    handler(el, this)
+    return true
+  }
+
+  /** A request before sign-in is a module's, or nobody's. */
+  #requested(el: Element): boolean {
+    const local = this.#needs.core.localHost(this.#host?.domain ?? '')
+    if (local === undefined || stanzaKind(el) !== 'iq' || el.attr('id') === undefined) return false
+    const [type, to] = [iqType(el), el.attr('to')]
+    if ((type !== 'get' && type !== 'set') || (to !== undefined && to !== local.host.domain)) return false
+    const send = (answer: Element) => {
+      if (this.#machine?.state === 'features') this.#connection.send(answer)
+    }
+    return local.type.hooks.fold('stream:stranger-request', false, {
+      ...this.#stranger(local.host),
+      el,
+      stream: this,
+      send,
+    })
+  }
+
+  // What a module may use that an element is for.
+
+  get stage(): ClientStream['stage'] {
+    const state = this.#machine?.state
+    return state === 'established' ? 'established' : state === 'binding' ? 'bind' : 'features'
+  }
+
+  get to(): Host {
+    if (this.#host === undefined) throw new Error('no header has come')
+    return this.#host
+  }
+
+  get account(): Jid | undefined {
+    return this.#machine?.account?.jid
+  }
+
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  send(el: Element): void {
+    this.#connection.send(el)
+  }
+
+  write(bytes: Octets): void {
+    this.#connection.write(bytes)
+  }
+
+  close(error: StreamError): void {
+    this.#machine?.close(error)
+  }
+
+  takeOver(session: Session, answers: TakeOver): void {
+    const { core } = this.#needs
+    const machine = this.#machine
+    const { host, jid } = session
+    if (machine?.state !== 'binding') return
+    if (core.accountEndings.since(this.#endingsSeen, host, jid.local)) {
+      machine.close(accountEnded)
+      return
+    }
+    // Nothing more comes over the old stream, and over this one nothing until it is decided.
+    machine.ask()
+    core.resumption.take(session, (found) => {
+      if (this.#machine === undefined || machine.state !== 'binding') return
+      if (found === undefined) this.send(answers.failed())
+      else {
+        this.#session = found
+        machine.establish({ jid, sink: found }, answers.taken(found))
+        core.resumption.resume(found, this.#connection, this.#info(machine))
+      }
+      machine.answered()
+    })
   }
 
   ended(end: StreamEnd): void {
@@ -274,7 +375,6 @@ export class C2sClient implements C2sDriver {
 }
 
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
-export const shaperHoldsHelp = 'Times a shaper held the reading of a client'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
 

@@ -10,7 +10,7 @@ import type { ModuleContext } from '../../core/module.ts'
 import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import type { Session } from '../../core/session.ts'
 import { type Jid, parseJid } from '../../jid/jid.ts'
-import { withDelay } from '../../stanza/delay.ts'
+import { isDelayedBy, withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
 import { errorReply } from '../../stanza/reply.ts'
@@ -193,7 +193,7 @@ export class Mailboxes {
       else if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
       else if (box.added === added) {
         // At this very moment nothing is before the next message; a moment later something could be.
-        this.#takesAgain(session)
+        session.takeMessages(this.#ctx.clock.wallMs())
         return
       }
     }
@@ -271,7 +271,8 @@ export class Mailboxes {
       return undefined
     }
     const isLive = box.live.has(row.stanza)
-    const noted = isLive ? el : withDelay(el, session.host.jid, new Date(row.received), 'Offline Storage')
+    const { jid } = session.host
+    const noted = isLive || isDelayedBy(el, jid) ? el : withDelay(el, jid, new Date(row.received), 'Offline Storage')
     return writeStanza(noted, from.octets, to.octets)
   }
 
@@ -281,20 +282,16 @@ export class Mailboxes {
     const ready = this.#ctx.sessions
       .ofAccount(box.host.domain, box.local)
       .filter((session) => isReady(session) && session.takesMessages)
-    const [first, ...others] = ready.sort((a, b) => b.priority - a.priority)
+    const [first] = ready.sort((a, b) => b.priority - a.priority)
     if (first === undefined) return
     for (const session of ready) session.takesMessages = false
     this.handOver(first)
       .catch((error: unknown) => this.#warn('kept messages could not be handed over', box, error))
       .finally(() => {
-        for (const session of [first, ...others]) this.#takesAgain(session)
+        // One that has lost its connection goes on with the hand-over when it has another.
+        const now = this.#ctx.clock.wallMs()
+        for (const session of ready) if (session !== first || isReady(first)) session.takeMessages(now)
       })
-  }
-
-  #takesAgain(session: Session): void {
-    if (session.takesMessages) return
-    session.takesMessages = true
-    session.takesSinceMs = this.#ctx.clock.wallMs()
   }
 
   #warn(message: string, box: Mailbox, error: unknown): void {

@@ -5,7 +5,7 @@
 import { opt } from '../../core/config/opt.ts'
 import { defineModule } from '../../core/module.ts'
 import { drop, type Verdict } from '../../core/packet.ts'
-import { NS_DELAY, withoutDelayBy } from '../../stanza/delay.ts'
+import { NS_DELAY, withDelay, withoutDelayBy } from '../../stanza/delay.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { messageType } from '../../stanza/stanza.ts'
 import type { Element } from '../../xml/element.types.ts'
@@ -75,6 +75,9 @@ export default defineModule({
       },
       { kinds: ['message', 'presence'], wants: [{ name: 'delay', ns: NS_DELAY }], phase: 'early' },
     )
+
+    // XEP-0198 §4: since when it was held back, though somebody takes it now.
+    ctx.on('message:late', (el, { host, sentMs }) => withDelay(el, host.jid, new Date(sentMs)))
 
     accountData(ctx, store)
   },

@@ -84,15 +84,21 @@ export class OwnPresence {
     return sent
   }
 
+  /**
+   * A session that lost its connection in the middle of a hand-over goes on with it: what came meanwhile waits behind what
+   * is left of it.
+   */
+  resumed(session: Session): void {
+    if (session.isAvailable && session.priority >= 0 && !session.takesMessages) this.#ready(session)
+  }
+
   /** What waits for the account is handed over in its own time; the client's stanzas need not wait for it. */
   #ready(session: Session): void {
     session.slots.set(this.#handOvers, session.slots.get(this.#handOvers) + 1)
     void this.#ctx.tellAll('presence:ready', session).then(() => {
       const left = session.slots.get(this.#handOvers) - 1
       session.slots.set(this.#handOvers, left)
-      if (left > 0 || session.takesMessages) return
-      session.takesMessages = true
-      session.takesSinceMs = this.#ctx.clock.wallMs()
+      if (left === 0 && session.isActive) session.takeMessages(this.#ctx.clock.wallMs())
     })
   }
 

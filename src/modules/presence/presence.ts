@@ -121,6 +121,8 @@ export default defineModule({
       else if (directed.hasAny(session)) void departures.leaveDirected(session, unavailable)
     })
 
+    ctx.on('session:resumed', (session) => own.resumed(session))
+
     ctx.on('stanza:inbound', (packet, host) => probes.received(packet, host), { kinds: ['presence'], types: ['probe'] })
 
     // Section 8.5.3.1: a request to a resource of somebody who does not share presence with the asker.

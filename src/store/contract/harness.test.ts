@@ -133,7 +133,7 @@ export function testWorld(clock: Clock, errors: string[] = []) {
   return { clock, log, random }
 }
 
-abstract class BaseBench implements Bench {
+export abstract class BaseBench implements Bench {
   readonly clock = new HandClock()
   readonly errors: string[] = []
   #open: Stores | undefined
@@ -217,7 +217,8 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'ratatosk-store-'))
 }
 
-export const engines: readonly EngineUnderTest[] = [
+/** `postgres/contract.real.ts` puts its own engine in their place, and then reads the files of the contract. */
+export const engines: EngineUnderTest[] = [
   { name: 'SQLite file in a worker', survives: true, make: () => new WorkerBench(false) },
   { name: 'SQLite memory in a worker', survives: false, make: () => new WorkerBench(true) },
   { name: 'simulated', survives: true, make: () => new SimulatedBench() },

@@ -1,0 +1,363 @@
+/**
+ * What a session and its client have counted, so that either knows what the other has: stanzas of the client that are
+ * settled (DESIGN.md section 9), and stanzas sent to him that he has not acknowledged, which are kept until he has. The
+ * core counts and keeps; what is said on the wire to that end is a module's (`LedgerPolicy`).
+ *
+ * A session has one from when its client asks for it. Numbers are modulo 2^32.
+ */
+import type { Timer } from '../world/clock.types.ts'
+import type { ChildName } from '../xml/element.types.ts'
+import { decode, encode, type Octets } from '../xml/octets.ts'
+import type { Batch } from './hand-over.ts'
+import { type Beaten, beatMs, type LedgerBook } from './ledger-book.ts'
+import { OctetsRing } from './octets-ring.ts'
+import type { SessionLink } from './session-link.ts'
+
+export interface LedgerPolicy {
+  /** Asks the client how many stanzas he has handled. */
+  readonly request: Octets
+  /** The first-level element behind which stanzas count. */
+  readonly begun: ChildName
+  /** Stanzas and bytes that may be unacknowledged; one element is not counted. Then the session ends. */
+  readonly stanzasMax: number
+  readonly bytesMax: number
+  /** Milliseconds for the answer to a request that has left; then the link is dropped. */
+  readonly answerMs: number
+}
+
+/** What is asked for rides behind a stanza: the one that makes so many, or so many bytes … */
+const askStanzas = 32
+const askBytes = 16_384
+/** … or one that comes so many beats after the first that was not asked for. */
+const askBeats = 5
+/** After so many beats without such a stanza it is asked for by itself. */
+const pauseBeats = 10
+/** So many at most share memory with what they were cut from. */
+const foreignMax = 32
+/** A larger element may be kept beside `bytesMax`, as in `Session`. */
+const largeBytes = 262_144
+
+/** As plain data, for a session that moves. */
+export interface LedgerData {
+  readonly id: string
+  readonly resume: number
+  readonly handled: number
+  readonly sent: number
+  /** Unacknowledged stanzas. */
+  readonly kept: readonly string[]
+  /** See `Unacknowledged.times`. */
+  readonly times: readonly number[]
+}
+
+/** What the client never acknowledged, for the way of the undeliverable. */
+export interface Unacknowledged {
+  readonly bytes: Octets
+  /** Pairs: from this stanza on, counted from 0, they were sent at this time, in milliseconds since 1970, or a beat later. */
+  readonly times: readonly number[]
+  /** What of it a store keeps. */
+  readonly batch: Batch | undefined
+}
+
+export class Ledger implements Beaten {
+  /** Unguessable: whoever knows it and is of the account may take the session over. */
+  readonly id: string
+  readonly policy: LedgerPolicy
+  /** How long the session waits for its client without a link, in milliseconds; 0: not at all. */
+  resumeMs: number
+  readonly #book: LedgerBook
+  #link: SessionLink | undefined
+  #expiry: Timer | undefined
+  /** Stanzas under way that were received before the count began. */
+  #uncounted: number
+  #processed = 0
+  /** Numbers of stanzas that others have overtaken while a store works for them, ascending. */
+  #open: number[] | undefined
+  #sent = 0
+  readonly #kept = new OctetsRing()
+  /** How many were acknowledged, whatever the numbers say. */
+  #dropped = 0
+  /** Pairs of a stanza's place (acknowledged ones counted) and its time. */
+  #times: number[] | undefined
+  #timedBeat = -1
+  #large = 0
+  #listens = false
+  /** A request is out, since this beat. */
+  #isAsking = false
+  #askedBeat = 0
+  #unasked = 0
+  #unaskedBytes = 0
+  #unaskedBeat = 0
+  #batch: Batch | undefined
+  /** `#sent` behind the batch. */
+  #batchSent = 0
+
+  constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number) {
+    this.#book = book
+    this.policy = policy
+    this.id = id
+    this.resumeMs = resumeMs
+    this.#uncounted = uncounted
+  }
+
+  // What comes from the client.
+
+  /** Stanzas of the client that are settled, and all before them are too. */
+  get handled(): number {
+    const first = this.#open?.[0]
+    return first === undefined ? this.#processed : (first - 1) >>> 0
+  }
+
+  /** Nothing that others have overtaken is open. */
+  get isSettled(): boolean {
+    return this.#open === undefined
+  }
+
+  /** One more was processed; in order. */
+  processed(): void {
+    if (this.#uncounted > 0) this.#uncounted--
+    else this.#processed = (this.#processed + 1) >>> 0
+  }
+
+  /** For the stanza that is being processed something goes on that later ones do not wait for. */
+  opens(work: Promise<unknown>, closed: () => void): void {
+    if (this.#uncounted > 0) return
+    const number = (this.#processed + 1) >>> 0
+    this.#open ??= []
+    this.#open.push(number)
+    const done = () => {
+      const rest = this.#open ?? []
+      rest.splice(rest.indexOf(number), 1)
+      if (rest.length === 0) this.#open = undefined
+      closed()
+    }
+    work.then(done, done)
+  }
+
+  // What goes to the client.
+
+  get sent(): number {
+    return this.#sent
+  }
+
+  /** Stanzas and bytes that he has not acknowledged. */
+  get length(): number {
+    return this.#kept.length
+  }
+
+  get bytes(): number {
+    return this.#kept.bytes
+  }
+
+  get isFull(): boolean {
+    const { stanzasMax, bytesMax } = this.policy
+    return this.#kept.length > stanzasMax || this.#kept.bytes > bytesMax + this.#large
+  }
+
+  /** From now on stanzas go over this link; undefined: over none. */
+  goesOver(link: SessionLink | undefined): void {
+    if (link !== undefined) this.stopsWaiting()
+    this.#link = link
+    this.#isAsking = false
+    this.#unaskedBeat = this.#book.beat
+  }
+
+  /** Counts a stanza, keeps it, and writes it where there is a link. */
+  deliver(bytes: Octets): void {
+    const link = this.#link
+    if (link !== undefined) link.write(bytes)
+    const kept = this.#kept
+    const book = this.#book
+    kept.push(bytes)
+    this.#sent = (this.#sent + 1) >>> 0
+    book.bytes += bytes.length
+    if (bytes.length > largeBytes && bytes.length > this.#large) this.#large = bytes.length
+    if (kept.foreign > foreignMax) kept.own()
+    if (!this.#listens) this.#listen()
+    if (this.#timedBeat !== book.beat) this.#time()
+    if (this.#unasked++ === 0) this.#unaskedBeat = book.beat
+    this.#unaskedBytes += bytes.length
+    if (link === undefined || this.#isAsking) return
+    if (this.#unasked >= askStanzas || this.#unaskedBytes >= askBytes || book.beat - this.#unaskedBeat >= askBeats)
+      this.ask()
+  }
+
+  /** Asks what the client has handled, unless a request is out or nothing is open. */
+  ask(): void {
+    const link = this.#link
+    if (link === undefined || this.#isAsking || this.#kept.length === 0) return
+    link.write(this.policy.request)
+    this.#isAsking = true
+    this.#askedBeat = this.#book.beat
+    this.#unasked = 0
+    this.#unaskedBytes = 0
+  }
+
+  /** Whether the client may say that he has handled `h`. What he said before he may say again. */
+  mayAcknowledge(h: number): boolean {
+    const count = this.#countTo(h)
+    return count <= this.#kept.length || count >= 0x8000_0000
+  }
+
+  /** The client has handled `h` stanzas. False: he was not sent as many. */
+  acknowledge(h: number): boolean {
+    if (!this.mayAcknowledge(h)) return false
+    this.#isAsking = false
+    this.#unaskedBeat = this.#book.beat
+    const count = this.#countTo(h)
+    if (count <= this.#kept.length) this.#drop(count)
+    const batch = this.#batch
+    if (batch === undefined) return true
+    if (this.#kept.length <= (this.#sent - this.#batchSent) >>> 0) {
+      this.#batch = undefined
+      batch.drained()
+    } else this.ask()
+    return true
+  }
+
+  #countTo(h: number): number {
+    return (h - (this.#sent - this.#kept.length)) >>> 0
+  }
+
+  #drop(count: number): void {
+    this.#dropped += count
+    this.#book.bytes -= this.#kept.drop(count)
+    if (this.#kept.length > 0) return
+    this.#large = 0
+    this.#times = undefined
+    this.#timedBeat = -1
+    this.#unasked = 0
+    this.#unaskedBytes = 0
+  }
+
+  /** Delivers what a store keeps until it is acknowledged; one batch at a time. `deliver` is false when the session has ended. */
+  handOver(batch: Batch, deliver: (bytes: Octets) => boolean): void {
+    this.#batch = batch
+    for (const bytes of batch.stanzas) {
+      // The session may end within the call, and then it is undeliverable with the others.
+      batch.written++
+      if (deliver(bytes)) continue
+      batch.written--
+      return
+    }
+    this.#batchSent = this.#sent
+    if (batch.written > 0) this.ask()
+    else {
+      this.#batch = undefined
+      batch.drained()
+    }
+  }
+
+  /** Sends again, over a new link, what was not acknowledged. */
+  repeat(): void {
+    const link = this.#link
+    if (link === undefined) return
+    for (let i = 0; i < this.#kept.length; i++) link.write(this.#kept.at(i))
+    this.ask()
+  }
+
+  beat(): boolean {
+    const kept = this.#kept
+    if (kept.length === 0) {
+      kept.release()
+      this.#listens = false
+      return false
+    }
+    kept.own()
+    const link = this.#link
+    if (link === undefined) return true
+    const { beat } = this.#book
+    if (!this.#isAsking) {
+      if (beat - this.#unaskedBeat >= pauseBeats) this.ask()
+    } else if (link.queuedBytes > 0) {
+      // It is still on its way: the client cannot have it.
+      this.#askedBeat = beat
+    } else if ((beat - this.#askedBeat) * beatMs >= this.policy.answerMs) {
+      this.#askedBeat = beat
+      this.#book.silent.value++
+      link.drop()
+    }
+    return true
+  }
+
+  // The wait for the client, and the end.
+
+  /** The session waits; `expiry` ends it. */
+  waits(expiry: Timer): void {
+    this.stopsWaiting()
+    this.#expiry = expiry
+    this.#book.waiting++
+  }
+
+  stopsWaiting(): void {
+    if (this.#expiry === undefined) return
+    this.#expiry.cancel()
+    this.#expiry = undefined
+    this.#book.waiting--
+  }
+
+  /** All that is not acknowledged, which is no more this ledger's. */
+  take(): Unacknowledged {
+    const data = { bytes: this.#join(), times: this.#timesFromNow(), batch: this.#batch }
+    this.#batch = undefined
+    this.#link = undefined
+    this.stopsWaiting()
+    this.#drop(this.#kept.length)
+    return data
+  }
+
+  #join(): Octets {
+    const all: Octets[] = []
+    for (let i = 0; i < this.#kept.length; i++) all.push(this.#kept.at(i))
+    return all.join('') as Octets
+  }
+
+  /** Those of what is kept, counted from its first. */
+  #timesFromNow(): readonly number[] {
+    const times: number[] = []
+    const all = this.#times ?? []
+    for (let i = 0; i < all.length; i += 2) {
+      const next = all[i + 2]
+      if (next !== undefined && next <= this.#dropped) continue
+      times.push(Math.max(0, (all[i] as number) - this.#dropped), all[i + 1] as number)
+    }
+    return times
+  }
+
+  #time(): void {
+    this.#timedBeat = this.#book.beat
+    this.#times ??= []
+    // What was acknowledged needs no time.
+    while (this.#times.length > 2 && (this.#times[2] as number) <= this.#dropped) this.#times.splice(0, 2)
+    this.#times.push(this.#dropped + this.#kept.length - 1, this.#book.wallMs)
+  }
+
+  #listen(): void {
+    this.#listens = true
+    this.#book.listen(this)
+  }
+
+  // A session that moves.
+
+  encode(): LedgerData {
+    const kept: string[] = []
+    for (let i = 0; i < this.#kept.length; i++) kept.push(decode(this.#kept.at(i)))
+    return {
+      id: this.id,
+      resume: this.resumeMs,
+      handled: this.#processed,
+      sent: this.#sent,
+      kept,
+      times: this.#timesFromNow(),
+    }
+  }
+
+  /** The same again; the old one is empty afterwards. */
+  static decode(data: LedgerData, book: LedgerBook, policy: LedgerPolicy): Ledger {
+    const ledger = new Ledger(book, policy, data.id, data.resume, 0)
+    ledger.#processed = data.handled
+    for (const text of data.kept) ledger.deliver(encode(text))
+    ledger.#times = data.times.length === 0 ? undefined : [...data.times]
+    ledger.#sent = data.sent
+    return ledger
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Two clients that count and are resumed (XEP-0198), on a network that breaks under them, and the account of where each
+ * message came to.
+ */
+
+import { jid } from '../jid/index.ts'
+import { SymbolicServer } from '../listeners/symbolic.testing.ts'
+import { ROUGH } from '../sim/index.ts'
+import type { SimRandom } from '../sim/random.ts'
+import { StreamError } from '../stanza/error.ts'
+import { ClientFailure, connectClient, type XmppClient } from '../stream/client.ts'
+import type { ClientAcks } from '../stream/client-acks.ts'
+import { type Element, x } from '../xml/index.ts'
+import { listener } from './limits.testing.ts'
+
+const NS = 'jabber:client'
+
+/** One session of a client, from its binding to its end, over any number of connections. */
+export class Life {
+  acks: ClientAcks | undefined
+  /** Ids of messages by their place among what the server sent; '' for other stanzas. */
+  readonly received: string[] = []
+  /** Before it counted. */
+  readonly early: string[] = []
+  /** SM-ID. */
+  id = ''
+
+  came(el: Element): void {
+    const id = el.name === 'message' && el.attr('type') !== 'error' ? (el.attr('id') ?? '') : ''
+    const place = this.acks?.handled ?? 0
+    if (place === 0) this.early.push(id)
+    else this.received[place - 1] = id
+  }
+}
+
+/** A client that comes, goes, and comes back. */
+export class Fickle {
+  readonly name: string
+  readonly #symbolic: SymbolicServer
+  readonly lives: Life[] = []
+  client: XmppClient | undefined
+  /** Ids of its messages that came back as errors. */
+  readonly errors: string[] = []
+  isComing = false
+  /** What it said while it had no connection. */
+  readonly #unsaid: Element[] = []
+
+  constructor(symbolic: SymbolicServer, name: string) {
+    this.#symbolic = symbolic
+    this.name = name
+  }
+
+  get full(): string {
+    return `${this.name}@localhost/here`
+  }
+
+  get life(): Life | undefined {
+    return this.lives.at(-1)
+  }
+
+  /** Its connection is cut on its own side. */
+  goes(): void {
+    this.client?.destroy()
+    this.client = undefined
+  }
+
+  /** Comes with what it had counted; if that is no more, or it has forgotten it, anew. */
+  async comes(remembers: boolean): Promise<void> {
+    if (this.isComing) return
+    this.goes()
+    this.isComing = true
+    try {
+      await this.#comes(remembers ? this.life : undefined)
+    } finally {
+      this.isComing = false
+    }
+  }
+
+  async #comes(before: Life | undefined): Promise<void> {
+    const acks = before?.acks?.id === undefined ? undefined : before.acks
+    let life: Life | undefined = acks === undefined ? undefined : before
+    let mine: XmppClient | undefined
+    let isOver = false
+    const client = await connectClient(this.#symbolic.simulation.world(this.name), {
+      jid: jid(this.full),
+      password: 'secret',
+      place: { kind: 'tcp', host: 'server', port: 5222 },
+      tls: 'starttls',
+      ca: this.#symbolic.ca,
+      connectTimeoutMs: 2_000,
+      limits: { negotiationMs: 5_000 },
+      ...(acks === undefined ? {} : { resume: acks }),
+      onStanza: (el) => {
+        if (el.name === 'message' && el.attr('type') === 'error') this.errors.push(el.attr('id') ?? '')
+        life?.came(el)
+      },
+      onEnd: () => {
+        isOver = true
+        if (this.client === mine) this.client = undefined
+      },
+    })
+    if (client instanceof ClientFailure || isOver) return
+    mine = client
+    this.client = client
+    if (client.acks === undefined) life = await this.#begins(client, acks)
+    if (life === undefined) return
+    for (const el of this.#unsaid.splice(0)) client.send(el)
+  }
+
+  /** A new session; what the server says it has not handled in the old one is said again. */
+  async #begins(client: XmppClient, before: ClientAcks | undefined): Promise<Life | undefined> {
+    const life = new Life()
+    if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
+    const inner = client.onStanza
+    client.onStanza = (el, one) => {
+      life.came(el)
+      inner(el, one)
+    }
+    const enabling = client.enable()
+    life.acks = client.acks
+    const answer = await enabling
+    // Where nobody has counted, what was not settled is still to be said.
+    if (answer?.name !== 'enabled') return undefined
+    life.id = life.acks?.id ?? ''
+    this.lives.push(life)
+    client.send(x('presence', NS))
+    for (const el of before?.unacknowledged ?? []) client.send(el)
+    return life
+  }
+
+  says(to: string, id: string): void {
+    const el = x('message', NS, { to, id, type: 'chat' }, x('body', NS, `message ${id}`))
+    if (this.client?.acks?.id === undefined) this.#unsaid.push(el)
+    else this.client.send(el)
+  }
+}
+
+export interface Story {
+  readonly symbolic: SymbolicServer
+  readonly romeo: Fickle
+  readonly juliet: Fickle
+  /** By SM-ID: how many stanzas the client had acknowledged when its session ended. */
+  readonly acknowledged: ReadonlyMap<string, number>
+  passes(ms: number): Promise<void>
+}
+
+/** romeo writes to juliet; sessions wait for ten seconds, and what is not answered in five is dropped. */
+export function tell(seed: number, act: (story: Story) => Promise<void>): Promise<void> {
+  const modules = {
+    offline: { messages_max: 100_000 },
+    sm: { resume_timeout: '10 seconds', ack_timeout: '5 seconds' },
+  }
+  return SymbolicServer.run(
+    { listeners: [listener], modules },
+    async (symbolic) => {
+      await symbolic.server.accounts.add(jid('juliet@localhost'), 'secret')
+      const acknowledged = new Map<string, number>()
+      const { hooks } = symbolic.server.core.hostType('default')
+      hooks.on('session:ended', 'test', ({ session }) => {
+        const { ledger } = session
+        if (ledger !== undefined) acknowledged.set(ledger.id, ledger.sent - ledger.length)
+      })
+      if (seed % 4 !== 0) symbolic.simulation.network.everywhere = ROUGH
+      const story = {
+        symbolic,
+        romeo: new Fickle(symbolic, 'romeo'),
+        juliet: new Fickle(symbolic, 'juliet'),
+        acknowledged,
+        passes: (ms: number) => symbolic.simulation.advance(ms),
+      }
+      await act(story)
+    },
+    seed,
+  )
+}
+
+/** Breaks something of one client's connection, or its session. */
+export function harm({ symbolic }: Story, random: SimRandom, one: Fickle): void {
+  const { network } = symbolic.simulation
+  const session = symbolic.server.core.sessions.find(jid(one.full))
+  switch (random.below(5)) {
+    case 0:
+      network.cut(one.name, 'server')
+      return
+    case 1:
+      // Neither end is told; the client gives up by itself.
+      network.lose(one.name, 'server')
+      one.goes()
+      return
+    case 2:
+      one.goes()
+      return
+    case 3:
+      session?.close({ reason: 'kicked', detail: '' }, new StreamError('RTK_SESSION_KICKED', 'policy-violation'))
+      return
+    default:
+      if (session?.state.kind === 'active') session.state.link.drop()
+  }
+}
