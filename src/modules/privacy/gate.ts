@@ -75,9 +75,15 @@ export class Gate {
     if (isExempt(own, packet.from) || isOurError(packet)) return undefined
     const lists = this.#screens.known(own)
     if (lists !== undefined) return this.#judgeReceived(packet, lists)
-    // It reaches nobody anyway.
-    if (isNotification(packet) && !this.#sessions.isOnline(own.domain, own.local)) return undefined
+    // Who comes while it waited would be told what he was told by his greeting, or is older than that.
+    if (isNotification(packet) && !this.#reachesSomebody(packet.to)) return undefined
     return this.#later(packet, own, (loaded) => this.#judgeReceived(packet, loaded))
+  }
+
+  /** Whether presence to this address reaches a session (RFC 6121 sections 8.5.2.1.2 and 8.5.3.1). */
+  #reachesSomebody(to: Jid): boolean {
+    if (to.resource !== '') return this.#sessions.find(to) !== undefined
+    return this.#sessions.ofAccount(to.domain, to.local).some((session) => session.isAvailable)
   }
 
   #judgeReceived(packet: Packet, lists: AccountLists): Verdict | undefined {
