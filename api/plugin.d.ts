@@ -74,12 +74,51 @@ export declare class ValueRule<T> {
 }
 
 // src/core/accounts.ts
+export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined';
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
     keeps(host: Host): boolean;
     add(jid: Jid, password: string, origin?: string): Promise<void>;
     setPassword(jid: Jid, password: string): Promise<void>;
     remove(jid: Jid, left?: () => void): Promise<void>;
+}
+
+// src/core/auth.ts
+export interface SignInRecord {
+    readonly state: AccountState;
+    readonly credential: ScramCredential | undefined;
+    readonly isUncertain?: boolean;
+}
+export type PasswordVerdict = 'right' | 'wrong' | AccountRefusal;
+export interface AccountEntry {
+    readonly local: string;
+    readonly state: AccountState;
+    readonly origin: string;
+    readonly created: Date;
+}
+export interface AccountKeeper {
+    create(host: Host, local: string, password: string, origin: string): Promise<boolean>;
+    setPassword(host: Host, local: string, password: string): Promise<boolean>;
+    setState(host: Host, local: string, state: AccountState): Promise<boolean>;
+    remove(host: Host, local: string): Promise<boolean>;
+    list(host: Host, after: string, limit: number): Promise<readonly AccountEntry[]>;
+    count(host: Host): Promise<number>;
+}
+export interface CredentialKeeper {
+    lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>;
+    keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>;
+}
+export interface AuthBackend {
+    readonly name: string;
+    readonly scram: readonly ScramName[];
+    readonly scramIterations: number;
+    readonly checksPasswords: boolean;
+    readonly keeper: AccountKeeper | undefined;
+    readonly credentials?: CredentialKeeper;
+    signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>;
+    verify(host: Host, local: string, password: string): Promise<PasswordVerdict>;
+    exists(host: Host, local: string): Promise<boolean>;
+    state(host: Host, local: string): Promise<AccountState | undefined>;
 }
 
 // src/core/client-stream.ts
@@ -507,6 +546,12 @@ export interface Hooks {
         readonly sentMs: number;
     }>;
     'stream:features': Fold<readonly Element[], Host>;
+    'sasl2:features': Fold<readonly Element[], Host>;
+    'bind2:features': Fold<readonly string[], Host>;
+    'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>;
+    'bind2:bound': Fold<readonly Element[], Bind2Request>;
+    'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>;
+    'sasl2:success': WaitingFold<readonly Element[], SignInDone>;
     'stream:stranger-features': Fold<readonly Element[], Stranger>;
     'stream:stranger-request': Fold<boolean, StrangerRequest>;
     'account:created': Notice<AccountRef>;
@@ -1108,6 +1153,7 @@ export interface LinkInfo {
     readonly tls: string;
     readonly auth: string;
     readonly listener: string;
+    readonly agent?: string;
 }
 
 // src/core/session-owner.ts
@@ -1129,6 +1175,35 @@ export interface SessionOwner<S> {
 export interface SessionEnd {
     readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
     readonly detail: string;
+}
+
+// src/core/sign-in.ts
+export interface ClientAgent {
+    readonly id: string;
+    readonly software: string;
+    readonly device: string;
+}
+export interface SignInRequest {
+    readonly host: Host;
+    readonly account: Jid;
+    readonly mechanism: string;
+    readonly agent: ClientAgent | undefined;
+    readonly inline: readonly Element[];
+    readonly link: SessionLink;
+    readonly info: LinkInfo;
+}
+export interface Bind2Request {
+    readonly session: Session;
+    readonly request: SignInRequest;
+    readonly bind: Element;
+}
+export interface Resumption {
+    readonly session: Session | undefined;
+    readonly element: Element;
+}
+export interface SignInDone {
+    readonly request: SignInRequest;
+    readonly session: Session | undefined;
 }
 
 // src/core/slots.ts
@@ -1171,6 +1246,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
+export type { AuthBackend, SignInRecord } from './core/auth.ts';
 export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
@@ -1189,6 +1265,7 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts';
 export type { RouteOptions, RouteOwner } from './core/router.ts';
 export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts';
+export type {} from './core/services/auth.ts';
 export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
 export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts';
@@ -1197,6 +1274,7 @@ export type { RosterChange, RosterItem, RosterItems, RosterService, RosterSource
 export * from './core/services.ts';
 export type { Session } from './core/session.ts';
 export type { SessionEnd } from './core/session-owner.ts';
+export type { Bind2Request, ClientAgent, Resumption, SignInDone, SignInRequest } from './core/sign-in.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';
@@ -1367,6 +1445,17 @@ export type Store<D extends StoreDefinition> = {
 };
 export declare function defineStore<const D extends StoreDefinition>(definition: D): D;
 export declare function namesOf(shape: Shape): readonly string[];
+
+// src/stream/sasl/sasl.types.ts
+export type ScramName = 'SCRAM-SHA-1' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+export interface ScramCredential {
+    readonly hash: HashName;
+    readonly salt: Uint8Array;
+    readonly iterations: number;
+    readonly storedKey: Uint8Array;
+    readonly serverKey: Uint8Array;
+}
+export type AccountRefusal = 'account-disabled' | 'credentials-expired';
 
 // src/world/clock.types.ts
 export interface Timer {

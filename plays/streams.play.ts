@@ -125,9 +125,44 @@ export default [
   }),
 
   play('direct TLS, and a name that the server makes', { cast }, async ({ romeo }) => {
-    await romeo.connects({ tls: 'direct', as: 'romeo@localhost' })
+    await romeo.connects({ tls: 'direct', as: 'romeo@localhost', sasl: { profile: 'rfc6120' } })
     assert.match(romeo.resource, /^.{8,}$/)
   }),
+
+  play('XEP-0388: whoever wants a resource of his own binds it by RFC 6120', { cast }, async ({ romeo, juliet }) => {
+    await romeo.connects()
+    assert.ok(romeo.client.success !== undefined && !romeo.client.success.hasChild('bound', 'urn:xmpp:bind:0'))
+    assert.equal(romeo.full, 'romeo@localhost/orchard')
+    await juliet.connects({ sasl: { profile: 'rfc6120' } })
+    assert.equal(juliet.client.success, undefined)
+  }),
+
+  play('XEP-0386: one go to a resource that stays the same', { cast }, async ({ romeo, juliet }) => {
+    const agent = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: 'play', device: 'a stage' }
+    const phone = { as: 'romeo@localhost', sasl: { agent, tag: 'phone' } }
+    await romeo.connects(phone)
+    const { full } = romeo
+    assert.match(full, /^romeo@localhost\/phone\/[\w-]{11}$/)
+    await juliet.comesOnline()
+    romeo.sends(xml`<presence to='${juliet.full}'/>`)
+    await juliet.receives(xml`<presence from='${full}'/>`)
+    await romeo.vanishes()
+    await juliet.receives(xml`<presence from='${full}' type='unavailable'/>`)
+    await romeo.connects(phone)
+    assert.equal(romeo.full, full)
+  }),
+
+  play(
+    'XEP-0386: the same client comes again before its old connection is gone',
+    { cast },
+    async ({ romeo, juliet }) => {
+      const agent = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: '', device: '' }
+      await romeo.connects({ as: 'romeo@localhost', sasl: { agent } })
+      await juliet.connects({ as: 'romeo@localhost', sasl: { agent } })
+      await romeo.isClosed('conflict')
+      assert.equal(juliet.full, romeo.full)
+    },
+  ),
 
   play(
     'AUTH-05: SCRAM is bound to the channel; without a binding it goes too',

@@ -4,6 +4,7 @@
  */
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts'
 export type { AccountDirectory } from './core/accounts.ts'
+export type { AuthBackend, SignInRecord } from './core/auth.ts'
 export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts'
 export {
   type CommandCall,
@@ -31,6 +32,7 @@ export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from
 export type { ProtocolAccept, ProtocolConnection, ProtocolDeclaration, ProtocolHandler } from './core/protocol.ts'
 export type { RouteOptions, RouteOwner } from './core/router.ts'
 export type { AcknowledgementService, Resumable } from './core/services/acknowledgements.ts'
+export type {} from './core/services/auth.ts'
 export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
 export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts'
@@ -47,6 +49,7 @@ export type {
 export * from './core/services.ts'
 export type { Session } from './core/session.ts'
 export type { SessionEnd } from './core/session-owner.ts'
+export type { Bind2Request, ClientAgent, Resumption, SignInDone, SignInRequest } from './core/sign-in.ts'
 export type { Slot, SlotCodec } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'

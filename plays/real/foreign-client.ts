@@ -43,6 +43,16 @@ export class ForeignClient {
     return { jid, mechanism, roster: JSON.parse(roster) }
   }
 
+  /** The same once more on a new connection, with another mechanism than before. */
+  async comesBack(mechanism: string): Promise<Online> {
+    this.does('again')
+    const online = new RegExp(`^(\\{"event":"online".*"mechanism":"${mechanism}".*\\})$`, 'm')
+    const [, text] = await this.process.says(online)
+    const { jid, roster } = JSON.parse(text ?? '')
+    this.jid = jid
+    return { jid, mechanism, roster: JSON.parse(roster) }
+  }
+
   /** Why it would not go on. */
   async refuses(): Promise<string> {
     const [, text] = await this.process.says(/^(\{"event":"failed".*\})$/m)

@@ -56,10 +56,14 @@ ${more}
   }
 
   /** What `ratatosk session list` says of an account's sessions. */
-  async sessions(account: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    const args = ['session', 'list', account, '--json', '--config', this.#config]
-    const asking = this.#place.start(command, args)
-    if ((await asking.ended) !== 0) throw new Error(`no list of sessions: ${asking.output}`)
+  sessions(account: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return this.command('session', 'list', account)
+  }
+
+  /** The rows that a command of `ratatosk` gives. */
+  async command(...words: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const asking = this.#place.start(command, [...words, '--json', '--config', this.#config])
+    if ((await asking.ended) !== 0) throw new Error(`${words.join(' ')}: ${asking.output}`)
     return asking.output
       .split('\n')
       .filter((line) => line.startsWith('{'))

@@ -7,6 +7,7 @@ import { Decoys } from '../stream/sasl/index.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { Random } from '../world/random.types.ts'
 import type { secretStore } from './secrets.store.ts'
+import { keptSecret } from './secrets.ts'
 
 export interface DecoyNeeds {
   readonly store: Store<typeof secretStore>
@@ -20,21 +21,13 @@ const countsMax = 16
 /** The decoys of a host type whose new passwords are stretched this often. */
 export async function openDecoys(needs: DecoyNeeds, hostType: string, iterations: number): Promise<Decoys> {
   const { store, hashing, random } = needs
-  const secret = await kept(store, 'decoy', random.bytes(32))
+  const secret = await keptSecret(store, 'decoy', random.bytes(32))
   const name = `decoy iterations ${hostType}`
-  const known = readCounts(await kept(store, name, Buffer.from(String(iterations))))
+  const known = readCounts(await keptSecret(store, name, Buffer.from(String(iterations))))
   if (known.includes(iterations)) return new Decoys(hashing, secret, ...known)
   const counts = [...known, iterations].slice(-countsMax)
   await store.replace({ name, value: Buffer.from(counts.join(' ')) })
   return new Decoys(hashing, secret, ...counts)
-}
-
-/** What is in the store under this name; `value` when nothing was. */
-async function kept(store: DecoyNeeds['store'], name: string, value: Uint8Array): Promise<Uint8Array> {
-  await store.add({ name, value })
-  const row = await store.get({ name })
-  if (row === undefined) throw new Error(`the secret '${name}' was not kept`)
-  return row.value
 }
 
 function readCounts(value: Uint8Array): readonly number[] {

@@ -3,7 +3,14 @@
  * once for every hash, so that clients with any SCRAM mechanism sign in.
  */
 import type { AccountState } from '../core/accounts.ts'
-import type { AccountEntry, AccountKeeper, AuthBackend, PasswordVerdict, SignInRecord } from '../core/auth.ts'
+import type {
+  AccountEntry,
+  AccountKeeper,
+  AuthBackend,
+  CredentialKeeper,
+  PasswordVerdict,
+  SignInRecord,
+} from '../core/auth.ts'
 import type { Host } from '../core/host.ts'
 import type { accounts } from '../store/accounts.ts'
 import type { Store } from '../store/define.ts'
@@ -14,6 +21,7 @@ import {
   fromRow,
   HASH_OF,
   SALT_LENGTH,
+  type ScramCredential,
   type ScramName,
   toRow,
   verifyPassword,
@@ -38,7 +46,7 @@ export interface InternalNeeds {
   readonly iterations: number
 }
 
-export class InternalBackend implements AuthBackend, AccountKeeper {
+export class InternalBackend implements AuthBackend, AccountKeeper, CredentialKeeper {
   readonly name = 'internal'
   readonly scram = mechanisms
   readonly scramIterations: number
@@ -54,6 +62,10 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
   }
 
   get keeper(): AccountKeeper {
+    return this
+  }
+
+  get credentials(): CredentialKeeper {
     return this
   }
 
@@ -80,6 +92,19 @@ export class InternalBackend implements AuthBackend, AccountKeeper {
     const row = await this.#needs.store.get({ host: host.domain, name: local })
     // Of one that is being removed modules delete what they keep: nothing more may come for it.
     return row !== undefined && row.state !== 'leaving'
+  }
+
+  async lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]> {
+    const rows = await this.#needs.store.credentials({ host: host.domain, name: local })
+    return wanted.filter((name) => !rows.some((row) => row.mechanism === name && fromRow(row) !== undefined))
+  }
+
+  async keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void> {
+    await this.#needs.store.putCredential({ host: host.domain, name: local, ...toRow(mechanism, credential) })
+  }
+
+  async state(host: Host, local: string): Promise<AccountState | undefined> {
+    return (await this.#needs.store.get({ host: host.domain, name: local }))?.state
   }
 
   async create(host: Host, local: string, password: string, origin: string): Promise<boolean> {

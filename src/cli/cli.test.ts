@@ -40,6 +40,8 @@ before(async () => {
         )
       },
       count: () => Promise.resolve(accounts.size),
+      tokens: () => Promise.resolve([]),
+      revokeTokens: () => Promise.resolve(),
     },
     stores: { state: { name: 'ready', code: '', text: '' } },
     listening: [],
@@ -301,7 +303,7 @@ test('help lists every command, with a server or without; each has an example th
     assert.deepEqual([...top].sort(), [...groups, 'reload', 'serve', 'status', 'stop'].sort())
     const leaves = [...top.filter((name) => !groups.includes(name))]
     for (const name of groups) leaves.push(...(await commandsOf(name, dataDir)))
-    assert.equal(leaves.length, isThere ? 19 : 18)
+    assert.equal(leaves.length, isThere ? 21 : 20)
     for (const line of leaves) {
       const { exit, out } = await cli(`${line} --help`, { dataDir })
       assert.equal(exit, 0, line)

@@ -9,7 +9,7 @@ import { BoundedCache } from '../store/cache.ts'
 import type { Stores } from '../store/store.types.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { AccountDirectory, AccountState } from './accounts.ts'
-import type { AccountEntry, AccountKeeper, AuthBackend } from './auth.ts'
+import type { AccountEntry, AccountKeeper, AuthBackend, ClientToken, TokenKeeper } from './auth.ts'
 import { CommandError } from './command-error.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
@@ -17,14 +17,28 @@ import type { Host } from './host.ts'
 /** Accounts whose existence is remembered (`account_cache_entries`). */
 export const accountCacheMax = 50_000
 
+/** Tokens for quick sign-in (XEP-0484). */
+export interface AccountTokens {
+  readonly keeper: TokenKeeper
+  /** Whether a new password ends the tokens of an account of this host. */
+  revokes(host: Host): boolean
+}
+
 export class AccountService implements AccountDirectory {
   readonly #backends: (host: Host) => AuthBackend
   readonly #known: BoundedCache<true>
   #core: Core | undefined
   readonly #unfollow: () => void
+  readonly #tokens: AccountTokens | undefined
 
-  /** `backends` gives the back end of a host; `host` finds one by its domain. */
-  constructor(clock: Pick<Clock, 'monoMs'>, stores: Stores, backends: (host: Host) => AuthBackend) {
+  /** `backends` gives the back end of a host. */
+  constructor(
+    clock: Pick<Clock, 'monoMs'>,
+    stores: Stores,
+    backends: (host: Host) => AuthBackend,
+    tokens?: AccountTokens,
+  ) {
+    this.#tokens = tokens
     this.#backends = backends
     this.#known = new BoundedCache(clock, { maxEntries: accountCacheMax, load: (key) => this.#load(key) })
     this.#unfollow = this.#known.follow(stores, 'account', 'account')
@@ -78,13 +92,51 @@ export class AccountService implements AccountDirectory {
     this.#hooks(host)?.notice('account:created', { host, local })
   }
 
-  /** Sets a password. Sessions that are bound go on, but nobody takes one over who may have signed in with the old one. */
+  /**
+   * Sets a password, and ends the account's tokens where `revoke_tokens` says so. Sessions that are bound go on, but nobody
+   * takes one over who may have signed in with the old one.
+   */
   async setPassword(jid: Jid, password: string): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
     if (!(await keeper.setPassword(host, local, prepared(password)))) throw missing(jid)
     const { sessions, resumption } = this.#running
     for (const session of sessions.ofAccount(host.domain, local)) {
       resumption.forbid(session, { reason: 'kicked', detail: 'RTK_ACCOUNT_PASSWORD_CHANGED' })
+    }
+    // Last, because until then the old password was good for another token.
+    if (this.#tokens?.revokes(host)) await this.#tokens.keeper.revokeAll(host, local)
+  }
+
+  /** Clients of an account that may sign in by a token: a page behind `after` ('') in order of their UUIDs. */
+  async tokens(jid: Jid, after: string, limit: number): Promise<readonly ClientToken[]> {
+    const host = this.#hostOf(jid)
+    return (await this.#tokens?.keeper.list(host, jid.local, after, limit)) ?? []
+  }
+
+  /**
+   * Ends the tokens of a client of an account, or of all of its clients (''), and the sessions of those clients. Throws
+   * RTK_TOKEN_UNKNOWN when there is none.
+   */
+  async revokeTokens(jid: Jid, agent: string): Promise<void> {
+    const host = this.#hostOf(jid)
+    const { keeper } = this.#tokens ?? {}
+    const isFound =
+      agent === ''
+        ? ((await keeper?.revokeAll(host, jid.local)) ?? 0) > 0
+        : await keeper?.revoke(host, jid.local, agent)
+    // Streams that are signing in by one of them are told when they bind.
+    this.#running.accountEndings.note(host, jid.local)
+    const error = new StreamError('RTK_TOKEN_REVOKED', 'not-authorized', 'this client was signed out')
+    let ended = 0
+    for (const session of this.#running.sessions.ofAccount(host.domain, jid.local)) {
+      const { agent: its } = session.info
+      if (its === undefined || (agent !== '' && its !== agent)) continue
+      ended++
+      session.close({ reason: 'kicked', detail: error.code }, error)
+    }
+    if (isFound !== true && ended === 0) {
+      const whose = agent === '' ? `${jid}` : `the client ${agent} of ${jid}`
+      throw new CommandError('RTK_TOKEN_UNKNOWN', `${whose} has neither a token nor a session`)
     }
   }
 
@@ -110,6 +162,7 @@ export class AccountService implements AccountDirectory {
     if (failed > 0) {
       throw new CommandError('RTK_ACCOUNT_DELETE', `${jid}: ${failed} modules could not delete their data; try again`)
     }
+    await this.#tokens?.keeper.revokeAll(host, local)
     await keeper.remove(host, local)
     this.#known.invalidate(keyOf(host, local))
   }
@@ -141,6 +194,11 @@ export class AccountService implements AccountDirectory {
   }
 
   #target(jid: Jid): { host: Host; keeper: AccountKeeper; local: string } {
+    const host = this.#hostOf(jid)
+    return { host, keeper: this.#keeper(host), local: jid.local }
+  }
+
+  #hostOf(jid: Jid): Host {
     if (jid.local === '') {
       const example = this.#running.hosts()[0]?.domain ?? jid.domain
       throw new CommandError('RTK_ACCOUNT_NAME', `'${jid}' names no account`, `as in juliet@${example}`)
@@ -154,7 +212,7 @@ export class AccountService implements AccountDirectory {
         `known: ${known.slice(0, 5).join(', ')}`,
       )
     }
-    return { host, keeper: this.#keeper(host), local: jid.local }
+    return host
   }
 }
 

@@ -11,6 +11,8 @@ export interface SignInRecord {
   readonly state: AccountState
   /** Undefined when the account has no credential for the mechanism. */
   readonly credential: ScramCredential | undefined
+  /** A back end that comes first could not tell: a wrong proof is no reason to say no. */
+  readonly isUncertain?: boolean
 }
 
 export type PasswordVerdict = 'right' | 'wrong' | AccountRefusal
@@ -39,6 +41,36 @@ export interface AccountKeeper {
   count(host: Host): Promise<number>
 }
 
+/** Hashes of passwords that clients bring (XEP-0480), for back ends that take them. */
+export interface CredentialKeeper {
+  /** Those of the wanted that the account has not. */
+  lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>
+  keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>
+}
+
+/** A client of an account that may sign in by a token (XEP-0484). */
+export interface ClientToken {
+  /** UUID of the installation. */
+  readonly agent: string
+  /** As the client calls itself. */
+  readonly software: string
+  readonly device: string
+  readonly created: Date
+  readonly expires: Date
+  /** To the hour. */
+  readonly used: Date
+}
+
+/** The tokens of accounts, for administration. */
+export interface TokenKeeper {
+  /** A page of clients behind `after` (''), in order of their UUIDs. */
+  list(host: Host, local: string, after: string, limit: number): Promise<readonly ClientToken[]>
+  /** False when the client has none. */
+  revoke(host: Host, local: string, agent: string): Promise<boolean>
+  /** How many tokens there were. */
+  revokeAll(host: Host, local: string): Promise<number>
+}
+
 /** A back end. Its promises reject with `WorldError` when it cannot tell at the moment. */
 export interface AuthBackend {
   readonly name: string
@@ -49,8 +81,11 @@ export interface AuthBackend {
   /** True when it can check a password that it is shown. */
   readonly checksPasswords: boolean
   readonly keeper: AccountKeeper | undefined
+  readonly credentials?: CredentialKeeper
   /** Undefined for an account that it does not know. */
   signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>
   verify(host: Host, local: string, password: string): Promise<PasswordVerdict>
   exists(host: Host, local: string): Promise<boolean>
+  /** For those who sign in by other means than a password; undefined for an account that it does not know. */
+  state(host: Host, local: string): Promise<AccountState | undefined>
 }

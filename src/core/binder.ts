@@ -83,6 +83,7 @@ export class Binder {
       if (prepared === undefined || prepared === '') return errorResource
       resource = prepared
     }
+    this.#endEarlier(account, info)
     const old = this.#needs.sessions.find(account.withResource(resource))
     if (old !== undefined) {
       this.#conflicts.value++
@@ -94,6 +95,14 @@ export class Binder {
     if (refusal !== undefined) return refusal
     if (isReplacing) endReplaced(old, 'RTK_SESSION_REPLACED', 'replaced by a new session')
     return this.#needs.create(link, account.withResource(resource), host, info)
+  }
+
+  /** XEP-0386 section 3.2: a client has one session, whatever the policies say of others. */
+  #endEarlier(account: Jid, { agent }: LinkInfo): void {
+    if (agent === undefined) return
+    for (const session of this.#needs.sessions.ofAccount(account.domain, account.local)) {
+      if (session.info.agent === agent) endReplaced(session, 'RTK_SESSION_REPLACED', 'replaced by a new session')
+    }
   }
 
   #makeRoom(account: Jid, info: LinkInfo, policy: BindPolicy, leaving: number): StanzaError | undefined {

@@ -216,6 +216,26 @@ export class HookTable {
     return result
   }
 
+  /** As `waitingFold`; a handler that fails is reported and adds nothing. */
+  async tolerantFold<Name extends WaitingFoldName>(
+    name: Name,
+    value: ValueOf<Hooks[Name]>,
+    event: EventOf<Hooks[Name]>,
+  ): Promise<ValueOf<Hooks[Name]>> {
+    let result = value
+    for (const entry of this.point(name).all) {
+      try {
+        result = await (entry.handler as (value: unknown, event: unknown) => Promise<ValueOf<Hooks[Name]>>)(
+          result,
+          event,
+        )
+      } catch (error) {
+        this.#fault(name, entry.module, error)
+      }
+    }
+    return result
+  }
+
   async waitingFold<Name extends WaitingFoldName>(
     name: Name,
     value: ValueOf<Hooks[Name]>,

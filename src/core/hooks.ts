@@ -8,6 +8,7 @@ import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
 import type { Session } from './session.ts'
 import type { SessionEnd } from './session-owner.ts'
+import type { Bind2Request, Resumption, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
 
@@ -120,6 +121,18 @@ export interface Hooks {
   'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
   'stream:features': Fold<readonly Element[], Host>
+  /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */
+  'sasl2:features': Fold<readonly Element[], Host>
+  /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */
+  'bind2:features': Fold<readonly string[], Host>
+  /** Before anything is bound: does the client go on with an older session (XEP-0198)? The first answer stands. */
+  'sasl2:resume': WaitingFold<Resumption | undefined, SignInRequest>
+  /** Sets up a session in the turn in which it was bound; children of `<bound/>` (XEP-0386 section 3.2). */
+  'bind2:bound': Fold<readonly Element[], Bind2Request>
+  /** Children of `<bound/>` that a store must be asked for: the state of an archive. */
+  'bind2:metadata': WaitingFold<readonly Element[], Bind2Request>
+  /** Children of `<success/>` that are neither of resumption nor of Bind 2. */
+  'sasl2:success': WaitingFold<readonly Element[], SignInDone>
   /** Stream features before sign-in, beside the mechanisms. */
   'stream:stranger-features': Fold<readonly Element[], Stranger>
   /** True as soon as a module has dealt with it; a request that is nobody's ends the stream (RFC 6120 section 6.4.1). */

@@ -59,14 +59,14 @@ export function encodeSession(core: Core, session: Session): SessionData | Sessi
   if (session.isBusy) return new SessionFault('RTK_SESSION_BUSY', `${session.label} has something under way`)
   const slots = encodeSlots(core.slots, session.slots)
   if (slots instanceof SessionFault) return slots
-  const { address, port, transport, tls, auth, listener } = session.info
+  const { address, port, transport, tls, auth, listener, agent } = session.info
   return {
     v: 2,
     id: session.id,
     jid: session.jid.toString(),
     host: session.host.domain,
     created: session.createdMs,
-    info: { address, port, transport, tls, auth, listener },
+    info: { address, port, transport, tls, auth, listener, ...(agent === undefined ? {} : { agent }) },
     presence: session.presence === undefined ? '' : decode(serialise(session.presence, '')),
     priority: session.priority,
     received: session.received,
@@ -172,6 +172,7 @@ function isSessionData(data: Fields): data is Fields & SessionData {
     isRecord(info) &&
     areOf('string', info, infoTexts) &&
     areOf('number', info, ['port']) &&
+    (info['agent'] === undefined || typeof info['agent'] === 'string') &&
     isLedger(data['ledger']) &&
     isRecord(data['slots'])
   )

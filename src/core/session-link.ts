@@ -45,4 +45,6 @@ export interface LinkInfo {
   readonly auth: string
   /** Name of the listener. */
   readonly listener: string
+  /** The installation of the client, a UUID that it gave (XEP-0388 section 2.3); left out without. Not for other entities. */
+  readonly agent?: string
 }

@@ -28,6 +28,7 @@ export class SymbolicServer {
       await world.disk.makeDirectory('/tls', 0o700)
       await world.disk.writeText('/tls/cert.pem', certPem, 0o600)
       await world.disk.writeText('/tls/key.pem', keyPem, 0o600)
+      await world.disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
       const engine = new SimulatedEngine(world.clock)
       const base = {
         hosts: { localhost: {} },

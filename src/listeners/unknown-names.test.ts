@@ -34,7 +34,7 @@ async function attempt(wire: Wire, name: string, now: () => number): Promise<Tol
   const heard = await wire.hears(/<challenge [^>]*>[^<]*<\/challenge>/)
   const challenged = now()
   const challenge = atob(/>([^<]*)<\/challenge>/.exec(heard)?.[1] ?? '')
-  const [, nonce = '', salt = '', count = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge) ?? []
+  const [, nonce = '', salt = '', count = ''] = /^r=([^,]+),s=([^,]+),i=(\d+),h=[^,]+$/.exec(challenge) ?? []
   const proof = btoa('\0'.repeat(32))
   const answered = now()
   wire.says(`<response xmlns='${NS}'>${btoa(`c=biws,r=${nonce},p=${proof}`)}</response>`)

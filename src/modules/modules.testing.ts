@@ -28,6 +28,7 @@ import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
+import anonymous from './anonymous/anonymous.ts'
 import caps from './caps/caps.ts'
 import contact from './contact/contact.ts'
 import disco from './disco/disco.ts'
@@ -45,6 +46,7 @@ import vcard from './vcard/vcard.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
+  anonymous,
   caps,
   contact,
   disco,

@@ -29,13 +29,16 @@ export class Certificates {
   readonly #finders = new Map<string, (domain: string) => TlsCertificate | undefined>()
   readonly #contexts = new Map<string, TlsServerContext>()
   readonly #minVersion: Config['tls']['min_version']
+  readonly #clientCa: string | undefined
 
   private constructor(
     config: Config,
     shared: readonly TlsCertificate[],
     byListener: ReadonlyMap<string, readonly TlsCertificate[]>,
     authority: LocalAuthority | undefined,
+    clientCa: string | undefined,
   ) {
+    this.#clientCa = clientCa
     this.#minVersion = config.tls.min_version
     this.#shared = shared
     this.#byListener = byListener
@@ -59,9 +62,11 @@ export class Certificates {
     const byListener = new Map<string, readonly TlsCertificate[]>()
     for (const listener of config.listeners) byListener.set(listener.name, await prepare(listener.certificates))
     const bare = [...config.hosts.keys()].filter((domain) => find(shared, domain) === undefined)
-    if (!config.tls.local_ca || bare.length === 0) return new Certificates(config, shared, byListener, undefined)
+    const { client_ca: roots, local_ca: isLocal } = config.tls
+    const clientCa = roots === undefined ? undefined : await world.disk.readText(roots)
+    if (!isLocal || bare.length === 0) return new Certificates(config, shared, byListener, undefined, clientCa)
     const { certificate, authority } = await localCertificate(config, world, bare, isKept)
-    return new Certificates(config, [...shared, certificate], byListener, authority)
+    return new Certificates(config, [...shared, certificate], byListener, authority, clientCa)
   }
 
   /** For a listener: its own certificates first. Asked at each handshake. */
@@ -73,7 +78,9 @@ export class Certificates {
     const context: TlsServerContext = {
       alpn: alpnOf[listener.protocol] ?? [],
       strictAlpn: listener.tls === 'direct',
-      requestPeerCertificate: false,
+      // Others than clients of ours have nothing to sign in to.
+      requestPeerCertificate: listener.protocol === 'c2s' && this.#clientCa !== undefined,
+      ...(this.#clientCa === undefined ? {} : { peerCa: this.#clientCa }),
       minVersion: this.#minVersion,
       isSameForAll: this.#certificates(listener).length === 1,
       // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.

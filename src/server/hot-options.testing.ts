@@ -1,8 +1,12 @@
 /** What is seen of options that a reload takes over: one proof each, but for the limits, which `limits.test.ts` passes. */
 import assert from 'node:assert/strict'
 import { header, type Wire } from '../../plays/language/wire.ts'
+import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { authorityPem, symbolicCertificate } from '../sim/index.ts'
+import { ClientFailure, connectClient } from '../stream/client.ts'
+import { NS_FAST, requestTokenElement } from '../stream/fast.ts'
+import type { Element } from '../xml/index.ts'
 import { type Ground, groundOf, listener, message, plain } from './limits.testing.ts'
 
 type Sections = Readonly<Record<string, unknown>>
@@ -131,7 +135,8 @@ const signsIn: Look = async (ground) => {
   return /<failure [^>]*><([a-z-]+)/.exec(heard)?.[1] ?? 'in'
 }
 
-const mechanisms: Look = async ({ symbolic, connected }) => {
+/** The features inside of TLS. */
+const features: Look = async ({ symbolic, connected }) => {
   const wire = await connected()
   wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
   await wire.hears(/<proceed [^>]*\/>/)
@@ -139,11 +144,33 @@ const mechanisms: Look = async ({ symbolic, connected }) => {
   wire.says(header('localhost'))
   const heard = await wire.hears(/<\/stream:features>/)
   wire.closes()
-  return [...heard.matchAll(/<mechanism>([^<]*)</g)].map(([, name]) => name).join(' ')
+  return heard
 }
 
-/** The iterations of a password that is set now, as its owner is told. */
-const iterations: Look = async (ground) => {
+const mechanisms: Look = async (ground) => {
+  const list = /<mechanisms .*<\/mechanisms>/.exec(await features(ground))?.[0] ?? ''
+  return [...list.matchAll(/<mechanism>([^<]*)</g)].map(([, name]) => name).join(' ')
+}
+
+/** Whether a client that shows its certificate may sign in by it. */
+const showsCertificate: Look = async ({ symbolic, connected }) => {
+  const wire = await connected()
+  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+  await wire.hears(/<proceed [^>]*\/>/)
+  const shown = symbolicCertificate({ names: [], issuer: 'clients', addresses: ['romeo@localhost'] })
+  const certificate = symbolic.simulation.world('romeo').net.tls.prepare(shown)
+  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: symbolic.ca, certificate })
+  wire.says(header('localhost'))
+  const heard = await wire.hears(/<\/stream:features>/)
+  wire.closes()
+  return heard.includes('<mechanism>EXTERNAL<') ? 'EXTERNAL' : 'no EXTERNAL'
+}
+
+const offersSasl2: Look = async (ground) =>
+  (await features(ground)).includes('<authentication ') ? 'SASL2' : 'no SASL2'
+
+/** What SCRAM tells of an account that is made now. */
+async function challenge(ground: Ground): Promise<string> {
   const { symbolic } = ground
   const name = `new${symbolic.counter('ratatosk_connections_accepted_total')}`
   await ground.account(name)
@@ -153,7 +180,55 @@ const iterations: Look = async (ground) => {
   )
   const heard = await wire.hears(/<\/challenge>/)
   wire.closes()
-  return /i=\d+/.exec(atob(/<challenge [^>]*>([^<]*)/.exec(heard)?.[1] ?? ''))?.[0] ?? heard
+  return atob(/<challenge [^>]*>([^<]*)/.exec(heard)?.[1] ?? '')
+}
+
+/** The iterations of a password that is set now, as its owner is told. */
+const iterations: Look = async (ground) => /,i=(\d+)/.exec(await challenge(ground))?.[0].slice(1) ?? ''
+
+const protects: Look = async (ground) => (/,h=[^,]+$/.test(await challenge(ground)) ? 'protected' : 'unprotected')
+
+const agent = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: '', device: '' }
+const tokenMechanism = 'HT-SHA-256-NONE'
+
+/** The `<token/>` of a sign-in, by a token or by password and a wish for one; undefined when it fails, or brings none. */
+async function signInFor({ symbolic }: Ground, token?: string): Promise<Element | undefined> {
+  const wish = token === undefined ? { inline: [requestTokenElement(tokenMechanism)] } : {}
+  const client = await connectClient(symbolic.simulation.world('romeo'), {
+    jid: jid('romeo@localhost'),
+    password: token === undefined ? 'secret' : '',
+    place: { kind: 'tcp', host: 'server', port: 5222 },
+    tls: 'starttls',
+    ca: symbolic.ca,
+    sasl: { agent, ...wish, ...(token === undefined ? {} : { token: { mechanism: tokenMechanism, token } }) },
+  })
+  if (client instanceof ClientFailure) return undefined
+  await client.close()
+  return client.success?.child('token', NS_FAST) ?? client.success
+}
+
+const offersUpgrades: Look = async (ground) =>
+  (await features(ground)).includes('<upgrade ') ? 'upgrades' : 'no upgrades'
+
+const offersTokens: Look = async (ground) => ((await features(ground)).includes('<fast ') ? 'tokens' : 'no tokens')
+
+const lifetime: Look = async (ground) => {
+  const token = await signInFor(ground)
+  const left = Date.parse(token?.attr('expiry') ?? '') - ground.symbolic.simulation.world('romeo').clock.wallMs()
+  return `${Math.round(left / 86_400_000)} days`
+}
+
+const rotates: Look = async (ground) => {
+  const token = await signInFor(ground)
+  await ground.passes(2 * 3_600_000)
+  const next = await signInFor(ground, token?.attr('token'))
+  return next?.name === 'token' ? 'replaced' : String(next?.name)
+}
+
+const revokes: Look = async (ground) => {
+  const token = await signInFor(ground)
+  await ground.symbolic.server.accounts.setPassword(jid('romeo@localhost'), 'secret')
+  return (await signInFor(ground, token?.attr('token'))) === undefined ? 'ended' : 'good'
 }
 
 /** Two bad guesses, and whether the address is let in a minute later. */
@@ -236,6 +311,7 @@ const balanced = (proxies: string) => ({ proxy_protocol: true, proxies: [proxies
 const proxied = (from: string) =>
   says(`PROXY TCP4 198.51.100.9 192.0.2.1 5000 5222\r\n${header('localhost')}`, /<\/stream:features>/, { from })
 const own = { certificates: otherFiles }
+const clientTls = { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }], client_ca: '/tls/clients.pem' }
 const unbound = { ...listener, address: undefined }
 
 /** By the path of the option. */
@@ -299,6 +375,28 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     ['PLAIN SCRAM-SHA-1', 'PLAIN'],
   ),
   'auth.scram_iterations': shows({}, { auth: { scram_iterations: 5000 } }, iterations, ['i=4096', 'i=5000']),
+  'auth.backends': shows({}, { auth: { backends: ['plugin'] } }, signsIn, ['in', 'temporary-auth-failure']),
+  'auth.anonymous': shows(
+    { auth: { mechanisms: ['PLAIN'] } },
+    { auth: { mechanisms: ['PLAIN'], anonymous: true } },
+    mechanisms,
+    ['PLAIN', 'PLAIN ANONYMOUS'],
+  ),
+  'auth.certificates': shows({ tls: clientTls }, { tls: clientTls, auth: { certificates: false } }, showsCertificate, [
+    'EXTERNAL',
+    'no EXTERNAL',
+  ]),
+  'tls.client_ca': shows({}, { tls: clientTls }, showsCertificate, ['no EXTERNAL', 'EXTERNAL']),
+  'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
+  'auth.upgrades': shows({}, { auth: { upgrades: true } }, offersUpgrades, ['no upgrades', 'upgrades']),
+  'auth.tokens': shows({}, { auth: { tokens: false } }, offersTokens, ['tokens', 'no tokens']),
+  'auth.token_lifetime': shows({}, { auth: { token_lifetime: '2 days' } }, lifetime, ['21 days', '2 days']),
+  'auth.token_rotation': shows({}, { auth: { token_rotation: '1 hour' } }, rotates, ['success', 'replaced']),
+  'auth.revoke_tokens': shows({}, { auth: { revoke_tokens: false } }, revokes, ['ended', 'good']),
+  'auth.downgrade_protection': shows({}, { auth: { downgrade_protection: false } }, protects, [
+    'protected',
+    'unprotected',
+  ]),
   'auth.access': shows({}, { access: rule('deny'), auth: { access: 'staff' } }, signsIn, ['in', 'account-disabled']),
   'session.conflict': shows({}, { session: { conflict: 'refuse' } }, binds('one', 'one'), ['bound', 'conflict']),
   'session.max_per_user_policy': shows(

@@ -1,6 +1,7 @@
 /** Passes the limits that no option sets: turns, the store's queue, the control socket, stanzas that go in circles. */
 import assert from 'node:assert/strict'
 import { fixedLimits } from '../../tools/docs/limits.ts'
+import { clientsMax } from '../auth/tokens.ts'
 import { AccountService, accountCacheMax } from '../core/account-service.ts'
 import type { AuthBackend } from '../core/auth.ts'
 import { Metrics } from '../core/metrics.ts'
@@ -89,6 +90,20 @@ export const fixedProofs = {
     admission.accountFailed('one more', 'localhost')
     return { heard: '', moved: metrics.value(metric) }
   },
+  tokens_per_account: simulated({}, async (ground) => {
+    const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
+    const wish = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>"
+    for (let n = 0; n <= clientsMax; n++) {
+      if (n === clientsMax) ground.still()
+      const wire = await ground.secured()
+      const agent = `<user-agent id='d4565fa7-4d72-4749-b3d3-${String(n).padStart(12, '0')}'/>`
+      wire.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${first}${agent}${wish}</authenticate>`)
+      await wire.hears(/<token [^>]*\/><\/success>/)
+      wire.closes()
+      await ground.passes(100)
+    }
+    return ''
+  }),
   register_quota_keys: async (metric: string) => {
     const forgotten = new Metrics().counter(metric, '')
     const quota = new Quota({ monoMs: () => 0 }, forgotten)

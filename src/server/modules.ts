@@ -1,5 +1,6 @@
 /** The modules that every host type has unless its configuration says otherwise: the one list that mentions them. */
 import type { ModuleDefinition } from '../core/module.ts'
+import anonymous from '../modules/anonymous/anonymous.ts'
 import caps from '../modules/caps/caps.ts'
 import contact from '../modules/contact/contact.ts'
 import disco from '../modules/disco/disco.ts'
@@ -18,6 +19,7 @@ import version from '../modules/version/version.ts'
 
 // A definition is checked against its own options; the list forgets them.
 export const defaultModules = [
+  anonymous,
   caps,
   contact,
   disco,

@@ -4,7 +4,6 @@
  */
 import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
-import { secretStore } from '../auth/secrets.store.ts'
 import { AccountService } from '../core/account-service.ts'
 import { Binder } from '../core/binder.ts'
 import { CommandRegistry } from '../core/commands.ts'
@@ -14,12 +13,13 @@ import type { Host } from '../core/host.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import type { ModuleSet } from '../core/module-set.ts'
+import type { LinkInfo } from '../core/session-link.ts'
 import { softwareVersion } from '../core/software.ts'
+import type { Jid } from '../jid/index.ts'
 import { Admission } from '../listeners/admission.ts'
 import { C2sProtocol } from '../listeners/c2s/c2s.ts'
 import { HttpProtocol } from '../listeners/http/http.ts'
 import { PluginProtocol } from '../listeners/plugin-protocol.ts'
-import { accounts } from '../store/accounts.ts'
 import type { Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
 import { isLevelled } from '../world/log.ts'
@@ -33,7 +33,7 @@ import { Listeners, type OpenListener } from './listeners.ts'
 import { ModuleSets } from './module-sets.ts'
 import { protocolsOf } from './plugins.ts'
 import { planReload, type ReadConfig, type Reloaded, type ReloadPlan } from './reload.ts'
-import { SignIn } from './sign-in.ts'
+import { ownStores, SignIn } from './sign-in.ts'
 
 /** Reads a configuration; without one that which the server was started with. Rejects with `ConfigError`. */
 export type Read = (given?: GivenConfig) => Promise<ReadConfig>
@@ -105,15 +105,28 @@ export class Server {
     this.#certificates = certificates
     this.#startedMs = world.clock.monoMs()
     this.#signIn = signIn
-    const backend = (host: Host) => signIn.of(host.type).backend
-    this.accounts = new AccountService(world.clock, stores, backend)
+    const backend = (host: Host) => {
+      const plugin = this.core.localHost(host.domain)?.type.services.find('auth-backend')
+      return signIn.backend(host.type, this.#hostType(host).auth.backends, plugin)
+    }
+    const evicted = { value: 0 }
+    const tokens = signIn.tokens(evicted)
+    this.accounts = new AccountService(world.clock, stores, backend, {
+      keeper: tokens,
+      revokes: (host) => this.#hostType(host).auth.revoke_tokens,
+    })
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
+    this.core.metrics.counted(
+      'ratatosk_tokens_evicted_total',
+      'Clients that lost their tokens by the limit `tokens_per_account`',
+      () => evicted.value,
+    )
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
       store: stores.metrics,
       controlConnections: () => this.#control?.connections ?? 0,
     })
-    for (const definition of [accounts, secretStore]) this.core.storeUses.enter(definition, 'the server')
+    for (const definition of ownStores) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry(commandLog(world.log, (name) => this.commands.find(name)?.permission))
     this.#moduleSets = new ModuleSets({ core: this.core, stores, commands: this.commands, modules: parts.modules })
     this.#admission = new Admission(world.clock, () => admissionLimits(this.#config), this.core.metrics)
@@ -136,6 +149,8 @@ export class Server {
       backend,
       auth: (host) => this.#hostType(host).auth,
       decoys: (host) => signIn.of(host.type).decoys,
+      tokens,
+      resources: signIn.resources,
       tls: (listener) => this.#certificates.context(listener),
       hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),
     })
@@ -366,8 +381,8 @@ function bindPolicy({ session }: HostTypeConfig) {
   return {
     conflict: session.conflict,
     count: session.max_per_user_policy,
-    sessionsMax: (jid: Parameters<Binder['bind']>[0]['account'], info: { readonly address: string }) =>
-      session.max_per_user.valueFor({ jid, host: jid.domain, address: info.address }),
+    sessionsMax: (jid: Jid, { address, auth }: LinkInfo) =>
+      session.max_per_user.valueFor({ jid, host: jid.domain, address, anonymous: auth === 'ANONYMOUS' }),
   }
 }
 

@@ -1,12 +1,18 @@
 /** What signs in the accounts of each host type: its back end, and decoys for names that do not exist. */
+import { ChainBackend } from '../auth/chain.ts'
 import { openDecoys } from '../auth/decoys.ts'
 import { InternalBackend } from '../auth/internal.ts'
+import { Resources } from '../auth/resources.ts'
 import { secretStore } from '../auth/secrets.store.ts'
+import { keptSecret } from '../auth/secrets.ts'
+import { tokenStore } from '../auth/tokens.store.ts'
+import { Tokens } from '../auth/tokens.ts'
 import type { AuthBackend } from '../core/auth.ts'
-import type { Config } from '../core/config/index.ts'
+import type { AuthConfig, Config } from '../core/config/index.ts'
 import { accounts } from '../store/accounts.ts'
 import type { Store, Stores } from '../store/index.ts'
 import type { Decoys } from '../stream/sasl/index.ts'
+import { WorldError } from '../world/error.ts'
 import type { World } from '../world/world.types.ts'
 
 interface TypeSignIn {
@@ -15,24 +21,77 @@ interface TypeSignIn {
   readonly decoys: Decoys
 }
 
+type BackendName = AuthConfig['backends'][number]
+
+const noBackend = () =>
+  Promise.reject(new WorldError('RTK_AUTH_BACKEND', 'no module brings a back end', { temporary: true }))
+
+/** In place of a module's that is not there: it cannot tell, which is no refusal. */
+const missing: AuthBackend = {
+  name: 'plugin',
+  scram: ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1'],
+  scramIterations: 10_000,
+  checksPasswords: true,
+  keeper: undefined,
+  signIn: noBackend,
+  verify: noBackend,
+  exists: noBackend,
+  state: noBackend,
+}
+
+/** The stores that every server has, whatever its modules are. */
+export const ownStores = [accounts, secretStore, tokenStore] as const
+
 export class SignIn {
   readonly #world: World
   readonly #accounts: Store<typeof accounts>
   readonly #secrets: Store<typeof secretStore>
+  readonly resources: Resources
+  readonly #tokens: Store<typeof tokenStore>
   #types: ReadonlyMap<string, TypeSignIn> = new Map()
+  readonly #chains = new Map<string, { readonly list: readonly AuthBackend[]; readonly chain: ChainBackend }>()
 
   static async open(config: Config, world: World, stores: Stores): Promise<SignIn> {
     const secrets = await stores.open(secretStore)
-    const signIn = new SignIn(world, await stores.open(accounts), secrets)
+    const secret = await keptSecret(secrets, 'resources', world.random.bytes(32))
+    const resources = new Resources(world.hashing, world.random, secret)
+    const tokens = await stores.open(tokenStore)
+    const signIn = new SignIn(world, await stores.open(accounts), secrets, resources, tokens)
     const prepared = await signIn.prepare(config)
     prepared.use()
     return signIn
   }
 
-  private constructor(world: World, store: Store<typeof accounts>, secrets: Store<typeof secretStore>) {
+  private constructor(
+    world: World,
+    store: Store<typeof accounts>,
+    secrets: Store<typeof secretStore>,
+    resources: Resources,
+    tokens: Store<typeof tokenStore>,
+  ) {
+    this.resources = resources
+    this.#tokens = tokens
     this.#world = world
     this.#accounts = store
     this.#secrets = secrets
+  }
+
+  /** The tokens of all accounts; `evicted` counts clients that lost theirs by the limit. */
+  tokens(evicted: { value: number }): Tokens {
+    const { clock, random } = this.#world
+    return new Tokens({ store: this.#tokens, clock, random, evicted })
+  }
+
+  /** The back ends of a host type in their order; `plugin` is the one that a module of it brings. */
+  backend(type: string, names: readonly BackendName[], plugin: AuthBackend | undefined): AuthBackend {
+    const { backend } = this.of(type)
+    if (names.length === 1 && names[0] === 'internal') return backend
+    const list = names.map((name) => (name === 'internal' ? backend : (plugin ?? missing)))
+    const known = this.#chains.get(type)
+    if (known?.list.length === list.length && known.list.every((one, at) => one === list[at])) return known.chain
+    const chain = new ChainBackend(list)
+    this.#chains.set(type, { list, chain })
+    return chain
   }
 
   of(type: string): TypeSignIn {

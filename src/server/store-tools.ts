@@ -1,15 +1,14 @@
 /** What commands do with a store while no server uses it: which stores there are, migrating, copying. */
-import { secretStore } from '../auth/secrets.store.ts'
 import type { AccountDirectory } from '../core/accounts.ts'
 import { CommandRegistry } from '../core/commands.ts'
 import type { Config } from '../core/config/index.ts'
 import { Core } from '../core/core.ts'
 import type { ModuleDefinition } from '../core/module.ts'
-import { accounts } from '../store/accounts.ts'
 import { openSqlite, type StoreDefinition, type Stores } from '../store/index.ts'
 import type { World } from '../world/world.types.ts'
 import { coreLimits } from './limits.ts'
 import { ModuleSets } from './module-sets.ts'
+import { ownStores } from './sign-in.ts'
 
 /** Modules are set up only to name their stores: whoever asks more of the accounts is at fault. */
 const unasked = (): never => {
@@ -32,7 +31,7 @@ export async function storesOf(
   modules: ReadonlyMap<string, ModuleDefinition>,
   world: World,
 ): Promise<readonly StoreDefinition[]> {
-  const found = new Map<string, StoreDefinition>([accounts, secretStore].map((one) => [one.name, one]))
+  const found = new Map<string, StoreDefinition>(ownStores.map((one) => [one.name, one]))
   const memory = await openSqlite(world, { path: ':memory:' })
   try {
     const stores = listening(memory, (definition) => found.set(definition.name, definition))

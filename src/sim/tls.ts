@@ -3,6 +3,7 @@
  * refused, certificates believed or not, bindings equal on both sides, and clear bytes in a handshake break it.
  */
 import { type CertificateFacts, readCertificate } from '../world/certificate.ts'
+import { derIdentifier, derOctets, derSequence, derText, derValue } from '../world/der.ts'
 import { WorldError } from '../world/error.ts'
 import { RealHashing } from '../world/hashing.ts'
 import type {
@@ -26,6 +27,8 @@ export interface SymbolicCertificate {
   /** Who signed it: the name of an authority (`authorityPem`), the system's when left out. */
   readonly issuer?: string
   readonly notAfter?: Date
+  /** XMPP addresses (id-on-xmppAddr). */
+  readonly addresses?: readonly string[]
 }
 
 /** A root's PEM, for `TlsClientOptions.ca`. */
@@ -39,6 +42,7 @@ export function symbolicCertificate(certificate: SymbolicCertificate): Certifica
     names: certificate.names,
     issuer: certificate.issuer ?? SYSTEM_ROOT,
     notAfter: (certificate.notAfter ?? new Date(Date.UTC(2100, 0, 1))).toISOString(),
+    addresses: certificate.addresses ?? [],
   }
   const text = Buffer.from(JSON.stringify(body)).toString('base64')
   return {
@@ -52,7 +56,7 @@ function symbolicFacts(pem: Certificate): CertificateFacts {
   if (text === undefined) throw new Error('no certificate in the PEM')
   if (!pem.keyPem.includes(text)) throw new Error('key values mismatch')
   const body = JSON.parse(Buffer.from(text, 'base64').toString()) as Required<SymbolicCertificate>
-  const der = new Uint8Array(Buffer.from(text))
+  const der = new Uint8Array(derOf(text, body.addresses))
   return {
     der,
     fingerprint: Buffer.from(hashing.hash('sha256', der)).toString('hex'),
@@ -61,6 +65,15 @@ function symbolicFacts(pem: Certificate): CertificateFacts {
       body.names.some((held) => held === name || (held.startsWith('*.') && held.slice(1) === afterLabel(name))),
     isSignedBy: (roots) => roots.includes(authorityPem(body.issuer)),
   }
+}
+
+/** As much of a certificate as is read of one: what it says in all, and the extension with its addresses. */
+function derOf(text: string, addresses: readonly string[]): Buffer {
+  const names = addresses.map((address) =>
+    derValue(0xa0, derIdentifier('1.3.6.1.5.5.7.8.5'), derValue(0xa0, derText(address))),
+  )
+  const extension = derSequence(derIdentifier('2.5.29.17'), derOctets(derSequence(...names)))
+  return derSequence(derSequence(derText(text), derValue(0xa3, derSequence(extension))))
 }
 
 function afterLabel(name: string): string {

@@ -1,67 +1,59 @@
 /**
- * A client's stream, seen by the client (RFC 6120 sections 4 to 7, RFC 7590, XEP-0368, XEP-0440): from the header to a bound resource,
- * and the closing handshake. A state machine without I/O; `client.ts` drives it, `connection.ts` carries it.
+ * A client's stream, seen by the client (RFC 6120 sections 4 to 7, RFC 7590, XEP-0368, XEP-0388, XEP-0440): from the header to a bound
+ * resource, and the closing handshake. A state machine without I/O; `client.ts` drives it, `connection.ts` carries it.
  *
  *   idle ─start─▶ opening ─header─▶ offered ─features─┬─▶ asking-tls ─proceed─▶ tls ─secured─▶ opening
  *     └─▶ tls ─secured─▶ opening                      ├─▶ signing-in ─success─▶ opening
  *                                                     └─▶ binding ─result, resumed─▶ established
  *
+ *   signing-in by SASL2 ─success─▶ offered ─features─┬─▶ established, with a resource already
+ *                                                    └─▶ binding
+ *
  *   any ─error, refusal, closing tag, deadline─▶ closing ─closing tag, deadline─▶ closed ─disconnected─▶ gone
  */
-import { Jid } from '../jid/index.ts'
+import { Jid, parseJid } from '../jid/index.ts'
 import type { StreamError } from '../stanza/error.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_TLS } from '../stanza/ns.ts'
 import { NS_SM, smResume } from '../stanza/sm.ts'
 import { readStreamError, streamErrorElement } from '../stanza/stream-error.ts'
+import type { HashName } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo } from '../world/net.types.ts'
-import { type Element, type StreamHeader, type XmlFault, x } from '../xml/index.ts'
+import type { Element, StreamHeader, XmlFault } from '../xml/index.ts'
 import type { C2sClientConfig, C2sClientDriver, C2sClientNeeds, ClientEnd } from './c2s-client.types.ts'
+import {
+  askingTls,
+  type C2sClientState,
+  closed,
+  closing,
+  gone,
+  handshake,
+  idle,
+  offered,
+  opening,
+  phaseOf,
+} from './c2s-client-state.ts'
 import { faultError } from './c2s-errors.ts'
 import type { Channel } from './c2s-server.types.ts'
 import { isOfAcks } from './client-acks.ts'
 import { clientErrors } from './client-errors.ts'
-import { beginSignIn, bindRequest, readBound, readFailure, refused, unsupported } from './client-steps.ts'
+import { ClientSignIn, type ClientSignInWhole } from './client-sign-in.ts'
+import { beginSignIn, bindRequest, readBound, refused, unsupported } from './client-steps.ts'
 import { channelOf, tlsRequest } from './features.ts'
 import { headerFault, majorVersion } from './header.ts'
 import type { DeadlineName, StreamEffects, StreamMachine } from './machine.types.ts'
-import { type ClientMechanism, type ClientStep, readPayload, writePayload } from './sasl/index.ts'
+import { NS_SASL2 } from './sasl2.ts'
 
-type State =
-  | { readonly kind: 'idle' }
-  /** A TLS handshake runs; there is no stream. */
-  | { readonly kind: 'tls' }
-  /** Our header is out, theirs is awaited. */
-  | { readonly kind: 'opening' }
-  /** Their header has come, the features are awaited. */
-  | { readonly kind: 'offered' }
-  | { readonly kind: 'asking-tls' }
-  /** `ticket`: the password is being stretched, input is on hold. */
-  | { readonly kind: 'signing-in'; readonly mechanism: ClientMechanism; readonly ticket: number | undefined }
-  /** A resource is asked for; without `id` a former session (XEP-0198 §5). */
-  | { readonly kind: 'binding'; readonly features: Element; readonly id: string | undefined }
-  | { readonly kind: 'established'; readonly jid: Jid }
-  /** Our closing tag is out, the server's is awaited. */
-  | { readonly kind: 'closing' }
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'gone' }
-
-const idle: State = { kind: 'idle' }
-const handshake: State = { kind: 'tls' }
-const opening: State = { kind: 'opening' }
-const offered: State = { kind: 'offered' }
-const askingTls: State = { kind: 'asking-tls' }
-const closing: State = { kind: 'closing' }
-const closed: State = { kind: 'closed' }
-const gone: State = { kind: 'gone' }
-
-export class C2sClient implements StreamMachine {
+export class C2sClient implements StreamMachine, ClientSignInWhole {
+  readonly errorElement = clientErrors.element
   readonly #needs: C2sClientNeeds
   readonly #effects: StreamEffects
   readonly #driver: C2sClientDriver
   readonly #config: C2sClientConfig
-  #state: State = idle
+  #state: C2sClientState = idle
   #channel: Channel = channelOf(undefined)
   #isSignedIn = false
+  /** Of SASL2; the identity is bare while no resource is bound. */
+  #success: { readonly element: Element; readonly identity: Jid } | undefined
   #hasHeader = false
   #elements = 0
   #tickets = 0
@@ -75,7 +67,7 @@ export class C2sClient implements StreamMachine {
     this.#config = needs.config
   }
 
-  get state(): State['kind'] {
+  get state(): C2sClientState['kind'] {
     return this.#state.kind
   }
 
@@ -99,27 +91,11 @@ export class C2sClient implements StreamMachine {
   }
 
   streamOpened(header: StreamHeader): void {
-    switch (this.#state.kind) {
-      case 'opening': {
-        const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : clientErrors.version)
-        if (fault === undefined) this.#state = offered
-        else this.#fail(fault)
-        return
-      }
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#fail(clientErrors.reopened)
-        return
-      case 'idle':
-      case 'tls':
-      case 'closing':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    if (this.#state.kind === 'opening') {
+      const fault = headerFault(header) ?? (majorVersion(header) >= 1 ? undefined : clientErrors.version)
+      if (fault === undefined) this.#state = offered
+      else this.#fail(fault)
+    } else if (phaseOf(this.#state) === 'open') this.#fail(clientErrors.reopened)
   }
 
   element(el: Element): void {
@@ -147,24 +123,9 @@ export class C2sClient implements StreamMachine {
   }
 
   streamClosed(): void {
-    switch (this.#state.kind) {
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#shut({ kind: 'peer-closed' })
-        return
-      case 'closing':
-        this.#finish()
-        return
-      case 'idle':
-      case 'tls':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    const phase = phaseOf(this.#state)
+    if (phase === 'open') this.#shut({ kind: 'peer-closed' })
+    else if (phase === 'closing') this.#finish()
   }
 
   fault(fault: XmlFault): void {
@@ -176,24 +137,9 @@ export class C2sClient implements StreamMachine {
   }
 
   peerEnded(): void {
-    switch (this.#state.kind) {
-      case 'closing':
-        this.#finish()
-        return
-      case 'closed':
-      case 'gone':
-        return
-      case 'idle':
-      case 'tls':
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#shut({ kind: 'lost', cause: { kind: 'peer' } })
-        return
-    }
+    const phase = phaseOf(this.#state)
+    if (phase === 'closing') this.#finish()
+    else if (phase !== 'over') this.#shut({ kind: 'lost', cause: { kind: 'peer' } })
   }
 
   expired(name: DeadlineName): void {
@@ -223,34 +169,53 @@ export class C2sClient implements StreamMachine {
       this.#fail(error)
       return
     }
-    switch (this.#state.kind) {
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
-        this.#close({ kind: 'local' })
-        return
-      case 'idle':
-      case 'tls':
-        this.#shut({ kind: 'local' })
-        return
-      case 'closing':
-      case 'closed':
-      case 'gone':
-        return
+    const phase = phaseOf(this.#state)
+    if (phase === 'open') this.leave({ kind: 'local' })
+    else if (phase === 'before') this.#shut({ kind: 'local' })
+  }
+
+  /** The answer to the driver's `stretch`; undefined when the password cannot be one. */
+  stretched(ticket: number, key: Uint8Array | undefined): void {
+    const state = this.#state
+    if (state.kind === 'signing-in' && ticket === this.#tickets) {
+      state.signIn.stretched(ticket, key)
+      this.#release()
     }
   }
 
-  /** The answer to `stretch`; undefined when the password cannot be one. */
-  stretched(ticket: number, key: Uint8Array | undefined): void {
-    const state = this.#state
-    if (state.kind !== 'signing-in' || state.ticket !== ticket) return
-    this.#state = { ...state, ticket: undefined }
-    if (key === undefined) this.#close(refused('sign-in', 'RTK_CLIENT_PASSWORD', undefined, 'the password is none'))
-    else this.#step(state.mechanism, state.mechanism.resume(key))
-    this.#release()
+  // What the sign-in asks.
+
+  send(el: Element): void {
+    this.#effects.send(el)
+  }
+
+  stretch(hash: HashName, salt: Uint8Array, iterations: number): number {
+    const ticket = ++this.#tickets
+    this.#isHeld = true
+    this.#effects.hold()
+    this.#driver.stretch(ticket, hash, salt, iterations)
+    return ticket
+  }
+
+  signedIn(success: Element | undefined): void {
+    this.#isSignedIn = true
+    if (success === undefined) {
+      this.#effects.restart()
+      this.#open()
+      return
+    }
+    const identity = parseJid(success.childText('authorization-identifier', NS_SASL2)?.trim() ?? '')
+    if (identity === undefined) {
+      this.leave(refused('sign-in', 'RTK_CLIENT_JID', undefined, 'the server did not say who we are'))
+      return
+    }
+    // XEP-0388 section 2.6.1: features follow at once, without a new stream.
+    this.#success = { element: success, identity }
+    this.#state = offered
+  }
+
+  fail(error: StreamError): void {
+    this.#fail(error)
   }
 
   // Negotiation.
@@ -269,7 +234,7 @@ export class C2sClient implements StreamMachine {
     })
   }
 
-  #negotiate(el: Element, state: State & { kind: 'offered' | 'asking-tls' | 'signing-in' | 'binding' }): void {
+  #negotiate(el: Element, state: C2sClientState & { kind: 'offered' | 'asking-tls' | 'signing-in' | 'binding' }): void {
     switch (state.kind) {
       case 'offered':
         if (isFeatures(el)) this.#features(el)
@@ -279,7 +244,7 @@ export class C2sClient implements StreamMachine {
         this.#tlsAnswer(el)
         return
       case 'signing-in':
-        this.#signInAnswer(el, state.mechanism)
+        state.signIn.receive(el)
         return
       case 'binding':
         if (state.id === undefined) this.#resumeAnswer(el, state.features)
@@ -305,65 +270,20 @@ export class C2sClient implements StreamMachine {
       this.#hasHeader = false
       this.#effects.startTls(this.#config.domain)
     } else if (el.ns === NS_TLS && el.name === 'failure') {
-      this.#close(refused('tls', 'RTK_CLIENT_TLS_REFUSED', undefined, 'the server does not start TLS'))
+      this.leave(refused('tls', 'RTK_CLIENT_TLS_REFUSED', undefined, 'the server does not start TLS'))
     } else this.#fail(clientErrors.element)
   }
 
   #signIn(features: Element): void {
     const begun = beginSignIn(features, this.#channel, this.#config, this.#needs)
     if ('kind' in begun) {
-      if (unsupported(features, NS_SASL)) this.#fail(clientErrors.unsupported)
-      else this.#close(begun)
+      if (unsupported(features, NS_SASL) && unsupported(features, NS_SASL2)) this.#fail(clientErrors.unsupported)
+      else this.leave(begun)
       return
     }
-    const step = begun.mechanism.begin()
-    this.#state = { kind: 'signing-in', mechanism: begun.mechanism, ticket: undefined }
-    if (step.kind !== 'response') this.#step(begun.mechanism, step)
-    else this.#effects.send(x('auth', NS_SASL, { mechanism: begun.mechanism.name }, writePayload(step.data)))
-  }
-
-  // Section 6.4.
-  #signInAnswer(el: Element, mechanism: ClientMechanism): void {
-    if (el.ns !== NS_SASL) {
-      this.#fail(clientErrors.element)
-      return
-    }
-    if (el.name === 'failure') {
-      this.#close(readFailure(el))
-      return
-    }
-    const data = readPayload(el.text)
-    if (data === 'bad') this.#close(refused('sign-in', 'RTK_SASL_ENCODING', 'incorrect-encoding', 'not base64'))
-    else if (el.name === 'challenge') this.#step(mechanism, mechanism.step(data ?? new Uint8Array(0)))
-    else if (el.name === 'success') this.#step(mechanism, mechanism.finish(data))
-    else this.#fail(clientErrors.element)
-  }
-
-  #step(mechanism: ClientMechanism, step: ClientStep): void {
-    switch (step.kind) {
-      case 'response':
-        // Section 6.4.3: nothing in it is written as '=' only in `<auth/>` and `<success/>`, which differ from their absence.
-        this.#effects.send(x('response', NS_SASL, step.data.length === 0 ? undefined : writePayload(step.data)))
-        return
-      case 'stretch': {
-        const ticket = ++this.#tickets
-        this.#state = { kind: 'signing-in', mechanism, ticket }
-        this.#isHeld = true
-        this.#effects.hold()
-        this.#driver.stretch(ticket, step.hash, step.salt, step.iterations)
-        return
-      }
-      case 'success':
-        this.#isSignedIn = true
-        this.#effects.restart()
-        this.#open()
-        return
-      case 'failure':
-        // Section 6.4.4: a server that did not prove itself, or speaks nonsense, is left.
-        this.#effects.send(x('abort', NS_SASL))
-        this.#close(refused('sign-in', step.code, step.condition, step.text))
-        return
-    }
+    const signIn = new ClientSignIn(this, begun.mechanism, begun.inline)
+    this.#state = { kind: 'signing-in', signIn }
+    signIn.begin()
   }
 
   // XEP-0198 §5
@@ -387,9 +307,14 @@ export class C2sClient implements StreamMachine {
 
   // Section 7.
   #bind(features: Element): void {
+    const identity = this.#success?.identity
+    if (identity !== undefined && !identity.isBare) {
+      this.#establish(identity, features)
+      return
+    }
     if (features.child('bind', NS_BIND) === undefined) {
       if (unsupported(features, NS_BIND)) this.#fail(clientErrors.unsupported)
-      else this.#close(refused('bind', 'RTK_CLIENT_NO_BIND', undefined, 'the server offers no resource'))
+      else this.leave(refused('bind', 'RTK_CLIENT_NO_BIND', undefined, 'the server offers no resource'))
       return
     }
     const id = this.#needs.random.id()
@@ -404,14 +329,14 @@ export class C2sClient implements StreamMachine {
     }
     const bound = readBound(el)
     if (bound instanceof Jid) this.#establish(bound, features)
-    else this.#close(bound)
+    else this.leave(bound)
   }
 
   #establish(jid: Jid, features: Element, resumed?: Element): void {
     this.#state = { kind: 'established', jid }
     this.#effects.deadline('negotiation', 0)
     this.#effects.limit(this.#needs.limits.after, Number.POSITIVE_INFINITY)
-    this.#effects.stanzasTo(this.#driver.established(jid, features, resumed))
+    this.#effects.stanzasTo(this.#driver.established(jid, features, this.#success?.element, resumed))
   }
 
   // Ends.
@@ -430,7 +355,7 @@ export class C2sClient implements StreamMachine {
   }
 
   /** Our closing tag; the server's is waited for. */
-  #close(end: ClientEnd): void {
+  leave(end: ClientEnd): void {
     this.#state = closing
     this.#effects.stanzasTo(undefined)
     this.#effects.deadline('negotiation', 0)
@@ -447,25 +372,18 @@ export class C2sClient implements StreamMachine {
   }
 
   #fail(error: StreamError): void {
-    switch (this.#state.kind) {
-      case 'idle':
-      case 'tls':
+    switch (phaseOf(this.#state)) {
+      case 'before':
         this.#shut({ kind: 'error', error })
         return
-      case 'opening':
-      case 'offered':
-      case 'asking-tls':
-      case 'signing-in':
-      case 'binding':
-      case 'established':
+      case 'open':
         this.#effects.send(streamErrorElement(error))
         this.#shut({ kind: 'error', error })
         return
       case 'closing':
         this.#finish()
         return
-      case 'closed':
-      case 'gone':
+      case 'over':
         return
     }
   }

@@ -7,7 +7,8 @@ import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/index.ts'
 import type { StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
-import type { ChoiceLimits, SaslCondition } from './sasl/index.ts'
+import type { ChoiceLimits, SaslCondition, TokenMechanism } from './sasl/index.ts'
+import type { UserAgent } from './sasl2.ts'
 
 export interface C2sClientConfig {
   /** Prepared. */
@@ -30,6 +31,18 @@ export interface C2sClientConfig {
   /** False: as a client that cannot bind channels (`n` in SCRAM). */
   readonly bindsChannel?: boolean
   readonly lang?: string
+  /** `rfc6120`: SASL2 is not used; by default it is, inside of TLS, where it is offered. */
+  readonly profile?: 'rfc6120' | 'sasl2'
+  /** For SASL2: who we are. */
+  readonly agent?: UserAgent
+  /** For FAST (XEP-0484): used in place of the password where the server takes it. `agent` must be who got it. */
+  readonly token?: { readonly mechanism: TokenMechanism; readonly token: string; readonly invalidate?: boolean }
+  /** For Bind 2, which is used where it is offered and no resource is asked for. */
+  readonly tag?: string
+  /** What `<bind/>` of Bind 2 asks for besides. */
+  readonly session?: readonly Element[]
+  /** What `<authenticate/>` asks for besides. */
+  readonly inline?: readonly Element[]
   /** A former session to go on with, where the server lets us (XEP-0198 §5). */
   readonly resume?: { readonly jid: Jid; readonly previd: string; readonly h: number }
 }
@@ -49,8 +62,11 @@ export type ClientEnd = StreamEnd | ClientRefusal
 export interface C2sClientDriver {
   /** PBKDF2 of the password (`stretch` of sasl/); answered by `stretched`. */
   stretch(ticket: number, hash: HashName, salt: Uint8Array, iterations: number): void
-  /** A resource is bound, or a former session goes on, as `resumed` says: where do stanzas go? */
-  established(jid: Jid, features: Element, resumed?: Element): StanzaSink
+  /**
+   * A resource is bound, or a former session goes on, as `resumed` says: where do stanzas go? `success` is that of SASL2,
+   * undefined in the profile of RFC 6120.
+   */
+  established(jid: Jid, features: Element, success: Element | undefined, resumed: Element | undefined): StanzaSink
   /** The former session is no more, as this `<failed/>` says; a resource is bound next. */
   notResumed(failed: Element): void
   /** A first-level element that is no stanza, once established. False: unknown, the stream ends. */

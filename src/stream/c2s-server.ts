@@ -1,6 +1,6 @@
 /**
- * A client's stream, seen by the server (RFC 6120 sections 4 to 7, XEP-0368, XEP-0440): from the first header to a bound resource,
- * and the closing handshake. A state machine without I/O; `listeners/c2s` drives it, `connection.ts` carries it.
+ * A client's stream, seen by the server (RFC 6120 sections 4 to 7, XEP-0368, XEP-0388, XEP-0440): from the first header to a bound
+ * resource, and the closing handshake. A state machine without I/O; `listeners/c2s` drives it, `connection.ts` carries it.
  *
  *   idle ─start─▶ opening ◀──────────── restart ───────────┐
  *     └─────────▶ tls ─secured─▶ opening                    │
@@ -16,9 +16,12 @@
  *                    ▼                        ▼
  *                 features               established
  *
+ *   authenticating by SASL2 ─success─▶ inlining ─┬─ resumed, or bound ─▶ established
+ *                                                └─ neither ─▶ binding
+ *
  *   any ─error, closing tag, deadline, end of input─▶ closing ─closing tag, deadline─▶ closed ─disconnected─▶ gone
  *
- * `authenticating` and `binding` have an open question where a ticket is set; the connection is on hold then.
+ * `authenticating`, `inlining` and `binding` have an open question where a ticket is set; the connection is on hold then.
  */
 import { type Jid, makeJid } from '../jid/index.ts'
 import type { StreamError } from '../stanza/error.ts'
@@ -29,6 +32,7 @@ import type { CloseCause, TlsInfo } from '../world/net.types.ts'
 import type { Element, StreamHeader, XmlFault } from '../xml/index.ts'
 import { Binding } from './c2s-bind.ts'
 import { c2sErrors, faultError, unknownElement } from './c2s-errors.ts'
+import { Inline } from './c2s-inline.ts'
 import { plainHeader, readOpening } from './c2s-opening.ts'
 import type {
   Account,
@@ -38,43 +42,26 @@ import type {
   C2sServerNeeds,
   C2sWhole,
   Channel,
+  InlineAnswer,
+  MechanismSuccess,
   StreamHost,
   Ticket,
 } from './c2s-server.types.ts'
 import { isSasl, SignIn } from './c2s-sign-in.ts'
+import { type C2sState, closed, closing, gone, handshake, idle, isAsking, phaseOf } from './c2s-state.ts'
 import { EarlyStanzas } from './early-stanzas.ts'
-import { bindFeatures, channelOf, signInFeatures, tlsFailure, tlsProceed } from './features.ts'
+import { bindFeatures, boundFeatures, channelOf, signInFeatures, tlsFailure, tlsProceed } from './features.ts'
 import type { DeadlineName, StreamEffects, StreamEnd, StreamMachine } from './machine.types.ts'
-import type { ServerAnswer } from './sasl/index.ts'
-
-type State =
-  | { readonly kind: 'idle' }
-  /** A TLS handshake runs; there is no stream. */
-  | { readonly kind: 'tls' }
-  /** A stream header is awaited; with an account it is the one behind `<success/>`. */
-  | { readonly kind: 'opening'; readonly account: Account | undefined; readonly host: StreamHost | undefined }
-  /** Features are out: STARTTLS or sign-in is awaited, or under way. */
-  | { readonly kind: 'features'; readonly host: StreamHost; readonly signIn: SignIn }
-  /** Signed in: a request to bind is awaited, or its answer. */
-  | { readonly kind: 'binding'; readonly host: StreamHost; readonly account: Account; readonly binding: Binding }
-  | { readonly kind: 'established'; readonly account: Account; readonly jid: Jid }
-  /** Our closing tag is out, the client's is awaited. */
-  | { readonly kind: 'closing' }
-  /** Both directions are closed; the connection still drains. */
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'gone' }
-
-const idle: State = { kind: 'idle' }
-const handshake: State = { kind: 'tls' }
-const closing: State = { kind: 'closing' }
-const closed: State = { kind: 'closed' }
-const gone: State = { kind: 'gone' }
+import type { SaslFailure, ServerAnswer } from './sasl/index.ts'
+import { SASL_FAULT } from './sasl-faults.ts'
+import type { Authenticate } from './sasl2.ts'
+import type { UpgradeTask } from './upgrade.ts'
 
 export class C2sServer implements StreamMachine, C2sWhole {
   readonly needs: C2sServerNeeds
   readonly #effects: StreamEffects
   readonly #driver: C2sDriver
-  #state: State = idle
+  #state: C2sState = idle
   #channel: Channel = channelOf(undefined)
   /** Our header of the present stream is out. */
   #hasHeader = false
@@ -91,7 +78,7 @@ export class C2sServer implements StreamMachine, C2sWhole {
     this.#driver = needs.driver
   }
 
-  get state(): State['kind'] {
+  get state(): C2sState['kind'] {
     return this.#state.kind
   }
 
@@ -102,10 +89,7 @@ export class C2sServer implements StreamMachine, C2sWhole {
 
   /** Who signed in; undefined before that and after the end. */
   get account(): Account | undefined {
-    const state = this.#state
-    return state.kind === 'opening' || state.kind === 'binding' || state.kind === 'established'
-      ? state.account
-      : undefined
+    return 'account' in this.#state ? this.#state.account : undefined
   }
 
   /** The full JID while the stream is established. */
@@ -137,22 +121,8 @@ export class C2sServer implements StreamMachine, C2sWhole {
 
   streamOpened(header: StreamHeader): void {
     const state = this.#state
-    switch (state.kind) {
-      case 'opening':
-        this.#opened(header, state)
-        return
-      case 'features':
-      case 'binding':
-      case 'established':
-        this.#fail(c2sErrors.reopened)
-        return
-      case 'idle':
-      case 'tls':
-      case 'closing':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    if (state.kind === 'opening') this.#opened(header, state)
+    else if (phaseOf(state) === 'open') this.#fail(c2sErrors.reopened)
   }
 
   element(el: Element): void {
@@ -160,6 +130,9 @@ export class C2sServer implements StreamMachine, C2sWhole {
     switch (state.kind) {
       case 'features':
         if (!this.#isPeerError(el) && !this.#isTooMany()) this.#beforeSignIn(el, state)
+        return
+      case 'inlining':
+        if (!this.#isPeerError(el) && !this.#isTooMany()) state.inline.receive(el)
         return
       case 'binding':
         if (!this.#isPeerError(el) && !this.#isTooMany()) this.#beforeBinding(el, state)
@@ -180,41 +153,13 @@ export class C2sServer implements StreamMachine, C2sWhole {
   }
 
   streamClosed(): void {
-    switch (this.#state.kind) {
-      case 'opening':
-      case 'features':
-      case 'binding':
-      case 'established':
-        this.#shut({ kind: 'peer-closed' })
-        return
-      case 'closing':
-        this.#finish()
-        return
-      case 'idle':
-      case 'tls':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    const phase = phaseOf(this.#state)
+    if (phase === 'open') this.#shut({ kind: 'peer-closed' })
+    else if (phase === 'closing') this.#finish()
   }
 
   fault(fault: XmlFault): void {
-    switch (this.#state.kind) {
-      case 'opening':
-      case 'features':
-      case 'binding':
-      case 'established':
-        this.#fail(faultError(fault))
-        return
-      case 'closing':
-        this.#finish()
-        return
-      case 'idle':
-      case 'tls':
-      case 'closed':
-      case 'gone':
-        return
-    }
+    if (phaseOf(this.#state) !== 'before') this.#fail(faultError(fault))
   }
 
   exhausted(): void {
@@ -222,21 +167,16 @@ export class C2sServer implements StreamMachine, C2sWhole {
   }
 
   peerEnded(): void {
-    switch (this.#state.kind) {
-      case 'idle':
-      case 'tls':
-      case 'opening':
-      case 'features':
-      case 'binding':
-      case 'established':
+    switch (phaseOf(this.#state)) {
+      case 'before':
+      case 'open':
         // Half-closed without a closing tag: not in good order, but ours can still be sent.
         this.#shut({ kind: 'lost', cause: { kind: 'peer' } })
         return
       case 'closing':
         this.#finish()
         return
-      case 'closed':
-      case 'gone':
+      case 'over':
         return
     }
   }
@@ -265,27 +205,18 @@ export class C2sServer implements StreamMachine, C2sWhole {
       this.#fail(error)
       return
     }
-    switch (this.#state.kind) {
-      case 'features':
-      case 'binding':
-      case 'established':
-        this.#state = closing
-        this.#leave()
-        this.#effects.sendClose()
-        this.#effects.deadline('closing', this.needs.limits.closingMs)
-        this.#ended({ kind: 'local' })
-        this.answered()
-        return
-      case 'idle':
-      case 'tls':
-      case 'opening':
-        this.#shut({ kind: 'local' })
-        return
-      case 'closing':
-      case 'closed':
-      case 'gone':
-        return
+    const phase = phaseOf(this.#state)
+    if (phase === 'closing' || phase === 'over') return
+    if (phase === 'before' || this.#state.kind === 'opening') {
+      this.#shut({ kind: 'local' })
+      return
     }
+    this.#state = closing
+    this.#leave()
+    this.#effects.sendClose()
+    this.#effects.deadline('closing', this.needs.limits.closingMs)
+    this.#ended({ kind: 'local' })
+    this.answered()
   }
 
   // Answers of the driver; one that nobody waits for any more is ignored.
@@ -300,7 +231,17 @@ export class C2sServer implements StreamMachine, C2sWhole {
     return this.#state.kind === 'binding' && this.#state.binding.answer(ticket, answer)
   }
 
-  // What the parts ask, and a driver that signs in or binds by other means (SASL2, XEP-0198 resumption).
+  /** The answer to `upgrades` and `keepUpgrade`. */
+  upgrade(ticket: Ticket, tasks: readonly UpgradeTask[]): void {
+    if (this.#state.kind === 'inlining') this.#state.inline.upgrade(ticket, tasks)
+  }
+
+  /** The answer to `inline`. False as in `bound`. */
+  inlined(ticket: Ticket, answer: InlineAnswer): boolean {
+    return this.#state.kind === 'inlining' && this.#state.inline.answer(ticket, answer)
+  }
+
+  // What the parts ask, and a driver that signs in or binds by other means (XEP-0198 resumption).
 
   ask(): Ticket {
     if (!this.#isHeld) this.#effects.hold()
@@ -309,7 +250,7 @@ export class C2sServer implements StreamMachine, C2sWhole {
   }
 
   answered(): void {
-    if (!this.#isHeld || this.#isAsking) return
+    if (!this.#isHeld || isAsking(this.#state)) return
     this.#isHeld = false
     this.#effects.release()
   }
@@ -329,6 +270,47 @@ export class C2sServer implements StreamMachine, C2sWhole {
       this.#effects.restart()
       this.#open(account, state.host)
     }
+  }
+
+  authenticated(success: MechanismSuccess, request: Authenticate): SaslFailure | undefined {
+    const state = this.#state
+    if (state.kind !== 'features') return undefined
+    const { host } = state
+    const { username, mechanism, data, token } = success
+    const jid = makeJid(username, host.domain)
+    if (jid === undefined || jid.local === '') this.#fail(c2sErrors.username)
+    else if (this.#claimed !== undefined && !this.#claimed.equals(jid)) return SASL_FAULT.otherIdentity
+    else {
+      const account = { jid, mechanism, ...(token === undefined ? {} : { token }) }
+      const inline = new Inline(this, { host, account, request, data })
+      this.#state = { kind: 'inlining', host, account, inline, signIn: state.signIn }
+      inline.begin()
+    }
+    return undefined
+  }
+
+  failed(failure: SaslFailure): void {
+    const state = this.#state
+    if (state.kind !== 'inlining') return
+    const { host, account, signIn } = state
+    this.#state = { kind: 'features', host, signIn }
+    signIn.taskFailed(account.jid.local, account.mechanism, failure)
+  }
+
+  /** XEP-0388 section 2.6.1: there is no new stream, the features follow at once. */
+  succeeded(success: Element, bound: Bound | undefined): void {
+    const state = this.#state
+    if (state.kind !== 'inlining') return
+    const { host, account } = state
+    const others = this.#driver.features(host, 'bind')
+    this.#effects.send(success)
+    this.#state = { kind: 'binding', host, account, binding: new Binding(this, host, account.jid) }
+    if (bound !== undefined) {
+      this.establish(bound, boundFeatures(others))
+      return
+    }
+    this.#effects.flushWrites()
+    this.#effects.send(bindFeatures(others))
   }
 
   /** Hands the stream over to its session. `result` is sent before anything that the session writes. */
@@ -355,7 +337,7 @@ export class C2sServer implements StreamMachine, C2sWhole {
     this.#state = { kind: 'opening', account, host }
   }
 
-  #opened(header: StreamHeader, state: State & { kind: 'opening' }): void {
+  #opened(header: StreamHeader, state: C2sState & { kind: 'opening' }): void {
     const { account } = state
     const before = { account: account?.jid, host: state.host }
     const { ours, result } = readOpening(header, before, this.#driver, this.needs.random.id())
@@ -373,24 +355,29 @@ export class C2sServer implements StreamMachine, C2sWhole {
       return
     }
     if (this.#channel.isSecure) this.#claimed = result.from
+    // XEP-0388 section 2.1. In the clear it means nothing yet.
+    if (this.#claimed !== undefined && this.#claimed.domain !== host.domain) {
+      this.#fail(c2sErrors.fromElsewhere)
+      return
+    }
     this.#state = { kind: 'features', host, signIn: new SignIn(this, host) }
     this.#effects.send(signInFeatures(host, this.#channel, this.#driver))
   }
 
   // Elements by state.
 
-  #beforeSignIn(el: Element, state: State & { kind: 'features' }): void {
+  #beforeSignIn(el: Element, state: C2sState & { kind: 'features' }): void {
     if (isStartTls(el)) this.#startTls(state)
     else if (isSasl(el)) state.signIn.receive(el)
     else this.#unknown(el, 'features')
   }
 
-  #beforeBinding(el: Element, state: State & { kind: 'binding' }): void {
+  #beforeBinding(el: Element, state: C2sState & { kind: 'binding' }): void {
     if (stanzaKind(el) === undefined) this.#unknown(el, 'bind')
     else state.binding.receive(el)
   }
 
-  #startTls({ host, signIn }: State & { kind: 'features' }): void {
+  #startTls({ host, signIn }: C2sState & { kind: 'features' }): void {
     if (this.#channel.isSecure || host.tls === 'none' || signIn.isMidway) {
       this.#refuseTls()
       return
@@ -432,16 +419,12 @@ export class C2sServer implements StreamMachine, C2sWhole {
 
   /** Ends the stream with an error (section 4.9.1.1), a header of ours before it if there was none. */
   #fail(error: StreamError): void {
-    switch (this.#state.kind) {
-      case 'idle':
-      case 'tls':
+    switch (phaseOf(this.#state)) {
+      case 'before':
         // Section 5.4.3.2: there is no stream to send it on.
         this.#shut({ kind: 'error', error })
         return
-      case 'opening':
-      case 'features':
-      case 'binding':
-      case 'established':
+      case 'open':
         if (!this.#hasHeader) this.#effects.sendHeader(plainHeader(this.#driver, this.needs.random.id()))
         this.#hasHeader = true
         try {
@@ -453,16 +436,14 @@ export class C2sServer implements StreamMachine, C2sWhole {
       case 'closing':
         this.#finish()
         return
-      case 'closed':
-      case 'gone':
+      case 'over':
         return
     }
   }
 
   /** Closes both directions now. */
   #shut(end: StreamEnd): void {
-    const { kind } = this.#state
-    const hasStream = this.#hasHeader && kind !== 'tls' && kind !== 'idle'
+    const hasStream = this.#hasHeader && phaseOf(this.#state) !== 'before'
     this.#state = closed
     this.#leave()
     if (hasStream) this.#effects.sendClose()
@@ -475,10 +456,9 @@ export class C2sServer implements StreamMachine, C2sWhole {
     this.#effects.finish()
   }
 
-  /** Stanzas of this client are of no more use. */
+  /** Stanzas of this client are of no more use, and those for a session that he has not heard of are undeliverable. */
   #leave(): void {
     this.#effects.stanzasTo(undefined)
-    this.#effects.flushWrites()
     this.#effects.deadline('negotiation', 0)
   }
 
@@ -486,11 +466,6 @@ export class C2sServer implements StreamMachine, C2sWhole {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#driver.ended(end)
-  }
-
-  get #isAsking(): boolean {
-    const state = this.#state
-    return (state.kind === 'features' && state.signIn.isAsking) || (state.kind === 'binding' && state.binding.isAsking)
   }
 }
 

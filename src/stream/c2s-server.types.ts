@@ -7,7 +7,17 @@ import type { Random } from '../world/random.types.ts'
 import type { Element } from '../xml/index.ts'
 import type { StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEffects, StreamEnd } from './machine.types.ts'
-import type { ChannelBindings, SaslCondition, SaslFailure, ServerLookup } from './sasl/index.ts'
+import type {
+  ChannelBindings,
+  SaslCondition,
+  SaslFailure,
+  ScramCredential,
+  ScramName,
+  ServerLookup,
+  ServerTokens,
+  TokenUse,
+} from './sasl/index.ts'
+import type { Authenticate, Sasl2Offer } from './sasl2.ts'
 
 /** What the machine must know of a host that it serves. */
 export interface StreamHost {
@@ -15,6 +25,12 @@ export interface StreamHost {
   readonly domain: string
   /** `required`: nothing but STARTTLS before TLS (RFC 6120 section 5.3.1); `none`: no certificate to offer. */
   readonly tls: 'required' | 'optional' | 'none'
+  /** SASL2 is offered inside of TLS (XEP-0388); left out: it is not spoken. */
+  readonly hasSasl2?: boolean
+  /** Clients may bring hashes of their password that the account lacks (XEP-0480); left out: they are not asked. */
+  readonly upgrades?: boolean
+  /** The offer of mechanisms is hashed into SCRAM (XEP-0474); left out: it is not. */
+  readonly protectsOffer?: boolean
 }
 
 /** Who signed in, and how. */
@@ -22,6 +38,8 @@ export interface Account {
   /** Bare. */
   readonly jid: Jid
   readonly mechanism: string
+  /** The one that was used to sign in (XEP-0484). */
+  readonly token?: TokenUse
 }
 
 /** What the connection is like, for the choice of mechanisms. */
@@ -61,10 +79,18 @@ export interface C2sDriver {
    * binding (XEP-0170 keeps the order).
    */
   features(host: StreamHost, stage: 'sasl' | 'bind'): readonly Element[]
+  /** What SASL2 offers to be done in one go; asked only where the host speaks it. */
+  sasl2(host: StreamHost, channel: Channel): Sasl2Offer
+  /** Mechanisms of XEP-0484, for this connection; none where the host gives no tokens. */
+  tokenMechanisms(host: StreamHost, channel: Channel): readonly string[]
+  /** Asks for the tokens of a client, a UUID; answered by `machine.answer`, with as much for those that have none. */
+  tokens(ticket: Ticket, host: StreamHost, request: ServerTokens, agent: string): void
   /** Asks for what SCRAM needs of an account; answered by `machine.answer`, for unknown names with a decoy. */
   lookUp(ticket: Ticket, host: StreamHost, request: ServerLookup): void
   /** Asks whether a password is right; answered by `machine.answer`. */
   verify(ticket: Ticket, host: StreamHost, username: string, password: string): void
+  /** Asks whether an account may come in without a secret, by ANONYMOUS or EXTERNAL; answered by `machine.answer`. */
+  vouch(ticket: Ticket, host: StreamHost, username: string, mechanism: string): void
   /** Told of each failure, before the client is. */
   signInFailed(failure: SignInFailure): void
   /** Somebody has signed in; told before the client is. */
@@ -74,6 +100,22 @@ export interface C2sDriver {
    * new session writes before the answer is kept until the client has read its address.
    */
   bind(ticket: Ticket, host: StreamHost, account: Jid, resource: string): void
+  /** Asks which of these hashes the account lacks; answered by `machine.upgrade` with what to make them with. */
+  upgrades(ticket: Ticket, host: StreamHost, account: Account, wanted: readonly ScramName[]): void
+  /** Keeps a hash that the client has made; answered by `machine.upgrade` with nothing, whether it could be kept or not. */
+  keepUpgrade(
+    ticket: Ticket,
+    host: StreamHost,
+    account: Account,
+    mechanism: ScramName,
+    credential: ScramCredential,
+  ): void
+  /**
+   * Somebody has signed in by SASL2 (told by `signedIn` before), and this is what else he asked for: resumption, a resource and
+   * its features (XEP-0388 section 2.6.1, XEP-0386 section 3.2); answered by `machine.inlined`. What a session writes before the
+   * answer is kept until the client has read `<success/>`.
+   */
+  inline(ticket: Ticket, host: StreamHost, account: Account, request: Authenticate): void
   /**
    * A first-level element that the machine does not know (stream management, registration, SASL2 …). False: refuse it. Stanzas come
    * here before sign-in only.
@@ -93,6 +135,14 @@ export interface Bound {
 
 export type BindAnswer = Bound | StanzaError
 
+/** What was done of a request of SASL2. */
+export interface InlineAnswer {
+  /** Undefined: no resource is bound, and the client may ask for one as RFC 6120 section 7 has it. */
+  readonly bound: Bound | undefined
+  /** Inside of `<success/>`, behind the identity. */
+  readonly elements: readonly Element[]
+}
+
 /** What the machine is made of. */
 export interface C2sServerNeeds {
   readonly effects: StreamEffects
@@ -100,6 +150,16 @@ export interface C2sServerNeeds {
   readonly limits: StreamLimits
   readonly random: Random
   readonly hashing: Hashing
+}
+
+/** How a mechanism ended well. */
+export interface MechanismSuccess {
+  /** Prepared localpart. */
+  readonly username: string
+  readonly mechanism: string
+  /** For `<success/>`. */
+  readonly data: Uint8Array | undefined
+  readonly token: TokenUse | undefined
 }
 
 /** What the machine's parts (`SignIn`, `Binding`) ask of the whole. */
@@ -113,6 +173,14 @@ export interface C2sWhole {
   close(error: StreamError): void
   /** The exchange succeeded for this prepared localpart; `success` tells the client. */
   signedIn(username: string, mechanism: string, success: Element): void
+  /**
+   * The same by SASL2. A failure when the client may not be this account after all.
+   */
+  authenticated(success: MechanismSuccess, request: Authenticate): SaslFailure | undefined
+  /** A task behind the authentication failed: the client is not signed in, and may try again. */
+  failed(failure: SaslFailure): void
+  /** A request of SASL2 is done; `success` tells the client. */
+  succeeded(success: Element, bound: Bound | undefined): void
   /** A resource is bound; `result` tells the client. */
   establish(bound: Bound, result: Element | undefined): void
 }

@@ -32,7 +32,19 @@ export interface ClientOptions {
   readonly ca?: string
   /** False: any certificate will do. */
   readonly verify?: boolean
-  readonly sasl?: Pick<C2sClientConfig, 'authzid' | 'allowPlainInClear' | 'atLeast' | 'bindsChannel'>
+  readonly sasl?: Pick<
+    C2sClientConfig,
+    | 'agent'
+    | 'allowPlainInClear'
+    | 'atLeast'
+    | 'authzid'
+    | 'bindsChannel'
+    | 'inline'
+    | 'profile'
+    | 'session'
+    | 'tag'
+    | 'token'
+  >
   readonly limits?: Partial<StreamLimits>
   readonly connectTimeoutMs?: number
   readonly lang?: string
@@ -86,6 +98,8 @@ export class XmppClient implements StanzaSink {
   readonly jid: Jid
   /** The features behind sign-in. */
   readonly features: Element
+  /** `<success/>` of SASL2, with what was done in one go; undefined after a sign-in by RFC 6120. */
+  readonly success: Element | undefined
   /** Settled when the stream is over, whoever ended it. */
   readonly ended: Promise<ClientEnd>
   /** Settled when the connection is gone too. */
@@ -106,9 +120,11 @@ export class XmppClient implements StanzaSink {
     connection: Connection,
     jid: Jid,
     features: Element,
+    success: Element | undefined,
     options: ClientOptions,
     life: { readonly ended: Promise<ClientEnd>; readonly gone: Promise<CloseCause> },
   ) {
+    this.success = success
     this.#world = world
     this.#connection = connection
     this.jid = jid
@@ -266,9 +282,9 @@ class Driver implements C2sClientDriver {
     )
   }
 
-  established(jid: Jid, features: Element, resumed?: Element): StanzaSink {
+  established(jid: Jid, features: Element, success: Element | undefined, resumed: Element | undefined): StanzaSink {
     const life = { ended: this.#over.promise, gone: this.#gone.promise }
-    const client = new XmppClient(this.#world, this.#connection, jid, features, this.#options, life)
+    const client = new XmppClient(this.#world, this.#connection, jid, features, success, this.#options, life)
     client.notResumed = this.#notResumed
     this.#client = client
     const { resume } = this.#options

@@ -3,8 +3,9 @@ import { NS_SASL, NS_STREAM, NS_TLS } from '../stanza/ns.ts'
 import type { ChannelBindingType, TlsInfo } from '../world/net.types.ts'
 import { type Element, x } from '../xml/index.ts'
 import { bindFeature, sessionFeature } from './c2s-bind.ts'
-import { offeredMechanisms } from './c2s-sasl.ts'
+import { advertisedBindings, offeredMechanisms } from './c2s-sasl.ts'
 import type { C2sDriver, Channel, StreamHost } from './c2s-server.types.ts'
+import { authenticationFeature } from './sasl2.ts'
 
 /** XEP-0440. */
 export const NS_SASL_CB = 'urn:xmpp:sasl-cb:0'
@@ -35,12 +36,14 @@ function mechanismsFeature(mechanisms: readonly string[]): Element | undefined {
 }
 
 function bindingsFeature(channel: Channel, mechanisms: readonly string[]): Element | undefined {
-  if (channel.bindings.size === 0 || !mechanisms.some((name) => name.endsWith('-PLUS'))) return undefined
-  return x(
-    'sasl-channel-binding',
-    NS_SASL_CB,
-    ...[...channel.bindings.keys()].map((type) => x('channel-binding', NS_SASL_CB, { type })),
-  )
+  const types = advertisedBindings(channel, mechanisms)
+  if (types === undefined) return undefined
+  return x('sasl-channel-binding', NS_SASL_CB, ...types.map((type) => x('channel-binding', NS_SASL_CB, { type })))
+}
+
+/** XEP-0388 section 3: only inside of TLS. */
+export function speaksSasl2(host: StreamHost, channel: Channel): boolean {
+  return host.hasSasl2 === true && channel.isSecure
 }
 
 /** Before sign-in. While TLS is required and not there, STARTTLS stands alone (section 5.3.1). */
@@ -53,6 +56,7 @@ export function signInFeatures(host: StreamHost, channel: Channel, driver: C2sDr
     !channel.isSecure && host.tls === 'optional' ? startTlsOptional : undefined,
     bindingsFeature(channel, mechanisms),
     mechanismsFeature(mechanisms),
+    speaksSasl2(host, channel) ? authenticationFeature(mechanisms, driver.sasl2(host, channel)) : undefined,
     ...driver.features(host, 'sasl'),
   )
 }
@@ -60,4 +64,9 @@ export function signInFeatures(host: StreamHost, channel: Channel, driver: C2sDr
 /** After sign-in. */
 export function bindFeatures(others: readonly Element[]): Element {
   return x('features', NS_STREAM, bindFeature, sessionFeature, ...others)
+}
+
+/** After sign-in and binding in one go (XEP-0388 section 2.6.1): nothing of it is for negotiation. */
+export function boundFeatures(others: readonly Element[]): Element {
+  return x('features', NS_STREAM, ...others)
 }

@@ -1,13 +1,23 @@
 /** For the tests of this folder: a driver with accounts, a server on a transport in memory, a client of raw text. */
 import { type Jid, jid } from '../jid/index.ts'
-import type { StreamError } from '../stanza/error.ts'
+import { StanzaError, type StreamError } from '../stanza/error.ts'
 import { RealHashing } from '../world/hashing.ts'
 import type { Hashing } from '../world/hashing.types.ts'
 import type { CloseCause, TlsInfo, TlsServerContext, TransportHandler } from '../world/net.types.ts'
-import { type Element, encode, fromBytes } from '../xml/index.ts'
+import { type Element, encode, fromBytes, x } from '../xml/index.ts'
 import { C2sServer } from './c2s-server.ts'
-import type { Account, BindAnswer, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from './c2s-server.types.ts'
+import type {
+  Account,
+  BindAnswer,
+  C2sDriver,
+  Channel,
+  InlineAnswer,
+  SignInFailure,
+  StreamHost,
+  Ticket,
+} from './c2s-server.types.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
+import { fastFeature } from './fast.ts'
 import { clientFraming } from './framing.ts'
 import { defaultStreamLimits, type StreamLimits } from './limits.ts'
 import type { StanzaSink, StreamEnd } from './machine.types.ts'
@@ -21,7 +31,11 @@ import {
   type ScramName,
   type ServerAnswer,
   type ServerLookup,
+  type ServerTokens,
+  type TokenCandidate,
+  tokenMechanisms,
 } from './sasl/index.ts'
+import { type Authenticate, bind2Feature, readTag, type Sasl2Offer } from './sasl2.ts'
 
 export const hashing = new RealHashing()
 
@@ -111,11 +125,13 @@ export class Recorder implements StanzaSink {
   }
 }
 
+const localhost: StreamHost = { domain: 'localhost', tls: 'required', hasSasl2: true, protectsOffer: true }
+
 /** A driver over plain maps; answers at once, or when `later` is on by `answerAll`. */
 export class TestDriver implements C2sDriver {
   readonly defaultDomain = 'localhost'
   refusal: StreamError | undefined = undefined
-  readonly hosts = new Map<string, StreamHost | 'gone'>([['localhost', { domain: 'localhost', tls: 'required' }]])
+  readonly hosts = new Map<string, StreamHost | 'gone'>([['localhost', localhost]])
   readonly accounts = new Map<string, TestAccount>()
   readonly decoys = new Decoys(hashing, Buffer.from('secret of thirty-two bytes, more'), 4096)
   readonly sink = new Recorder()
@@ -134,6 +150,19 @@ export class TestDriver implements C2sDriver {
     jid: account.withResource(resource === '' ? 'made' : resource),
     sink: this.sink,
   })
+  /** By `name agent`; none are offered while it is empty. */
+  readonly tokensOf = new Map<string, readonly TokenCandidate[]>()
+  readonly upgraded = new Map<ScramName, ScramCredential>()
+  /** What was asked for beside signing in, by SASL2. */
+  readonly requests: Authenticate[] = []
+  sasl2Offer: Sasl2Offer = { inline: [bind2Feature([])] }
+  /** By default Bind 2 is done as it was asked for, with the tag for a resource. */
+  onInline: (account: Account, request: Authenticate) => InlineAnswer = ({ jid }, { bind }) => {
+    if (bind === undefined) return { bound: undefined, elements: [] }
+    const made = this.onBind(jid, readTag(bind))
+    if (made instanceof StanzaError) return { bound: undefined, elements: [] }
+    return { bound: made, elements: [x('bound', 'urn:xmpp:bind:0')] }
+  }
   machine: C2sServer | undefined = undefined
   #waiting: (() => void)[] = []
 
@@ -149,6 +178,23 @@ export class TestDriver implements C2sDriver {
 
   features(_host: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
     return this.extra[stage]
+  }
+
+  sasl2(host: StreamHost, channel: Channel): Sasl2Offer {
+    const fast = fastFeature(this.tokenMechanisms(host, channel))
+    return fast === undefined ? this.sasl2Offer : { inline: [...this.sasl2Offer.inline, fast] }
+  }
+
+  tokenMechanisms(_host: StreamHost, channel: Channel): readonly string[] {
+    return this.tokensOf.size === 0 ? [] : tokenMechanisms(channel.bindings)
+  }
+
+  tokens(ticket: Ticket, _host: StreamHost, { username }: ServerTokens, agent: string): void {
+    const decoy = { token: 'decoy', use: undefined }
+    this.#reply(() => {
+      const candidates = this.tokensOf.get(`${username} ${agent}`) ?? [decoy]
+      this.machine?.answer(ticket, this.isUnavailable ? { kind: 'unavailable' } : { kind: 'tokens', candidates })
+    })
   }
 
   lookUp(ticket: Ticket, _host: StreamHost, request: ServerLookup): void {
@@ -170,6 +216,14 @@ export class TestDriver implements C2sDriver {
     })
   }
 
+  vouch(ticket: Ticket, _host: StreamHost, username: string, mechanism: string): void {
+    this.#reply(() => {
+      const account = this.accounts.get(username)
+      const result = mechanism === 'ANONYMOUS' || account !== undefined ? (account?.refusal ?? 'right') : 'wrong'
+      this.machine?.answer(ticket, this.isUnavailable ? { kind: 'unavailable' } : { kind: 'verified', result })
+    })
+  }
+
   signInFailed(failure: SignInFailure): void {
     this.failures.push(failure)
   }
@@ -181,6 +235,28 @@ export class TestDriver implements C2sDriver {
   bind(ticket: Ticket, _host: StreamHost, account: Jid, resource: string): void {
     this.binds.push(resource)
     this.#reply(() => this.machine?.bound(ticket, this.onBind(account, resource)))
+  }
+
+  upgrades(ticket: Ticket, _host: StreamHost, account: Account, wanted: readonly ScramName[]): void {
+    const known = this.accounts.get(account.jid.local)?.credentials
+    const salt = Buffer.from('salt for upgrade')
+    this.#reply(() => {
+      const lacking = wanted.filter((mechanism) => known?.has(mechanism) !== true)
+      this.machine?.upgrade(
+        ticket,
+        lacking.map((mechanism) => ({ mechanism, salt, iterations: 4096 })),
+      )
+    })
+  }
+
+  keepUpgrade(ticket: Ticket, _host: StreamHost, _account: Account, mechanism: ScramName, credential: ScramCredential) {
+    this.upgraded.set(mechanism, credential)
+    this.#reply(() => this.machine?.upgrade(ticket, []))
+  }
+
+  inline(ticket: Ticket, _host: StreamHost, account: Account, request: Authenticate): void {
+    this.requests.push(request)
+    this.#reply(() => this.machine?.inlined(ticket, this.onInline(account, request)))
   }
 
   claim(el: Element, stage: 'features' | 'bind' | 'established'): boolean {
@@ -275,6 +351,12 @@ export const header =
 
 export function plain(user: string, password: string, authzid = ''): string {
   return Buffer.from(`${authzid}\0${user}\0${password}`, 'utf8').toString('base64')
+}
+
+/** Of SASL2; `more` stands behind the initial response. */
+export function authenticate(mechanism: string, initial?: string, more = ''): string {
+  const first = initial === undefined ? '' : `<initial-response>${initial}</initial-response>`
+  return `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='${mechanism}'>${first}${more}</authenticate>`
 }
 
 export function auth(mechanism: string, content = ''): string {

@@ -109,6 +109,7 @@ export class SeededRandom implements Random {
 export interface FakeTlsOptions {
   readonly servername?: string
   readonly bindings?: Partial<Record<ChannelBindingType, string>>
+  readonly peerCertificate?: TlsInfo['peerCertificate']
 }
 
 export function fakeTls(options: FakeTlsOptions = {}): TlsInfo {
@@ -125,7 +126,7 @@ export function fakeTls(options: FakeTlsOptions = {}): TlsInfo {
       const text = bindings[type]
       return text === undefined ? undefined : Buffer.from(text)
     },
-    peerCertificate: undefined,
+    peerCertificate: options.peerCertificate,
   }
 }
 

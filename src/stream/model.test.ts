@@ -8,7 +8,17 @@ import fc from 'fast-check'
 import { StanzaError, StreamError } from '../stanza/error.ts'
 import { type Element, parseElement, Scanner, type StreamHeader } from '../xml/index.ts'
 import { C2sServer } from './c2s-server.ts'
-import { auth, bindRequest, hashing, header, makeAccount, plain, starttls, TestDriver } from './kit.testing.ts'
+import {
+  auth,
+  authenticate,
+  bindRequest,
+  hashing,
+  header,
+  makeAccount,
+  plain,
+  starttls,
+  TestDriver,
+} from './kit.testing.ts'
 import { defaultStreamLimits } from './limits.ts'
 import type { OutHeader, StreamEffects } from './machine.types.ts'
 import { fakeTls, SeededRandom } from './memory.testing.ts'
@@ -16,7 +26,7 @@ import { fakeTls, SeededRandom } from './memory.testing.ts'
 const runs = Number(process.env['RATATOSK_MODEL_RUNS'] ?? 2_000)
 const account = await makeAccount('r0m30')
 
-/** The states of the model; two of the machine's are told apart by an open question. */
+/** The states of the model; two of the machine's are told apart by an open question, and by the profile of SASL. */
 type State =
   | 'idle'
   | 'tls'
@@ -24,6 +34,8 @@ type State =
   | 'reopening'
   | 'features'
   | 'asking'
+  | 'asking2'
+  | 'inlining'
   | 'binding'
   | 'bind-asking'
   | 'established'
@@ -38,6 +50,8 @@ const stateOf: Record<State, C2sServer['state']> = {
   reopening: 'opening',
   features: 'features',
   asking: 'features',
+  asking2: 'features',
+  inlining: 'inlining',
   binding: 'binding',
   'bind-asking': 'binding',
   established: 'established',
@@ -49,7 +63,7 @@ const stateOf: Record<State, C2sServer['state']> = {
 /** Where an input leads: a state, or a stream error and `closed`; nothing changes where a state is not named. */
 type Rule = Partial<Record<State, State | { readonly error: string }>>
 
-const streaming = ['features', 'asking', 'binding', 'bind-asking', 'established'] as const
+const streaming = ['features', 'asking', 'asking2', 'inlining', 'binding', 'bind-asking', 'established'] as const
 const before = ['idle', 'tls'] as const
 const open = ['opening', 'reopening', ...streaming] as const
 
@@ -62,6 +76,12 @@ const failed = (condition: string): Rule => ({
   ...all(before, 'closed'),
   closing: 'closed',
 })
+
+const duringSignIn = { error: 'policy-violation' }
+
+/** XEP-0388 section 2.4: whatever comes before the outcome but what belongs there. */
+const strict: Rule = { asking2: duringSignIn, inlining: duringSignIn }
+const inlining: Rule = { inlining: duringSignIn }
 
 function rules(isSecure: boolean): Record<string, Rule> {
   const notAuthorized = { error: 'not-authorized' }
@@ -76,19 +96,27 @@ function rules(isSecure: boolean): Record<string, Rule> {
       opening: { error: 'host-unknown' },
       reopening: { error: 'host-unknown' },
     },
-    message: all(streaming, notAuthorized),
-    iqToSelf: { ...all(streaming, notAuthorized), binding: 'binding' },
-    bind: { ...all(streaming, notAuthorized), binding: 'bind-asking' },
-    startTls: { ...all(streaming, 'closed'), features: isSecure ? 'closed' : 'tls' },
+    message: { ...all(streaming, notAuthorized), ...inlining },
+    iqToSelf: { ...all(streaming, notAuthorized), ...inlining, binding: 'binding' },
+    bind: { ...all(streaming, notAuthorized), ...inlining, binding: 'bind-asking' },
+    startTls: { ...all(streaming, 'closed'), ...inlining, features: isSecure ? 'closed' : 'tls' },
     auth: {
       ...all(streaming, notAuthorized),
       ...all(['features', 'asking'], isSecure ? 'asking' : 'features'),
+      ...strict,
     },
-    authUnknown: { ...all(streaming, notAuthorized), ...all(['features', 'asking'], 'features') },
-    response: { ...all(streaming, notAuthorized), ...all(['features', 'asking'], 'features') },
-    abort: { ...all(streaming, notAuthorized), ...all(['features', 'asking'], 'features') },
-    unknown: all(streaming, { error: 'unsupported-stanza-type' }),
-    foreignContent: all(streaming, { error: 'invalid-namespace' }),
+    authUnknown: { ...all(streaming, notAuthorized), ...all(['features', 'asking'], 'features'), ...strict },
+    response: { ...all(streaming, notAuthorized), ...all(['features', 'asking'], 'features'), ...strict },
+    abort: { ...all(streaming, notAuthorized), ...all(['features', 'asking'], 'features'), ...strict },
+    authenticate: {
+      ...all(streaming, notAuthorized),
+      asking: duringSignIn,
+      ...strict,
+      features: isSecure ? 'asking2' : 'features',
+    },
+    response2: { ...all(streaming, notAuthorized), asking: duringSignIn, ...strict, features: 'features' },
+    unknown: { ...all(streaming, { error: 'unsupported-stanza-type' }), ...inlining },
+    foreignContent: { ...all(streaming, { error: 'invalid-namespace' }), ...inlining },
     peerError: all(streaming, 'closed'),
     closingTag: { ...all(open, 'closed'), closing: 'closed' },
     fault: { ...all(open, { error: 'not-well-formed' }), closing: 'closed' },
@@ -99,9 +127,11 @@ function rules(isSecure: boolean): Record<string, Rule> {
     disconnected: all([...before, ...open, 'closing', 'closed'], 'gone'),
     close: { ...all(streaming, 'closing'), ...all(['idle', 'tls', 'opening', 'reopening'], 'closed') },
     closeConflict: failed('conflict'),
-    answerRight: { asking: 'reopening' },
-    answerWrong: { asking: 'features' },
+    answerRight: { asking: 'reopening', asking2: 'inlining' },
+    answerWrong: { asking: 'features', asking2: 'features' },
     answerStale: {},
+    inlined: { inlining: 'established' },
+    inlinedBare: { inlining: 'binding' },
     bound: { 'bind-asking': 'established' },
     boundRefused: { 'bind-asking': 'binding' },
   }
@@ -211,6 +241,10 @@ class Driver extends TestDriver {
   override bind(ticket: number): void {
     this.ticket = ticket
   }
+
+  override inline(ticket: number): void {
+    this.ticket = ticket
+  }
 }
 
 type Inputs = Record<keyof ReturnType<typeof rules>, (machine: C2sServer, driver: Driver) => void>
@@ -230,6 +264,8 @@ const inputs: Inputs = {
   authUnknown: (machine) => machine.element(element(auth('CRAM-MD5'))),
   response: (machine) => machine.element(element("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")),
   abort: (machine) => machine.element(element("<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")),
+  authenticate: (machine) => machine.element(element(authenticate('PLAIN', plain('juliet', 'r0m30')))),
+  response2: (machine) => machine.element(element("<response xmlns='urn:xmpp:sasl:2'/>")),
   unknown: (machine) => machine.element(element("<hello xmlns='urn:example'/>")),
   foreignContent: (machine) => machine.element(element("<message xmlns='jabber:server'/>")),
   peerError: (machine) => machine.element(element("<error xmlns='http://etherx.jabber.org/streams'/>")),
@@ -248,6 +284,14 @@ const inputs: Inputs = {
   answerStale: (machine) => {
     machine.answer(0, { kind: 'verified', result: 'right' })
     assert.equal(machine.bound(0, new StanzaError('RTK_TEST', 'conflict')), false)
+    assert.equal(machine.inlined(0, { bound: undefined, elements: [] }), false)
+  },
+  inlined: (machine, driver) => {
+    const jid = machine.account?.jid.withResource('r')
+    if (jid !== undefined) machine.inlined(driver.ticket, { bound: { jid, sink: driver.sink }, elements: [] })
+  },
+  inlinedBare: (machine, driver) => {
+    machine.inlined(driver.ticket, { bound: undefined, elements: [] })
   },
   bound: (machine, driver) => {
     const jid = machine.account?.jid.withResource('r')
@@ -269,6 +313,8 @@ const onward = [
   'startTls',
   'answerWrong',
   'response',
+  'authenticate',
+  'inlined',
 ] as const
 const any = Object.keys(inputs)
 
@@ -298,7 +344,7 @@ function play(
     const isOver: boolean = state === 'closing' || state === 'closed' || state === 'gone'
     assert.equal(driver.ends.length, isOver ? 1 : 0, `${where} ends`)
     assert.equal(driver.causes.length, state === 'gone' ? 1 : 0, `${where} causes`)
-    if (!isOver) assert.equal(effects.holds, state === 'asking' || state === 'bind-asking' ? 1 : 0, `${where} holds`)
+    if (!isOver) assert.equal(effects.holds, askingStates.has(state) ? 1 : 0, `${where} holds`)
     assert.equal(
       effects.isFinished,
       state === 'closed' || (state === 'gone' && effects.isFinished),
@@ -312,6 +358,8 @@ function play(
   }
 }
 
+const askingStates: ReadonlySet<State> = new Set(['asking', 'asking2', 'inlining', 'bind-asking'] as const)
+
 /** How to come to each state. */
 const paths: Record<State, readonly string[]> = {
   idle: [],
@@ -320,6 +368,8 @@ const paths: Record<State, readonly string[]> = {
   reopening: ['startSecured', 'header', 'auth', 'answerRight'],
   features: ['startSecured', 'header'],
   asking: ['startSecured', 'header', 'auth'],
+  asking2: ['startSecured', 'header', 'authenticate'],
+  inlining: ['startSecured', 'header', 'authenticate', 'answerRight'],
   binding: ['startSecured', 'header', 'auth', 'answerRight', 'header'],
   'bind-asking': ['startSecured', 'header', 'auth', 'answerRight', 'header', 'bind'],
   established: ['startSecured', 'header', 'auth', 'answerRight', 'header', 'bind', 'bound'],

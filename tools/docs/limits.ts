@@ -2,6 +2,7 @@
  * Every limit with what whoever passes it is told, and the figure that counts it: the table of the guide. Names, defaults
  * and units come from the options themselves. `src/server/limits.test.ts` passes each of these limits once.
  */
+import { clientsMax } from '../../src/auth/tokens.ts'
 import { accountCacheMax } from '../../src/core/account-service.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
@@ -160,6 +161,8 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
   'auth.scram_iterations': 'work for new passwords',
+  'auth.token_lifetime': 'the time of a token',
+  'auth.token_rotation': 'the time of a token',
   'modules.register.window': 'the time of three limits',
 }
 
@@ -205,6 +208,10 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
       'the address or account that failed longest ago is forgotten',
       'ratatosk_sign_in_failures_forgotten_total',
     ),
+  },
+  tokens_per_account: {
+    value: String(clientsMax),
+    ...nothing('the client that came longest ago has to sign in by password', 'ratatosk_tokens_evicted_total'),
   },
   register_quota_keys: {
     value: String(quotaKeysMax),

@@ -27,7 +27,7 @@ xmpp.on('error', (error) => {
   process.exit(1)
 })
 xmpp.on('send', (el) => {
-  if (el.is('auth')) mechanism = el.attrs.mechanism
+  if (el.is('auth') || el.is('authenticate')) mechanism = el.attrs.mechanism
 })
 xmpp.on('online', async (address) => {
   const answer = await xmpp.iqCaller.request(xml('iq', { type: 'get' }, xml('query', 'jabber:iq:roster')))
@@ -53,7 +53,10 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
   const { do: deed, to, body, status } = JSON.parse(line)
   if (deed === 'say') await xmpp.send(xml('message', { to, type: 'chat' }, xml('body', {}, body)))
   else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
-  else if (deed === 'leave') {
+  else if (deed === 'again') {
+    await xmpp.stop()
+    await xmpp.start()
+  } else if (deed === 'leave') {
     await xmpp.stop()
     tell('offline')
     process.exit(0)

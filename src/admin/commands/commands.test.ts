@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AccountEntry } from '../../core/auth.ts'
+import type { AccountEntry, ClientToken } from '../../core/auth.ts'
 import { type CommandCaller, CommandError, CommandRegistry, type Json } from '../../core/commands.ts'
 import { bench } from '../../core/core.testing.ts'
 import type { Host } from '../../core/host.ts'
@@ -48,6 +48,12 @@ class MapAccounts {
   }
   count(): Promise<number> {
     return Promise.resolve(this.made.size)
+  }
+  tokens(): Promise<readonly ClientToken[]> {
+    return Promise.resolve([])
+  }
+  revokeTokens(): Promise<void> {
+    return Promise.resolve()
   }
 }
 

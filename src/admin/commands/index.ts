@@ -4,11 +4,17 @@ import { accountCommands } from './accounts.ts'
 import { serverCommands } from './server.ts'
 import type { CommandServices } from './services.ts'
 import { sessionCommands } from './sessions.ts'
+import { tokenCommands } from './tokens.ts'
 
 export { type ReloadResult, reloadCommand } from './reload.ts'
 export { placeText } from './server.ts'
 export type { CommandServices, ListenerInfo } from './services.ts'
 
 export function coreCommands(services: CommandServices): readonly CommandDefinition[] {
-  return [...accountCommands(services), ...sessionCommands(services), ...serverCommands(services)]
+  return [
+    ...accountCommands(services),
+    ...tokenCommands(services),
+    ...sessionCommands(services),
+    ...serverCommands(services),
+  ]
 }

@@ -4,7 +4,10 @@ import type { Core } from '../../core/core.ts'
 import type { Place } from '../../world/net.types.ts'
 
 export interface CommandServices {
-  readonly accounts: Pick<AccountService, 'add' | 'count' | 'list' | 'remove' | 'setPassword' | 'setState'>
+  readonly accounts: Pick<
+    AccountService,
+    'add' | 'count' | 'list' | 'remove' | 'revokeTokens' | 'setPassword' | 'setState' | 'tokens'
+  >
   readonly core: Pick<Core, 'host' | 'hosts' | 'metrics' | 'sessions'> & {
     readonly world: Pick<Core['world'], 'clock' | 'log'>
   }

@@ -22,6 +22,8 @@ type StringInput = Extract<Input, { kind: 'string' }>
 export async function checkFiles(checked: Checked, folder: string, doors: FileDoors): Promise<readonly Mistake[]> {
   const report = new Report(checked.document.report.file)
   for (const pair of certificatePairs(checked.document.input)) await checkPair(pair, folder, doors, report)
+  const tls = entryOf(checked.document.input, 'tls')?.value
+  if (tls?.kind === 'map') await textOf(tls, 'client_ca', folder, doors, report)
   await checkStoreAuthorities(checked.document.input, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
   return report.sorted()

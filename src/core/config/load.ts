@@ -95,7 +95,11 @@ function resolvePaths(config: Config, folder: string, options: FinishOptions): C
     ...config,
     data_dir: dataDir,
     listeners,
-    tls: Object.freeze({ ...config.tls, certificates: certificates(config.tls.certificates) }),
+    tls: Object.freeze({
+      ...config.tls,
+      certificates: certificates(config.tls.certificates),
+      client_ca: config.tls.client_ca === undefined ? undefined : inFolder(config.tls.client_ca),
+    }),
     store: Object.freeze({
       ...config.store,
       path: disk.resolve(dataDir, config.store.path),

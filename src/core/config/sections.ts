@@ -21,6 +21,11 @@ export type CertificateFiles = { readonly cert: string; readonly key: string }
 
 export const tlsOptions = {
   certificates,
+  client_ca: opt.optional(
+    opt.path({
+      description: 'Roots of certificates that clients may sign in by, PEM. Left out: clients are asked for none.',
+    }),
+  ),
   local_ca: opt.bool({
     default: true,
     description: 'Hosts without a certificate get one from a certificate authority of our own in the data directory.',
@@ -53,6 +58,50 @@ export const authOptions = {
     description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
   }),
   access: opt.access({ default: 'all', description: 'Who may sign in.' }),
+  backends: opt.list(opt.oneOf(['internal', 'plugin'], { description: 'A back end.' }), {
+    default: ['internal'],
+    minItems: 1,
+    description:
+      'Who knows accounts, in order: the first success wins, and one that fails is no refusal (`temporary-auth-failure`). `plugin` is what a module brings.',
+  }),
+  anonymous: opt.bool({
+    default: false,
+    description: 'Anybody may sign in without an account (ANONYMOUS, XEP-0175), under a name that the server makes.',
+  }),
+  certificates: opt.bool({
+    default: true,
+    description: 'Clients may sign in by a certificate (EXTERNAL, XEP-0178), where `tls.client_ca` says whose count.',
+  }),
+  sasl2: opt.bool({
+    default: true,
+    description: 'Offer sign-in and binding in one go (XEP-0388, XEP-0386), on TLS only.',
+  }),
+  upgrades: opt.bool({
+    default: false,
+    description:
+      'With SASL2, take hashes of passwords that an account lacks from its clients (XEP-0480), as after an import.',
+  }),
+  tokens: opt.bool({
+    default: true,
+    description: 'With SASL2, give clients that ask for it a token for their next sign-ins (FAST, XEP-0484).',
+  }),
+  token_lifetime: opt.duration({
+    default: '21 days',
+    min: '1 minute',
+    max: '366 days',
+    description: 'How long a token is good.',
+  }),
+  token_rotation: opt.duration({
+    default: '1 day',
+    min: '1 minute',
+    max: '366 days',
+    description: 'Age at which a token that is used is replaced by a new one.',
+  }),
+  revoke_tokens: opt.bool({ default: true, description: 'A new password ends all tokens of its account.' }),
+  downgrade_protection: opt.bool({
+    default: true,
+    description: 'SCRAM signs the offer of mechanisms and channel bindings (XEP-0474), for clients that compare it.',
+  }),
 }
 
 /** May be set for all host types, and for each. */

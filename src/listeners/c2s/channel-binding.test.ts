@@ -80,7 +80,7 @@ describe('AUTH-05: SCRAM-PLUS, seen from outside', () => {
       const asked = await this.ask(auth, /<challenge [^>]*>([^<]*)<\/challenge>|<failure .*?<\/failure>/)
       if (asked[1] === undefined) return { answer: asked[0], signed: '' }
       const challenge = Buffer.from(asked[1], 'base64').toString()
-      const [, nonce = '', salt = '', count = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge) ?? []
+      const [, nonce = '', salt = '', count = ''] = /^r=([^,]+),s=([^,]+),i=(\d+),h=[^,]+$/.exec(challenge) ?? []
       const length = createHash(hash).digest().length
       const salted = pbkdf2Sync('secret', Buffer.from(salt, 'base64'), Number(count), length, hash)
       const final = `c=${base64(Buffer.concat([Buffer.from(flag), data]))},r=${nonce}`

@@ -1,5 +1,3 @@
-/** One client's connection: answers what its stream machine asks, and ties its session to it. */
-import type { AccountState } from '../../core/accounts.ts'
 import type { ClientStream, TakeOver } from '../../core/client-stream.ts'
 import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
@@ -7,29 +5,24 @@ import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
-import { makeJid } from '../../jid/jid.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { iqType, stanzaKind } from '../../stanza/stanza.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
-import type { Account, C2sDriver, Channel, SignInFailure, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
-import { isAttempt } from '../../stream/c2s-sign-in.ts'
+import type { Account, C2sDriver, StreamHost, Ticket } from '../../stream/c2s-server.types.ts'
 import type { Connection } from '../../stream/connection.ts'
 import type { StreamEnd } from '../../stream/machine.types.ts'
-import type { AccountRefusal, ServerAnswer, ServerLookup } from '../../stream/sasl/index.ts'
-import { readScramName } from '../../stream/sasl/index.ts'
+import type { Authenticate } from '../../stream/sasl2.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
+import { type InlineDone, inline } from './inline.ts'
 import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
+import { SignInDriver } from './sign-in-driver.ts'
+import { settleTokens } from './tokens.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
-const tooManyFailures = new StreamError(
-  'RTK_SIGN_IN_FAILURES',
-  'policy-violation',
-  'too many failed attempts to sign in',
-)
 const accountEnded = new StreamError(
   'RTK_ACCOUNT_ENDED',
   'not-authorized',
@@ -37,17 +30,12 @@ const accountEnded = new StreamError(
 )
 const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text: 'the host is not served any more' })
 
-export class C2sClient implements C2sDriver, ClientStream {
-  readonly #needs: C2sNeeds
-  readonly #accepted: Accepted
+export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   readonly #connection: Connection
   readonly #shaperHolds: Counter
-  #machine: C2sServer | undefined
   #session: Session | undefined
   /** What the stream is for, by its last header. */
   #host: Host | undefined
-  /** Accounts that had ended when the account was last looked up. */
-  #endingsSeen = 0
   readonly #gone: (client: C2sClient) => void
 
   constructor(
@@ -57,226 +45,178 @@ export class C2sClient implements C2sDriver, ClientStream {
     shaperHolds: Counter,
     gone: (client: C2sClient) => void,
   ) {
-    this.#needs = needs
-    this.#accepted = accepted
+    super(needs, accepted)
     this.#connection = connection
     this.#shaperHolds = shaperHolds
     this.#gone = gone
   }
 
   run(machine: C2sServer): void {
-    this.#machine = machine
+    this.machine = machine
   }
 
   /** The server stops: clients that have no session yet are told too. */
   stop(): void {
-    this.#machine?.close(errorStopping)
+    this.machine?.close(errorStopping)
   }
 
   /** Its connection does not end by itself. */
   drop(): void {
-    this.#accepted.transport.destroy()
+    this.accepted.transport.destroy()
   }
 
   /** A refused client is told at once, without waiting for its header: it must not cost memory for long. */
   readonly refusal = undefined
 
   get defaultDomain(): string {
-    return this.#needs.defaultDomain()
+    return this.needs.defaultDomain()
   }
 
   host(domain: string): StreamHost | undefined {
-    const host = this.#needs.core.host(domain)
+    const host = this.needs.core.host(domain)
     if (host === undefined) return undefined
     this.#host = host
-    const { listener } = this.#accepted
-    const hasCertificate = listener.tls !== 'none' && this.#needs.hasCertificate(listener, domain)
-    return { domain: host.domain, tls: hasCertificate ? 'required' : 'none' }
-  }
-
-  /** By the host's back end and configuration; -PLUS where the connection can be bound, PLAIN inside of TLS. */
-  mechanisms(streamHost: StreamHost, channel: Channel): readonly string[] {
-    const host = this.#needs.core.host(streamHost.domain)
-    if (host === undefined) return []
-    const backend = this.#needs.backend(host)
-    return this.#needs.auth(host).mechanisms.filter((name) => {
-      if (name === 'PLAIN') return channel.isSecure && backend.checksPasswords
-      const scram = readScramName(name)
-      if (scram === undefined || !backend.scram.includes(scram.mechanism)) return false
-      return !scram.plus || channel.bindings.size > 0
-    })
+    const { listener } = this.accepted
+    const hasCertificate = listener.tls !== 'none' && this.needs.hasCertificate(listener, domain)
+    const auth = this.needs.auth(host)
+    return {
+      domain: host.domain,
+      tls: hasCertificate ? 'required' : 'none',
+      hasSasl2: auth.sasl2,
+      upgrades: auth.upgrades,
+      protectsOffer: auth.downgrade_protection,
+    }
   }
 
   features(streamHost: StreamHost, stage: 'sasl' | 'bind'): readonly Element[] {
-    const local = this.#needs.core.localHost(streamHost.domain)
+    const local = this.needs.core.localHost(streamHost.domain)
     if (local === undefined) return []
     const { type, host } = local
     const others =
       stage === 'sasl'
         ? type.hooks.fold('stream:stranger-features', [], this.#stranger(host))
         : type.hooks.fold('stream:features', [], host)
-    return [...others, limitsFeature(this.#accepted.listener.limits, stage)]
+    return [...others, limitsFeature(this.accepted.listener.limits, stage)]
   }
 
   #stranger(host: Host): Stranger {
-    return { host, address: this.#accepted.client.host, isSecure: this.#machine?.channel.isSecure === true }
-  }
-
-  lookUp(ticket: Ticket, streamHost: StreamHost, request: ServerLookup): void {
-    const host = this.#needs.core.host(streamHost.domain)
-    if (host === undefined) {
-      this.#answer(ticket, { kind: 'unavailable' })
-      return
-    }
-    if (this.#needs.admission.isHeldOff(request.username, host.domain)) {
-      this.#answer(ticket, { kind: 'held-off' })
-      return
-    }
-    const decoys = this.#needs.decoys(host)
-    this.#endingsSeen = this.#needs.core.accountEndings.count
-    this.#needs
-      .backend(host)
-      .signIn(host, request.username, request.mechanism)
-      .then(
-        (found) => {
-          const refusal = this.#refusalOf(host, request.username, found?.state)
-          this.#answer(ticket, decoys.answer(request, found?.credential, refusal))
-        },
-        (error) => this.#unavailable(ticket, error),
-      )
-  }
-
-  verify(ticket: Ticket, streamHost: StreamHost, username: string, password: string): void {
-    const host = this.#needs.core.host(streamHost.domain)
-    if (host === undefined) {
-      this.#answer(ticket, { kind: 'unavailable' })
-      return
-    }
-    if (this.#needs.admission.isHeldOff(username, host.domain)) {
-      this.#answer(ticket, { kind: 'held-off' })
-      return
-    }
-    this.#endingsSeen = this.#needs.core.accountEndings.count
-    this.#needs
-      .backend(host)
-      .verify(host, username, password)
-      .then(
-        (verdict) => {
-          const refusal = verdict === 'right' ? this.#refusalOf(host, username, 'active') : undefined
-          this.#answer(ticket, { kind: 'verified', result: refusal ?? verdict })
-        },
-        (error) => this.#unavailable(ticket, error),
-      )
-  }
-
-  /** Told only to a client that proves the password. */
-  #refusalOf(host: Host, username: string, state: AccountState | undefined): AccountRefusal | undefined {
-    if (state !== undefined && state !== 'active') return 'account-disabled'
-    const jid = makeJid(username, host.domain)
-    const { listener, client } = this.#accepted
-    const subject = { host: host.domain, address: client.host, ...(jid === undefined ? {} : { jid }) }
-    const isAllowed = listener.access.allows(subject) && this.#needs.auth(host).access.allows(subject)
-    return isAllowed ? undefined : 'account-disabled'
-  }
-
-  #answer(ticket: Ticket, answer: ServerAnswer): void {
-    this.#machine?.answer(ticket, answer)
-  }
-
-  #unavailable(ticket: Ticket, error: unknown): void {
-    this.#needs.log.warn('an account could not be looked up', { code: 'RTK_SIGN_IN_UNAVAILABLE', error })
-    this.#answer(ticket, { kind: 'unavailable' })
-  }
-
-  signInFailed(failure: SignInFailure): void {
-    const { host: address } = this.#accepted.client
-    this.#needs.log.info('a sign-in failed', {
-      code: failure.code,
-      address,
-      host: failure.host.domain,
-      username: failure.username,
-      mechanism: failure.mechanism,
-      condition: failure.condition,
-    })
-    const isHis = failure.condition !== 'temporary-auth-failure' && isAttempt(failure)
-    this.#needs.core.metrics.refusals.count(failure.code)
-    if (isHis && failure.username !== '') this.#tellAccountFailure(failure)
-    // The machine is in the middle of it: the stream ends after the client has its failure.
-    if (isHis && this.#needs.admission.failed(address)) {
-      this.#needs.clock.soon((client: C2sClient) => client.#machine?.close(tooManyFailures), this)
-    }
-  }
-
-  #tellAccountFailure({ username, host }: SignInFailure): void {
-    if (!this.#needs.admission.accountFailed(username, host.domain)) return
-    this.#needs.log.warn('an account was tried too often: nobody may try it until the window is over', {
-      code: 'RTK_SIGN_IN_FAILURES_PER_ACCOUNT',
-      host: host.domain,
-      username,
-    })
+    return { host, address: this.accepted.client.host, isSecure: this.machine?.channel.isSecure === true }
   }
 
   signedIn({ jid, mechanism }: Account): void {
-    const { log, clock, core } = this.#needs
+    const { log, clock, core } = this.needs
     core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
-    const { transport, listener, client } = this.#accepted
-    const subject = { jid, host: jid.domain, address: client.host }
+    const { transport, listener, client } = this.accepted
+    const subject = { jid, host: jid.domain, address: client.host, anonymous: mechanism === 'ANONYMOUS' }
     shapeAgain(transport, this.#connection, listener.shaper, subject, clock, this.#shaperHolds)
     if (!log.enabled('debug')) return
     log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: client.host })
   }
 
   bind(ticket: Ticket, streamHost: StreamHost, account: Jid, resource: string): void {
-    const host = this.#needs.core.host(streamHost.domain)
-    const machine = this.#machine
-    if (machine === undefined) return
-    if (host === undefined) {
-      machine.bound(ticket, errorHostGone)
-      return
-    }
-    if (this.#needs.core.accountEndings.since(this.#endingsSeen, host, account.local)) {
-      machine.close(accountEnded)
-      return
-    }
-    const info = this.#info(machine)
-    const result = this.#needs.binder.bind({ account, host, resource, link: this.#connection, info })
-    if (result instanceof StanzaError) {
-      this.#needs.core.metrics.refusals.count(result.code)
-      machine.bound(ticket, result)
-      return
-    }
-    this.#session = result
-    machine.bound(ticket, { jid: result.jid, sink: result })
+    const machine = this.machine
+    const info = this.#info(machine?.account?.mechanism ?? '', undefined)
+    const result = this.#bindTo(streamHost, account, resource, info)
+    if (result === undefined) return
+    machine?.bound(ticket, result instanceof StanzaError ? result : { jid: result.jid, sink: result })
   }
 
-  #info(machine: C2sServer): LinkInfo {
-    const { listener, client, transport } = this.#accepted
+  /** Undefined: the stream has ended. */
+  #bindTo({ domain }: StreamHost, account: Jid, resource: string, info: LinkInfo): Session | StanzaError | undefined {
+    const host = this.needs.core.host(domain)
+    if (host === undefined) return errorHostGone
+    if (this.#hasEnded(account, host)) return undefined
+    const result = this.needs.binder.bind({ account, host, resource, link: this.#connection, info })
+    if (result instanceof StanzaError) this.needs.core.metrics.refusals.count(result.code)
+    else this.#session = result
+    return result
+  }
+
+  /** True when the stream is over, or has to be because the account was removed after its sign-in. */
+  #hasEnded(account: Jid, host: Host): boolean {
+    const machine = this.machine
+    if (machine?.account === undefined) return true
+    if (!this.needs.core.accountEndings.since(this.endingsSeen, host, account.local)) return false
+    machine.close(accountEnded)
+    return true
+  }
+
+  #info(mechanism: string, agent: string | undefined): LinkInfo {
+    const { listener, client, transport } = this.accepted
     return {
       address: client.host,
       port: client.port,
       transport: listener.place.kind,
       tls: transport.tls?.protocol ?? '',
-      auth: machine.account?.mechanism ?? '',
+      auth: mechanism,
       listener: listener.name,
+      ...(agent === undefined || agent === '' ? {} : { agent }),
     }
   }
 
+  inline(ticket: Ticket, streamHost: StreamHost, account: Account, asked: Authenticate): void {
+    const local = this.needs.core.localHost(streamHost.domain)
+    if (local === undefined) {
+      this.machine?.inlined(ticket, { bound: undefined, elements: [] })
+      return
+    }
+    const { agent, bind } = asked
+    const { jid, mechanism } = account
+    const info = this.#info(mechanism, agent?.id)
+    const link = this.#connection
+    const { channel } = this.machine ?? {}
+    const offered = channel === undefined ? [] : this.tokenMechanisms(streamHost, channel)
+    const done = inline({
+      type: local.type,
+      request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline, link, info },
+      bind,
+      bindTo: (resource) => this.#bindTo(streamHost, jid, resource, info),
+      take: (session) => this.#take(session, jid, local.host),
+      madeResource: (tag) => this.needs.resources.made(jid, agent?.id ?? '', tag),
+      token: () => {
+        const { tokens, log, auth } = this.needs
+        const owner = { host: local.host, local: jid.local, agent: agent?.id ?? '' }
+        const use = account.token
+        return settleTokens({ tokens, log, auth: auth(local.host), owner, use, asked, offered })
+      },
+    })
+    done.then(
+      (result) => this.#inlined(ticket, result),
+      (error) => this.machine?.close(new StreamError('RTK_SIGN_IN_INLINE', 'internal-server-error', undefined, error)),
+    )
+  }
+
+  /** A session goes on over this connection; false when the stream has ended. */
+  #take(session: Session, account: Jid, host: Host): boolean {
+    const isOver = this.machine?.account === undefined
+    if (isOver) session.linkEnded({ reason: 'lost', detail: '' }, this.#connection)
+    else this.#session = session
+    return !isOver && !this.#hasEnded(account, host)
+  }
+
+  #inlined(ticket: Ticket, done: InlineDone | undefined): void {
+    if (done === undefined) return
+    const { session, elements } = done
+    const bound = session === undefined ? undefined : { jid: session.jid, sink: session }
+    this.machine?.inlined(ticket, { bound, elements })
+  }
+
   claim(el: Element): boolean {
-    const local = this.#needs.core.localHost(this.#host?.domain ?? '')
+    const local = this.needs.core.localHost(this.#host?.domain ?? '')
     const handler = local?.type.streamElements.find(el)
-    if (handler === undefined) return this.#machine?.state === 'features' && this.#requested(el)
+    if (handler === undefined) return this.machine?.state === 'features' && this.#requested(el)
     handler(el, this)
     return true
   }
 
   /** A request before sign-in is a module's, or nobody's. */
   #requested(el: Element): boolean {
-    const local = this.#needs.core.localHost(this.#host?.domain ?? '')
+    const local = this.needs.core.localHost(this.#host?.domain ?? '')
     if (local === undefined || stanzaKind(el) !== 'iq' || el.attr('id') === undefined) return false
     const [type, to] = [iqType(el), el.attr('to')]
     if ((type !== 'get' && type !== 'set') || (to !== undefined && to !== local.host.domain)) return false
     const send = (answer: Element) => {
-      if (this.#machine?.state === 'features') this.#connection.send(answer)
+      if (this.machine?.state === 'features') this.#connection.send(answer)
     }
     return local.type.hooks.fold('stream:stranger-request', false, {
       ...this.#stranger(local.host),
@@ -289,7 +229,7 @@ export class C2sClient implements C2sDriver, ClientStream {
   // What a module may use that an element is for.
 
   get stage(): ClientStream['stage'] {
-    const state = this.#machine?.state
+    const state = this.machine?.state
     return state === 'established' ? 'established' : state === 'binding' ? 'bind' : 'features'
   }
 
@@ -299,7 +239,7 @@ export class C2sClient implements C2sDriver, ClientStream {
   }
 
   get account(): Jid | undefined {
-    return this.#machine?.account?.jid
+    return this.machine?.account?.jid
   }
 
   get session(): Session | undefined {
@@ -315,27 +255,27 @@ export class C2sClient implements C2sDriver, ClientStream {
   }
 
   close(error: StreamError): void {
-    this.#machine?.close(error)
+    this.machine?.close(error)
   }
 
   takeOver(session: Session, answers: TakeOver): void {
-    const { core } = this.#needs
-    const machine = this.#machine
+    const { core } = this.needs
+    const machine = this.machine
     const { host, jid } = session
     if (machine?.state !== 'binding') return
-    if (core.accountEndings.since(this.#endingsSeen, host, jid.local)) {
+    if (core.accountEndings.since(this.endingsSeen, host, jid.local)) {
       machine.close(accountEnded)
       return
     }
     // Nothing more comes over the old stream, and over this one nothing until it is decided.
     machine.ask()
     core.resumption.take(session, (found) => {
-      if (this.#machine === undefined || machine.state !== 'binding') return
+      if (this.machine === undefined || machine.state !== 'binding') return
       if (found === undefined) this.send(answers.failed())
       else {
         this.#session = found
         machine.establish({ jid, sink: found }, answers.taken(found))
-        core.resumption.resume(found, this.#connection, this.#info(machine))
+        core.resumption.resume(found, this.#connection, this.#info(machine.account?.mechanism ?? '', undefined))
       }
       machine.answered()
     })
@@ -352,24 +292,24 @@ export class C2sClient implements C2sDriver, ClientStream {
   }
 
   #tellError(error: StreamError): void {
-    const { metrics } = this.#needs.core
+    const { metrics } = this.needs.core
     metrics.counter(errorCounter(error), errorHelp).value++
     // A refused connection was counted when it came.
-    if (error.code !== this.#accepted.refusal) metrics.refusals.count(error.code)
+    if (error.code !== this.accepted.refusal) metrics.refusals.count(error.code)
     if (error.cause === undefined) return
-    this.#needs.log.error('a stream ended by a fault of ours', { code: error.code, error: error.cause })
+    this.needs.log.error('a stream ended by a fault of ours', { code: error.code, error: error.cause })
   }
 
   disconnected(): void {
     if (this.#connection.discardedBytes > 0) {
       // CVE-2011-0411: an attack, or a broken client.
-      this.#needs.core.metrics.counter('ratatosk_plaintext_discarded_total', discardedHelp).value++
+      this.needs.core.metrics.counter('ratatosk_plaintext_discarded_total', discardedHelp).value++
     }
-    this.#machine = undefined
+    this.machine = undefined
     const session = this.#session
     this.#session = undefined
     session?.linkGone(this.#connection.takeUnsent(), this.#connection)
-    this.#accepted.left()
+    this.accepted.left()
     this.#gone(this)
   }
 }

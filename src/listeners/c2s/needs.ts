@@ -1,4 +1,6 @@
 /** What clients' streams need of the server. */
+import type { Resources } from '../../auth/resources.ts'
+import type { Tokens } from '../../auth/tokens.ts'
 import type { AuthBackend } from '../../core/auth.ts'
 import type { Binder } from '../../core/binder.ts'
 import type { ListenerConfig } from '../../core/config/listener-section.ts'
@@ -27,6 +29,9 @@ export interface C2sNeeds {
   auth(host: Host): AuthConfig
   /** Credentials for names that do not exist, so that they look like those that do. */
   decoys(host: Host): Decoys
+  readonly tokens: Tokens
+  /** Names of resources that the server makes. */
+  readonly resources: Pick<Resources, 'made'>
   /** Certificates and ALPN of a listener. */
   tls(listener: ListenerConfig): TlsServerContext
   /** True when there is a certificate for the host. */

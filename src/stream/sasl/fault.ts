@@ -16,6 +16,11 @@ export const FAILURE = {
   outOfOrder: failure('RTK_SASL_OUT_OF_ORDER', 'malformed-request', 'nothing was expected at this point'),
   username: failure('RTK_SASL_USERNAME', 'malformed-request', 'the name is no localpart'),
   authzid: failure('RTK_SASL_AUTHZID', 'invalid-authzid', 'one account cannot act for another'),
+  authzidMissing: failure(
+    'RTK_SASL_AUTHZID_MISSING',
+    'invalid-authzid',
+    'the certificate is for more than one address',
+  ),
   downgrade: failure('RTK_SASL_DOWNGRADE', 'not-authorized', 'the client was not shown the channel bindings on offer'),
   bindingMissing: failure('RTK_SASL_BINDING_MISSING', 'malformed-request', '-PLUS and channel binding go together'),
   bindingType: failure('RTK_SASL_BINDING_TYPE', 'not-authorized', 'this type of channel binding was not offered'),
@@ -23,6 +28,8 @@ export const FAILURE = {
   nonce: failure('RTK_SASL_NONCE', 'not-authorized', 'the nonce is not the one of this exchange'),
   /** For a wrong password and an unknown name alike. */
   credentials: failure('RTK_SASL_CREDENTIALS', 'not-authorized', 'wrong name or password'),
+  token: failure('RTK_SASL_TOKEN', 'not-authorized', 'wrong name or token'),
+  tokenExpired: failure('RTK_SASL_TOKEN_EXPIRED', 'credentials-expired', 'the token has expired'),
   disabled: failure('RTK_SASL_ACCOUNT_DISABLED', 'account-disabled', 'the account is disabled'),
   expired: failure('RTK_SASL_CREDENTIALS_EXPIRED', 'credentials-expired', 'the password has expired'),
   heldOff: failure(
@@ -34,6 +41,7 @@ export const FAILURE = {
 
   // The client's side: what a server can do wrong. The conditions are for symmetry; a client just goes away.
   iterations: failure('RTK_SASL_ITERATIONS', 'aborted', 'the iteration count of the server is out of bounds'),
+  offerChanged: failure('RTK_SASL_OFFER_CHANGED', 'aborted', 'somebody changed what the server offered'),
   serverNonce: failure('RTK_SASL_SERVER_NONCE', 'aborted', 'the nonce of the server does not continue ours'),
   serverProof: failure('RTK_SASL_SERVER_PROOF', 'aborted', 'the server has not proved that it knows the password'),
   serverError: failure('RTK_SASL_SERVER_ERROR', 'not-authorized', 'the server reports an error of SCRAM'),

@@ -148,7 +148,11 @@ export class Decoys {
    * The answer to a look-up. The decoy is made for known names too, so that both take the same time.
    * A `refusal` is told only to a client that proves the password.
    */
-  answer(lookup: ServerLookup, found: ScramCredential | undefined, refusal?: AccountRefusal): ServerAnswer {
+  answer(
+    lookup: ServerLookup,
+    found: ScramCredential | undefined,
+    refusal?: AccountRefusal,
+  ): Extract<ServerAnswer, { kind: 'credential' }> {
     const decoy = this.for(lookup.mechanism, lookup.username, lookup.domain)
     const credential = found ?? decoy
     const isKnown = found !== undefined

@@ -1,10 +1,13 @@
 /** Which mechanism: the server makes the one that a client names, a client chooses among those that a server offers. */
+import type { Jid } from '../../jid/index.ts'
 import type { Hashing } from '../../world/hashing.types.ts'
+import { HtServer, isTokenMechanism } from './ht.ts'
 import { isScramName } from './keys.ts'
 import { PlainClient, PlainServer } from './plain.ts'
 import type { ChannelBindings, ClientMechanism, SaslFailure, ScramName, ServerMechanism } from './sasl.types.ts'
 import { type ClientBinding, ScramClient } from './scram-client.ts'
 import { ScramServer } from './scram-server.ts'
+import { AnonymousServer, ExternalServer } from './vouched.ts'
 
 /** All that are spoken, the strongest first (XEP-0438 section 5.1). */
 export const MECHANISMS = [
@@ -33,17 +36,27 @@ export interface ServerMechanismNeeds {
   readonly bindings: ChannelBindings
   /** At least 18 random printable characters without a comma (`Random.id`). */
   readonly nonce: string
+  /** For ANONYMOUS: the localpart that whoever signs in gets. */
+  readonly anonymousName?: string
+  /** For EXTERNAL: all addresses of the client's certificate, which has verified. */
+  readonly addresses?: readonly Jid[]
+  /** For XEP-0474: see `offerText`. Left out: the offer is not protected. */
+  readonly offer?: string | undefined
 }
 
 /** Undefined (`invalid-mechanism`) when it was not offered, or is not spoken. */
 export function serverMechanism(name: string, needs: ServerMechanismNeeds): ServerMechanism | undefined {
   if (!needs.offered.includes(name)) return undefined
-  const { hashing, domain, bindings, nonce } = needs
+  const { hashing, domain, bindings, nonce, offer } = needs
   if (name === 'PLAIN') return new PlainServer(domain)
+  const { anonymousName, addresses } = needs
+  if (name === 'ANONYMOUS' && anonymousName !== undefined) return new AnonymousServer(anonymousName)
+  if (name === 'EXTERNAL' && addresses !== undefined) return new ExternalServer(addresses, domain)
+  if (isTokenMechanism(name)) return new HtServer({ hashing, domain, bindings, mechanism: name })
   const scram = readScramName(name)
   if (scram === undefined) return undefined
   const plusOffered = needs.offered.some((offer) => offer.endsWith('-PLUS'))
-  return new ScramServer({ hashing, domain, bindings, nonce, plusOffered, ...scram })
+  return new ScramServer({ hashing, domain, bindings, nonce, offer, plusOffered, ...scram })
 }
 
 export interface Offer {
@@ -51,6 +64,8 @@ export interface Offer {
   readonly mechanisms: readonly string[]
   /** Of `<sasl-channel-binding/>` (XEP-0440), empty without. */
   readonly bindingTypes: readonly string[]
+  /** By XEP-0388, where the rules are stricter. */
+  readonly isSasl2?: boolean
 }
 
 export interface Choice {
@@ -83,8 +98,9 @@ function chooseBinding(offer: Offer, ours: ChannelBindings): ClientBinding | Sas
   const isTypeOffered = offer.bindingTypes.length > 0
   if (ours.size === 0) return 'n' // 2
   if (!isPlusOffered) return isTypeOffered ? STRIPPED : 'y' // 5, 3
+  if (!isTypeOffered && offer.isSasl2 === true) return STRIPPED // 4
   for (const [type, data] of ours) {
-    // 4: without the feature, the type that every server must have (rule 1); 7: else the strongest that both have.
+    // 4: without the feature in SASL1, the type that every server must have (rule 1); 7: else the strongest that both have.
     if (isTypeOffered ? offer.bindingTypes.includes(type) : type === END_POINT) return { type, data }
   }
   if (!isTypeOffered) return 'n' // 4 leaves it open for SASL1; we lack the type that can be guessed
@@ -111,6 +127,8 @@ export interface ClientMechanismNeeds {
   readonly password: string
   readonly authzid?: string
   readonly nonce: string
+  /** What the server showed us, for XEP-0474: see `offerText`. Left out: it is not compared. */
+  readonly offer?: string
 }
 
 /** The machine for a choice. The password of SCRAM is not needed before `stretch`. */

@@ -54,6 +54,8 @@ export interface ServerFirst {
   readonly nonce: string
   readonly salt: Uint8Array
   readonly iterations: number
+  /** The attribute "h" of XEP-0474, in base64; undefined without. */
+  readonly offerHash: string | undefined
 }
 
 export function readServerFirst(text: string): Read<ServerFirst> {
@@ -62,7 +64,8 @@ export function readServerFirst(text: string): Read<ServerFirst> {
   const [, mandatory, nonce = '', saltText = '', iterations = '', rest] = match
   if (hasMandatory(mandatory, rest)) return 'mandatory'
   const salt = readBase64(saltText)
-  return salt === undefined ? undefined : { nonce, salt, iterations: Number(iterations) }
+  if (salt === undefined) return undefined
+  return { nonce, salt, iterations: Number(iterations), offerHash: /,h=([^,]+)/.exec(rest ?? '')?.[1] }
 }
 
 export interface ClientFinal {

@@ -57,6 +57,40 @@ export interface ServerVerify {
   readonly password: string
 }
 
+/** Ask whether this account may come in without a secret (ANONYMOUS, EXTERNAL) and answer `verified`. */
+export interface ServerVouch {
+  readonly kind: 'vouch'
+  readonly username: string
+}
+
+/** Look up the tokens of this client (XEP-0484 section 5.1) and answer `tokens`, whether it has any or not. */
+export interface ServerTokens {
+  readonly kind: 'tokens'
+  readonly username: string
+  readonly domain: string
+  /** A token serves the mechanism that it was asked for with, and no other. */
+  readonly mechanism: string
+}
+
+/** Which token was used, without the token. */
+export interface TokenUse {
+  readonly id: string
+  /** It was not used before (XEP-0484 section 5.1, the slot 'new'). */
+  readonly isNew: boolean
+  readonly mechanism: string
+  /** Milliseconds since 1970. */
+  readonly createdMs: number
+  readonly usedMs: number
+}
+
+export interface TokenCandidate {
+  readonly token: string
+  /** Undefined: there is no such token, and this one is here to take its time. */
+  readonly use: TokenUse | undefined
+  /** Why it does not serve, told to whoever has it. */
+  readonly refusal?: AccountRefusal
+}
+
 /** Why a client that has proved its password may still not come in. Told to nobody who has not proved it. */
 export type AccountRefusal = 'account-disabled' | 'credentials-expired'
 
@@ -67,9 +101,13 @@ export type ServerAnswer =
       readonly credential: ScramCredential
       readonly isKnown: boolean
       readonly refusal?: AccountRefusal
+      /** A wrong proof is no reason to say no: somebody else who might know could not be asked. */
+      readonly isUncertain?: boolean
     }
-  /** To `verify`. A refusal only when the password was right. */
+  /** To `verify` and `vouch`. A refusal only when the password was right. */
   | { readonly kind: 'verified'; readonly result: 'right' | 'wrong' | AccountRefusal }
+  /** To `tokens`. */
+  | { readonly kind: 'tokens'; readonly candidates: readonly TokenCandidate[] }
   /** To either: the store or the back end cannot tell at the moment. */
   | { readonly kind: 'unavailable' }
   /** To either: the account, known or not, was tried too often and is not looked up. */
@@ -78,9 +116,11 @@ export type ServerAnswer =
 export type ServerStep =
   | { readonly kind: 'challenge'; readonly data: Uint8Array }
   /** `data` travels with the success (RFC 6120 section 6.3.10); `username` is the prepared localpart. */
-  | { readonly kind: 'success'; readonly data?: Uint8Array; readonly username: string }
+  | { readonly kind: 'success'; readonly data?: Uint8Array; readonly username: string; readonly token?: TokenUse }
   | ServerLookup
+  | ServerTokens
   | ServerVerify
+  | ServerVouch
   | SaslFailure
 
 /** One attempt to sign in, on the server. Neither method throws; a call out of order is a failure. */

@@ -4,6 +4,7 @@
  *   start ─begin─▶ first ─server-first─▶ stretch ─key─▶ final ─server-final─▶ proved ─success─▶ done
  */
 import type { Hashing } from '../../world/hashing.types.ts'
+import { offerHash } from './downgrade.ts'
 import { escapeName, readUtf8, toBase64, toUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
 import { HASH_OF, keysOf, MIN_ITERATIONS } from './keys.ts'
@@ -26,6 +27,8 @@ export interface ScramClientNeeds {
   readonly authzid?: string
   /** At least 18 random printable characters without a comma (`Random.id`). */
   readonly nonce: string
+  /** What the server showed us (`offerText`); left out: a hash of it is not looked at. */
+  readonly offer?: string
   /** Fewer iterations of a server are refused; 4096 unless told otherwise. */
   readonly minIterations?: number
 }
@@ -108,9 +111,13 @@ export class ScramClient implements ClientMechanism {
     const server = readServerFirst(text)
     if (server === 'mandatory') return FAILURE.extension
     if (server === undefined) return FAILURE.malformed
-    const { nonce, minIterations = MIN_ITERATIONS, mechanism } = this.#needs
+    const { nonce, minIterations = MIN_ITERATIONS, mechanism, offer, hashing } = this.#needs
     if (!server.nonce.startsWith(nonce) || server.nonce.length === nonce.length) return FAILURE.serverNonce
     if (server.iterations < minIterations || server.iterations > MAX_ITERATIONS) return FAILURE.iterations
+    // XEP-0474 section 6.2.
+    if (offer !== undefined && server.offerHash !== undefined) {
+      if (server.offerHash !== offerHash(hashing, HASH_OF[mechanism], offer)) return FAILURE.offerChanged
+    }
     this.#state = { kind: 'stretch', server, serverFirst: text }
     return { kind: 'stretch', hash: HASH_OF[mechanism], salt: server.salt, iterations: server.iterations }
   }

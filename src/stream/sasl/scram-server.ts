@@ -7,6 +7,7 @@
  */
 import { prepUsernameForSasl } from '../../jid/index.ts'
 import type { Hashing } from '../../world/hashing.types.ts'
+import { offerHash } from './downgrade.ts'
 import { readUtf8, toBase64, toUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
 import { isOwnAuthzid } from './identity.ts'
@@ -34,6 +35,8 @@ export interface ScramServerNeeds {
   readonly domain: string
   /** Ours, at least 18 random printable characters without a comma (`Random.id`). */
   readonly nonce: string
+  /** What was advertised to the client (`offerText`); left out: it is not protected. */
+  readonly offer?: string | undefined
 }
 
 type State =
@@ -88,7 +91,9 @@ export class ScramServer implements ServerMechanism {
     if (answer.kind === 'held-off') return FAILURE.heldOff
     if (answer.kind !== 'credential') return FAILURE.outOfOrder
     const { salt, iterations } = answer.credential
-    const serverFirst = `r=${state.first.nonce}${this.#needs.nonce},s=${toBase64(salt)},i=${iterations}`
+    const { nonce, offer, hashing } = this.#needs
+    const protection = offer === undefined ? '' : `,h=${offerHash(hashing, answer.credential.hash, offer)}`
+    const serverFirst = `r=${state.first.nonce}${nonce},s=${toBase64(salt)},i=${iterations}${protection}`
     this.#state = { kind: 'final', first: state.first, serverFirst, answer }
     return { kind: 'challenge', data: toUtf8(serverFirst) }
   }
@@ -127,7 +132,7 @@ export class ScramServer implements ServerMechanism {
     if (!this.#isSameChannel(first, final)) return FAILURE.bindingMismatch
     const signed = toUtf8(`${first.bare},${serverFirst},${final.withoutProof}`)
     const isRight = provesPassword(this.#needs.hashing, answer.credential, signed, final.proof)
-    if (!isRight || !answer.isKnown) return FAILURE.credentials
+    if (!isRight || !answer.isKnown) return answer.isUncertain === true ? FAILURE.unavailable : FAILURE.credentials
     if (answer.refusal !== undefined) return answer.refusal === 'account-disabled' ? FAILURE.disabled : FAILURE.expired
     const { hash, serverKey } = answer.credential
     const signature = toBase64(this.#needs.hashing.hmac(hash, serverKey, signed))

@@ -1,0 +1,139 @@
+/** Sign-in without a password through a whole server: ANONYMOUS (XEP-0175) and EXTERNAL (XEP-0178). */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { header, type Wire } from '../../../plays/language/wire.ts'
+import { jid } from '../../jid/index.ts'
+import { authorityPem, symbolicCertificate } from '../../sim/index.ts'
+import { SymbolicServer } from '../symbolic.testing.ts'
+
+const listeners = [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }]
+const anonymous = { listeners, auth: { anonymous: true } }
+const bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+const auth = (mechanism: string, data: string) =>
+  `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>${data}</auth>`
+
+interface Shown {
+  readonly addresses: readonly string[]
+  readonly issuer?: string
+}
+
+async function secured(server: SymbolicServer, shown?: Shown): Promise<{ wire: Wire; features: string }> {
+  const wire = await server.wire('romeo')
+  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+  await wire.hears(/<proceed [^>]*\/>/)
+  const { tls } = server.simulation.world('romeo').net
+  const certificate =
+    shown === undefined
+      ? {}
+      : { certificate: tls.prepare(symbolicCertificate({ names: [], issuer: 'clients', ...shown })) }
+  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: server.ca, ...certificate })
+  wire.says(header('localhost'))
+  return { wire, features: await wire.hears(/<\/stream:features>/) }
+}
+
+/** Its full JID. */
+async function bound(wire: Wire): Promise<string> {
+  wire.says(`${header('localhost')}${bind}`)
+  return /<jid>([^<]*)</.exec(await wire.hears(/<\/jid>.*<\/iq>/))?.[1] ?? ''
+}
+
+describe('ANONYMOUS', () => {
+  it('is offered where the host says so, and nowhere else', async () => {
+    await SymbolicServer.run({ listeners }, async (server) => {
+      const { wire, features } = await secured(server)
+      assert.ok(!features.includes('ANONYMOUS'))
+      wire.says(auth('ANONYMOUS', ''))
+      await wire.hears(/<mechanism-too-weak\/>/)
+    })
+    await SymbolicServer.run(anonymous, async (server) => {
+      const { wire, features } = await secured(server)
+      assert.match(features, /<mechanism>ANONYMOUS<\/mechanism><\/mechanisms>/)
+      wire.says(auth('ANONYMOUS', ''))
+      await wire.hears(/<success /)
+      assert.match(await bound(wire), /^[0-9a-f-]{36}@localhost\/./)
+    })
+  })
+
+  it('has an access class of its own', () =>
+    SymbolicServer.run(
+      {
+        ...anonymous,
+        access: { guests: [{ deny: 'anonymous' }, { allow: 'all' }] },
+        auth: { anonymous: true, access: 'guests' },
+      },
+      async (server) => {
+        const { wire } = await secured(server)
+        wire.says(auth('ANONYMOUS', ''))
+        await wire.hears(/<account-disabled\/>/)
+        wire.says(auth('PLAIN', btoa('\0romeo\0secret')))
+        await wire.hears(/<success /)
+      },
+    ))
+
+  it('two of them are two accounts, and neither can be bound to', () =>
+    SymbolicServer.run(anonymous, async (server) => {
+      const names = new Set<string>()
+      for (let n = 0; n < 2; n++) {
+        const { wire } = await secured(server)
+        wire.says(auth('ANONYMOUS', btoa('same trace')))
+        await wire.hears(/<success /)
+        names.add((await bound(wire)).split('@')[0] ?? '')
+      }
+      assert.equal(names.size, 2)
+      const host = server.server.core.host('localhost') ?? assert.fail()
+      for (const name of names) assert.equal(await server.server.accounts.exists(host, name), false)
+    }))
+})
+
+describe('EXTERNAL', () => {
+  const tls = { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }], client_ca: '/tls/clients.pem' }
+
+  /** The roots come in by a reload: only then is there a disk to write them to. */
+  const run = (work: (server: SymbolicServer) => Promise<void>) =>
+    SymbolicServer.run({ listeners }, async (server) => {
+      const { disk } = server.simulation.world('server')
+      await disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
+      await server.reload({ listeners, tls })
+      await work(server)
+    })
+
+  it('RFC 6120 section 6.3.4: is offered to whoever has shown a certificate for an account of the host', () =>
+    run(async (server) => {
+      const offered = async (shown?: Shown) => (await secured(server, shown)).features.includes('<mechanism>EXTERNAL<')
+      assert.equal(await offered(), false)
+      assert.equal(await offered({ addresses: ['romeo@localhost'] }), true)
+      assert.equal(await offered({ addresses: [] }), false)
+      assert.equal(await offered({ addresses: ['romeo@else.example'] }), false)
+      assert.equal(await offered({ addresses: ['romeo@localhost'], issuer: 'nobody' }), false)
+    }))
+
+  it('signs in the account of the certificate, and no other', () =>
+    run(async (server) => {
+      const shown = { addresses: ['romeo@localhost'] }
+      const first = await secured(server, shown)
+      first.wire.says(auth('EXTERNAL', '='))
+      await first.wire.hears(/<success /)
+      assert.match(await bound(first.wire), /^romeo@localhost\//)
+      const second = await secured(server, shown)
+      second.wire.says(auth('EXTERNAL', btoa('juliet@localhost')))
+      await second.wire.hears(/<invalid-authzid\/>/)
+    }))
+
+  it('a certificate for an account that was never made, or is disabled, does not let in', () =>
+    run(async (server) => {
+      const nobody = await secured(server, { addresses: ['nobody@localhost'] })
+      nobody.wire.says(auth('EXTERNAL', '='))
+      await nobody.wire.hears(/<not-authorized\/>/)
+      await server.server.accounts.setState(jid('romeo@localhost'), 'disabled')
+      const disabled = await secured(server, { addresses: ['romeo@localhost'] })
+      disabled.wire.says(auth('EXTERNAL', '='))
+      await disabled.wire.hears(/<account-disabled\/>/)
+    }))
+
+  it('a client that shows a bad certificate may still sign in by password', () =>
+    run(async (server) => {
+      const { wire } = await secured(server, { addresses: ['romeo@localhost'], issuer: 'nobody' })
+      wire.says(auth('PLAIN', btoa('\0romeo\0secret')))
+      await wire.hears(/<success /)
+    }))
+})

@@ -1,0 +1,168 @@
+/**
+ * The hashed-token mechanisms (draft-schmaus-kitten-sasl-ht-09), for XEP-0484: one message each way, both proofs of having the
+ * token. Both roles. Names end with what they are bound to; HT-SHA-256-UNIQ is not made, because TLS 1.3 has no tls-unique.
+ */
+import { prepUsernameForSasl } from '../../jid/index.ts'
+import type { Hashing } from '../../world/hashing.types.ts'
+import { readUtf8, toUtf8 } from './encoding.ts'
+import { FAILURE, MAX_MESSAGE } from './fault.ts'
+import type {
+  ChannelBindings,
+  ClientMechanism,
+  ClientStep,
+  ServerAnswer,
+  ServerMechanism,
+  ServerStep,
+  TokenCandidate,
+} from './sasl.types.ts'
+
+/** The type of channel binding behind each name; '' for none. The strongest first. */
+const BINDING = {
+  'HT-SHA-256-EXPR': 'tls-exporter',
+  'HT-SHA-256-ENDP': 'tls-server-end-point',
+  'HT-SHA-256-NONE': '',
+} as const
+
+export type TokenMechanism = keyof typeof BINDING
+
+export function isTokenMechanism(name: string): name is TokenMechanism {
+  return Object.hasOwn(BINDING, name)
+}
+
+/** Those that a connection with these bindings can do. */
+export function tokenMechanisms(bindings: ChannelBindings): readonly TokenMechanism[] {
+  const all = Object.keys(BINDING) as TokenMechanism[]
+  return all.filter((name) => BINDING[name] === '' || bindings.has(BINDING[name]))
+}
+
+const INITIATOR = toUtf8('Initiator')
+const RESPONDER = toUtf8('Responder')
+
+/** The length of a proof: that of SHA-256. */
+const PROOF_LENGTH = 32
+
+function prove(hashing: Hashing, token: string, who: Uint8Array, binding: Uint8Array): Uint8Array {
+  return hashing.hmac('sha256', toUtf8(token), Buffer.concat([who, binding]))
+}
+
+function bindingData(name: TokenMechanism, bindings: ChannelBindings): Uint8Array {
+  return bindings.get(BINDING[name]) ?? new Uint8Array(0)
+}
+
+export interface HtServerNeeds {
+  readonly hashing: Hashing
+  readonly mechanism: TokenMechanism
+  readonly bindings: ChannelBindings
+  /** Prepared. */
+  readonly domain: string
+}
+
+/** start ─no initial response─▶ first ─initiator-msg─▶ lookup ─tokens─▶ done */
+export class HtServer implements ServerMechanism {
+  readonly #needs: HtServerNeeds
+  #state: 'start' | 'first' | 'lookup' | 'done' = 'start'
+  #username = ''
+  #proof: Uint8Array = new Uint8Array(0)
+
+  constructor(needs: HtServerNeeds) {
+    this.#needs = needs
+  }
+
+  get username(): string {
+    return this.#username
+  }
+
+  step(input: Uint8Array | undefined): ServerStep {
+    const state = this.#state
+    if (state === 'start' && input === undefined) {
+      this.#state = 'first'
+      return { kind: 'challenge', data: new Uint8Array(0) }
+    }
+    this.#state = 'done'
+    if (input === undefined || (state !== 'start' && state !== 'first')) return FAILURE.outOfOrder
+    if (input.length > MAX_MESSAGE) return FAILURE.tooLong
+    // initiator-msg = authcid NUL initiator-hashed-token; the token's octets may be NUL too.
+    const end = input.indexOf(0)
+    if (end < 1 || input.length - end - 1 !== PROOF_LENGTH) return FAILURE.malformed
+    const name = readUtf8(input.subarray(0, end))
+    if (name === undefined) return FAILURE.utf8
+    const username = prepUsernameForSasl(name)
+    if (username === undefined) return FAILURE.username
+    this.#username = username
+    this.#proof = input.slice(end + 1)
+    this.#state = 'lookup'
+    const { domain, mechanism } = this.#needs
+    return { kind: 'tokens', username, domain, mechanism }
+  }
+
+  resume(answer: ServerAnswer): ServerStep {
+    const isExpected = this.#state === 'lookup'
+    this.#state = 'done'
+    if (!isExpected) return FAILURE.outOfOrder
+    if (answer.kind === 'unavailable') return FAILURE.unavailable
+    if (answer.kind === 'held-off') return FAILURE.heldOff
+    if (answer.kind !== 'tokens') return FAILURE.outOfOrder
+    const { hashing, mechanism, bindings } = this.#needs
+    const data = bindingData(mechanism, bindings)
+    let found: TokenCandidate | undefined
+    // All of them, whichever is right: time must tell nothing.
+    for (const candidate of answer.candidates) {
+      const isRight = hashing.equal(prove(hashing, candidate.token, INITIATOR, data), this.#proof)
+      if (isRight) found ??= candidate
+    }
+    if (found?.use === undefined) return FAILURE.token
+    if (found.refusal !== undefined)
+      return found.refusal === 'account-disabled' ? FAILURE.disabled : FAILURE.tokenExpired
+    const proof = prove(hashing, found.token, RESPONDER, data)
+    return { kind: 'success', data: proof, username: this.#username, token: found.use }
+  }
+}
+
+export interface HtClientNeeds {
+  readonly hashing: Hashing
+  readonly mechanism: TokenMechanism
+  readonly bindings: ChannelBindings
+  readonly username: string
+  readonly token: string
+}
+
+export class HtClient implements ClientMechanism {
+  readonly name: TokenMechanism
+  readonly #needs: HtClientNeeds
+  #state: 'start' | 'sent' | 'done' = 'start'
+
+  constructor(needs: HtClientNeeds) {
+    this.name = needs.mechanism
+    this.#needs = needs
+  }
+
+  begin(): ClientStep {
+    const isFirst = this.#state === 'start'
+    this.#state = isFirst ? 'sent' : 'done'
+    if (!isFirst) return FAILURE.outOfOrder
+    const { username } = this.#needs
+    return { kind: 'response', data: Buffer.concat([toUtf8(`${username}\0`), this.#prove(INITIATOR)]) }
+  }
+
+  step(): ClientStep {
+    this.#state = 'done'
+    return FAILURE.outOfOrder
+  }
+
+  resume(): ClientStep {
+    return this.step()
+  }
+
+  finish(data: Uint8Array | undefined): ClientStep {
+    const isExpected = this.#state === 'sent' && data !== undefined
+    this.#state = 'done'
+    if (!isExpected) return FAILURE.serverProof
+    const expected = this.#prove(RESPONDER)
+    return this.#needs.hashing.equal(expected, data) ? { kind: 'success' } : FAILURE.serverProof
+  }
+
+  #prove(who: Uint8Array): Uint8Array {
+    const { hashing, mechanism, bindings, token } = this.#needs
+    return prove(hashing, token, who, bindingData(mechanism, bindings))
+  }
+}

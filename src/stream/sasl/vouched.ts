@@ -1,0 +1,142 @@
+/**
+ * Mechanisms without a secret of their own: ANONYMOUS (RFC 4505, XEP-0175) and EXTERNAL (RFC 4422 appendix A, XEP-0178), where a
+ * client certificate vouches. Both roles.
+ */
+import { type Jid, parseJid } from '../../jid/index.ts'
+import { readUtf8, toUtf8 } from './encoding.ts'
+import { FAILURE, MAX_MESSAGE } from './fault.ts'
+import type { ClientMechanism, ClientStep, ServerAnswer, ServerMechanism, ServerStep } from './sasl.types.ts'
+
+/** What both have in common: one message, and then the question whether this account may come in. */
+abstract class Vouched implements ServerMechanism {
+  #state: 'start' | 'first' | 'asked' | 'done' = 'start'
+  #username = ''
+
+  get username(): string {
+    return this.#username
+  }
+
+  /** Whether a client that sends nothing is asked for its message. */
+  protected abstract readonly asksFirst: boolean
+
+  /** The prepared localpart, or a failure. */
+  protected abstract identify(text: string): string | (ServerStep & { kind: 'failure' })
+
+  step(input: Uint8Array | undefined): ServerStep {
+    const state = this.#state
+    if (state === 'start' && input === undefined && this.asksFirst) {
+      this.#state = 'first'
+      return { kind: 'challenge', data: new Uint8Array(0) }
+    }
+    this.#state = 'done'
+    if (state !== 'start' && state !== 'first') return FAILURE.outOfOrder
+    if (input !== undefined && input.length > MAX_MESSAGE) return FAILURE.tooLong
+    const text = input === undefined ? '' : readUtf8(input)
+    if (text === undefined) return FAILURE.utf8
+    const found = this.identify(text)
+    if (typeof found !== 'string') return found
+    this.#username = found
+    this.#state = 'asked'
+    return { kind: 'vouch', username: found }
+  }
+
+  resume(answer: ServerAnswer): ServerStep {
+    const isExpected = this.#state === 'asked'
+    this.#state = 'done'
+    if (!isExpected) return FAILURE.outOfOrder
+    if (answer.kind === 'unavailable') return FAILURE.unavailable
+    if (answer.kind === 'held-off') return FAILURE.heldOff
+    if (answer.kind !== 'verified') return FAILURE.outOfOrder
+    switch (answer.result) {
+      case 'right':
+        return { kind: 'success', username: this.#username }
+      case 'wrong':
+        return FAILURE.credentials
+      case 'account-disabled':
+        return FAILURE.disabled
+      case 'credentials-expired':
+        return FAILURE.expired
+    }
+  }
+}
+
+/** Most characters of trace information (RFC 4505 section 2). It is checked and thrown away: a trace must not identify. */
+const traceMax = 255
+
+export class AnonymousServer extends Vouched {
+  /** XEP-0175 section 4: an empty `<auth/>` is enough. */
+  protected readonly asksFirst = false
+  readonly #name: string
+
+  /** The localpart that the server has made (XEP-0175 section 3: a UUID). */
+  constructor(name: string) {
+    super()
+    this.#name = name
+  }
+
+  protected identify(trace: string): string | typeof FAILURE.malformed {
+    return trace.includes('\0') || [...trace].length > traceMax ? FAILURE.malformed : this.#name
+  }
+}
+
+export class ExternalServer extends Vouched {
+  protected readonly asksFirst = true
+  readonly #addresses: readonly Jid[]
+  readonly #domain: string
+
+  /** The addresses in the certificate, all of them, and the prepared domain of the stream. */
+  constructor(addresses: readonly Jid[], domain: string) {
+    super()
+    this.#addresses = addresses
+    this.#domain = domain
+  }
+
+  /** XEP-0178 section 2, step 11. */
+  protected identify(authzid: string) {
+    const [only, ...more] = this.#addresses
+    // c: nobody maps other names to accounts.
+    if (only === undefined) return FAILURE.credentials
+    // b: with more than one the client has to say which.
+    if (authzid === '') return more.length > 0 ? FAILURE.authzidMissing : this.#local(only)
+    const asked = parseJid(authzid)
+    const found = asked === undefined ? undefined : this.#addresses.find((jid) => jid.equals(asked))
+    return found === undefined ? FAILURE.authzid : this.#local(found)
+  }
+
+  #local(jid: Jid) {
+    return jid.domain === this.#domain ? jid.local : FAILURE.authzid
+  }
+}
+
+/** The client's side of both: `message` is the trace, or the authorization identity, '' for none. */
+export class VouchedClient implements ClientMechanism {
+  readonly name: 'ANONYMOUS' | 'EXTERNAL'
+  readonly #message: Uint8Array
+  #state: 'start' | 'sent' | 'done' = 'start'
+
+  constructor(name: 'ANONYMOUS' | 'EXTERNAL', message: string) {
+    this.name = name
+    this.#message = toUtf8(message)
+  }
+
+  begin(): ClientStep {
+    const isFirst = this.#state === 'start'
+    this.#state = isFirst ? 'sent' : 'done'
+    return isFirst ? { kind: 'response', data: this.#message } : FAILURE.outOfOrder
+  }
+
+  step(): ClientStep {
+    this.#state = 'done'
+    return FAILURE.outOfOrder
+  }
+
+  resume(): ClientStep {
+    return this.step()
+  }
+
+  finish(data: Uint8Array | undefined): ClientStep {
+    const isExpected = this.#state === 'sent' && (data === undefined || data.length === 0)
+    this.#state = 'done'
+    return isExpected ? { kind: 'success' } : FAILURE.outOfOrder
+  }
+}
