@@ -121,6 +121,24 @@ export interface AuthBackend {
     state(host: Host, local: string): Promise<AccountState | undefined>;
 }
 
+// src/core/bound-resource.ts
+export declare abstract class BoundResource {
+    readonly jid: Jid;
+    readonly host: Host;
+    readonly id: string;
+    readonly createdMs: number;
+    info: LinkInfo;
+    readonly slots: SlotValues;
+    presence: Element | undefined;
+    priority: number;
+    takesMessages: boolean;
+    takesSinceMs: number;
+    constructor(jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
+    get label(): string;
+    get isAvailable(): boolean;
+    takeMessages(nowMs: number): void;
+}
+
 // src/core/client-stream.ts
 export interface TakeOver {
     taken(session: Session): Element;
@@ -428,6 +446,14 @@ export declare class Secret {
     toJSON(): string;
 }
 
+// src/core/delivery-gate.ts
+export interface DeliveryGate {
+    readonly since: number;
+    holds(bytes: Octets): boolean;
+    shift(): Octets | undefined;
+    lift(): void;
+}
+
 // src/core/fan-out.ts
 export interface FanOutGroup {
     readonly el: Element;
@@ -506,6 +532,11 @@ export interface MessageOutcome {
     readonly offline: boolean;
     readonly refused: string | undefined;
 }
+export interface Astray {
+    readonly host: Host;
+    readonly session: Session | undefined;
+    readonly sentMs: number | undefined;
+}
 export interface Stranger {
     readonly host: Host;
     readonly address: string;
@@ -533,9 +564,11 @@ export interface Hooks {
     'session:deliver': Filter<Session>;
     'message:undelivered': WaitingFilter<Host>;
     'message:outcome': Notice<MessageOutcome>;
+    'message:astray': Filter<Astray>;
     'presence:self': WaitingFilter<Session>;
     'presence:ready': WaitingNotice<Session>;
     'session:bound': Notice<Session>;
+    'session:adopted': Notice<Session>;
     'session:ended': Notice<{
         readonly session: Session;
         readonly end: SessionEnd;
@@ -670,7 +703,7 @@ export declare class Ledger implements Beaten {
     get bytes(): number;
     get isFull(): boolean;
     goesOver(link: SessionLink | undefined): void;
-    deliver(bytes: Octets): void;
+    deliver(bytes: Octets, since?: number): void;
     ask(): void;
     mayAcknowledge(h: number): boolean;
     acknowledge(h: number): boolean;
@@ -854,6 +887,7 @@ export declare class Packet {
     readonly implicitTo: boolean;
     hops: number;
     wantsSettlement: boolean;
+    wasTaken: boolean;
     isSettledByFilter: boolean;
     trace: PacketTrace | undefined;
     constructor(kind: StanzaKind, el: Element, from: Jid, to: Jid, origin: Origin, implicitTo?: boolean);
@@ -1083,26 +1117,15 @@ export type SessionState = {
     readonly kind: 'closed';
     readonly end: SessionEnd;
 };
-export declare class Session implements Origin {
+export declare class Session extends BoundResource implements Origin {
     #private;
     readonly kind = "session";
-    readonly jid: Jid;
-    readonly host: Host;
-    readonly id: string;
-    readonly createdMs: number;
-    info: LinkInfo;
-    readonly slots: SlotValues;
-    presence: Element | undefined;
-    priority: number;
-    takesMessages: boolean;
-    takesSinceMs: number;
     state: SessionState;
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
+    gate: DeliveryGate | undefined;
     constructor(owner: SessionOwner<Session>, link: SessionLink | undefined, jid: Jid, host: Host, id: string, createdMs: number, info: LinkInfo);
-    get label(): string;
-    get isAvailable(): boolean;
     get isActive(): boolean;
     get hasEnded(): boolean;
     get takes(): boolean;
@@ -1114,7 +1137,6 @@ export declare class Session implements Origin {
     detach(): SessionLink | undefined;
     attach(link: SessionLink, info: LinkInfo): boolean;
     moveTo(to: Session): void;
-    takeMessages(nowMs: number): void;
     receive(el: Element): void;
     answered(reply: Element): void;
     opens(work: Promise<unknown>): void;
@@ -1122,6 +1144,8 @@ export declare class Session implements Origin {
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
     deliverBytes(bytes: Octets): boolean;
+    release(): void;
+    ungate(): void;
     get isCut(): boolean;
     drained(): void;
     handOver(batch: Batch): void;
@@ -1250,6 +1274,7 @@ export type { AuthBackend, SignInRecord } from './core/auth.ts';
 export type { ClientStream, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
+export type { DeliveryGate } from './core/delivery-gate.ts';
 export type { FanOutGroup } from './core/fan-out.ts';
 export type { Identity } from './core/features.ts';
 export { Batch } from './core/hand-over.ts';

@@ -16,6 +16,7 @@ export {
   type Json,
 } from './core/commands.ts'
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts'
+export type { DeliveryGate } from './core/delivery-gate.ts'
 export type { FanOutGroup } from './core/fan-out.ts'
 export type { Identity } from './core/features.ts'
 export { Batch } from './core/hand-over.ts'

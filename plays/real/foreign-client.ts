@@ -23,7 +23,16 @@ export class ForeignClient {
     this.process = running
   }
 
-  static start(kind: Kind, place: Place, server: Started, as: string, how: How, ca: string): ForeignClient {
+  /** `asks`: what xmpp-js asks for while it binds (XEP-0386): 'copies' (XEP-0280), 'inactive' (XEP-0352). */
+  static start(
+    kind: Kind,
+    place: Place,
+    server: Started,
+    as: string,
+    how: How,
+    ca: string,
+    asks: readonly string[] = [],
+  ): ForeignClient {
     const account = as.split('@')[0] ?? ''
     const args = [as, `the password of ${account}`, String(server.ports[how]), how]
     const clients = `${root}/plays/real/clients`
@@ -31,7 +40,7 @@ export class ForeignClient {
       return new ForeignClient(place.start(program('slixmpp'), [`${clients}/slixmpp_client.py`, ...args, ca]))
     }
     // Roots of the system do not count for it, as for slixmpp: only this one.
-    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args]
+    const node = ['--no-warnings', `${clients}/xmpp-js-client.mjs`, ...args, ...asks]
     return new ForeignClient(place.start(`${root}/bin/node`, node, { NODE_EXTRA_CA_CERTS: ca }))
   }
 

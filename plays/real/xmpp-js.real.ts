@@ -37,3 +37,37 @@ it('xmpp-js comes back with the token that it was given (XEP-0484), and has the 
   assert.equal(client?.['online'], true)
   await romeo.leaves()
 })
+
+it('xmpp-js wants copies (XEP-0280) and is inactive (XEP-0352) from its binding on (XEP-0386)', async () => {
+  await using place = new Place('real-xmpp-js')
+  const server = await Started.start(place, ['romeo', 'juliet'])
+  const start = (name: string, asks: readonly string[] = []) =>
+    ForeignClient.start('xmpp-js', place, server, name, 'starttls', server.ca, asks)
+  const phone = start('romeo@localhost/phone', ['copies', 'inactive'])
+  const desk = start('romeo@localhost/desk')
+  const juliet = start('juliet@localhost/balcony')
+  for (const one of [phone, desk, juliet]) await one.comesOnline()
+
+  // A contact's presence can wait for who looks at the other client.
+  for (const [one, deed] of [
+    [desk, 'subscribe'],
+    [juliet, 'subscribed'],
+  ] as const) {
+    one.does(deed, { to: one === desk ? 'juliet@localhost' : 'romeo@localhost' })
+    if (one === desk) await juliet.hears('subscribe', { from: 'romeo@localhost' })
+  }
+  await desk.hears('presence', { from: juliet.jid, type: 'available', status: '' })
+  juliet.does('presence', { status: 'awake' })
+  await desk.hears('presence', { from: juliet.jid, type: 'available', status: 'awake' })
+  assert.doesNotMatch(phone.process.output, /"awake"/)
+  phone.does('active')
+  await phone.hears('presence', { from: juliet.jid, type: 'available', status: 'awake' })
+
+  desk.says(juliet.jid, 'art thou there?')
+  await juliet.hears('message', { from: desk.jid, type: 'chat', body: 'art thou there?' })
+  await phone.hears('sent', { from: desk.jid, to: juliet.jid, body: 'art thou there?' })
+  juliet.says(desk.jid, 'ay')
+  await desk.hears('message', { from: juliet.jid, type: 'chat', body: 'ay' })
+  await phone.hears('received', { from: juliet.jid, to: desk.jid, body: 'ay' })
+  for (const one of [phone, desk, juliet]) await one.leaves()
+})

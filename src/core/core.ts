@@ -219,8 +219,8 @@ export class Core implements SessionOwner<Session> {
 
   /**
    * Enters a session that was decoded (session-codec.ts), in the place of the one with its id where there is one, which is
-   * then moved. Nobody is told: it neither begins nor ends. False when the full JID is another session's, or the one with
-   * its id is busy.
+   * then moved. It neither begins nor ends; modules that gave it more than slots hear of it. False when the full JID is
+   * another session's, or the one with its id is busy.
    */
   adopt(session: Session): boolean {
     const old = this.sessions.find(session.jid)
@@ -232,6 +232,7 @@ export class Core implements SessionOwner<Session> {
     }
     const { ledger } = session
     if (ledger !== undefined && !session.isActive) this.waits(session, ledger)
+    this.#hosts.get(session.host.domain)?.type.hooks.notice('session:adopted', session)
     return true
   }
 

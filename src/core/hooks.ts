@@ -43,7 +43,7 @@ export interface WaitingFold<Value, Event> {
 
 /**
  * How a message to a local account ended; told after routing, and once more when a session had taken it and its connection ended
- * before it left.
+ * before it left: then `packet.wasTaken` is true.
  */
 export interface MessageOutcome {
   readonly packet: Packet
@@ -54,6 +54,15 @@ export interface MessageOutcome {
   readonly offline: boolean
   /** The error's code when it was refused. */
   readonly refused: string | undefined
+}
+
+/** A message that the resource did not get which it was for, or which had taken it. */
+export interface Astray {
+  readonly host: Host
+  /** Whose connection ended before it left, or who ended before he acknowledged it; undefined: nobody had taken it. */
+  readonly session: Session | undefined
+  /** When it was sent to him, in milliseconds since 1970, or a second later; undefined: just before his connection ended. */
+  readonly sentMs: number | undefined
 }
 
 /** Who has connected to a host and not signed in. */
@@ -105,6 +114,8 @@ export interface Hooks {
   /** A message to a local account that no session may take and that is not refused yet: the offline store's. */
   'message:undelivered': WaitingFilter<Host>
   'message:outcome': Notice<MessageOutcome>
+  /** A message that one resource did not get, before it goes to the account: to others, into the store, or back. */
+  'message:astray': Filter<Astray>
   /** A client's presence without `to` (RFC 6121 sections 4.2, 4.4, 4.5). Unhandled, it only sets the session's own. */
   'presence:self': WaitingFilter<Session>
   /**
@@ -113,6 +124,8 @@ export interface Hooks {
    */
   'presence:ready': WaitingNotice<Session>
   'session:bound': Notice<Session>
+  /** A session was made of its data (session-codec.ts): slots that are kept are there, all else that a module gave it is not. */
+  'session:adopted': Notice<Session>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
   /** A session that had lost its connection goes on over another. */

@@ -21,6 +21,7 @@ export class HostType {
   readonly deliver: HookPoint
   readonly undelivered: HookPoint
   readonly outcome: HookPoint
+  readonly astray: HookPoint
   readonly presenceSelf: HookPoint
 
   constructor(name: string, fault: HookFault) {
@@ -35,6 +36,7 @@ export class HostType {
     this.deliver = hooks.point('session:deliver')
     this.undelivered = hooks.point('message:undelivered')
     this.outcome = hooks.point('message:outcome')
+    this.astray = hooks.point('message:astray')
     this.presenceSelf = hooks.point('presence:self')
   }
 }

@@ -161,8 +161,10 @@ export class Ledger implements Beaten {
     this.#unaskedBeat = this.#book.beat
   }
 
-  /** Counts a stanza, keeps it, and writes it where there is a link. */
-  deliver(bytes: Octets): void {
+  /**
+   * Counts a stanza, keeps it, and writes it where there is a link. `since`: when it came, in milliseconds since 1970; 0: now.
+   */
+  deliver(bytes: Octets, since = 0): void {
     const link = this.#link
     if (link !== undefined) link.write(bytes)
     const kept = this.#kept
@@ -173,7 +175,7 @@ export class Ledger implements Beaten {
     if (bytes.length > largeBytes && bytes.length > this.#large) this.#large = bytes.length
     if (kept.foreign > foreignMax) kept.own()
     if (!this.#listens) this.#listen()
-    if (this.#timedBeat !== book.beat) this.#time()
+    if (since > 0 || this.#timedBeat !== book.beat) this.#time(since)
     if (this.#unasked++ === 0) this.#unaskedBeat = book.beat
     this.#unaskedBytes += bytes.length
     if (link === undefined || this.#isAsking) return
@@ -323,12 +325,13 @@ export class Ledger implements Beaten {
     return times
   }
 
-  #time(): void {
-    this.#timedBeat = this.#book.beat
+  #time(since: number): void {
+    // What comes behind an older one has a time of its own.
+    this.#timedBeat = since > 0 ? -1 : this.#book.beat
     this.#times ??= []
     // What was acknowledged needs no time.
     while (this.#times.length > 2 && (this.#times[2] as number) <= this.#dropped) this.#times.splice(0, 2)
-    this.#times.push(this.#dropped + this.#kept.length - 1, this.#book.wallMs)
+    this.#times.push(this.#dropped + this.#kept.length - 1, since > 0 ? since : this.#book.wallMs)
   }
 
   #listen(): void {

@@ -90,17 +90,19 @@ export class LocalHost implements RouteOwner {
    * message to the bare JID that went to another resource too (`hadCopy`) was delivered there. `sentMs`: it was sent at that
    * time, in milliseconds since 1970, and never acknowledged.
    */
-  unsent(packet: Packet, session: Jid, hadCopy: boolean, sentMs?: number): Promise<void> | undefined {
+  unsent(packet: Packet, session: Session, hadCopy: boolean, sentMs?: number): Promise<void> | undefined {
     const type = packet.el.attr('type')
     if (packet.kind === 'message') {
       // All of the account had it, or it was for one resource alone (RFC 6121 section 8.5.3.2.1); it is never kept.
       if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
       // One for a resource that is no more went to the account too, and so to several.
-      if (packet.to.resource !== session.resource && hadCopy) return this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
+      const isElsewhere = packet.to.resource !== session.jid.resource && hadCopy
+      if (isElsewhere) return this.#drop(packet, 'RTK_UNSENT_ELSEWHERE')
       if (sentMs !== undefined) {
         packet.el = this.type.hooks.fold('message:late', packet.el, { host: this.host, sentMs })
       }
-      return this.#messageToAccount(packet, messageType(packet.el))
+      packet.wasTaken = true
+      return this.#astray(packet, session, sentMs)
     }
     if (packet.kind === 'iq' && (type === 'get' || type === 'set')) this.#needs.router.bounce(packet, errorUnavailable)
     else this.#drop(packet, 'RTK_UNSENT')
@@ -179,7 +181,21 @@ export class LocalHost implements RouteOwner {
       if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
       // Only a chat message goes on as if it were to the bare JID; the client chose a resource for the others.
       if (type !== 'chat' && session === undefined) return this.#refuseMessage(packet)
-      return this.#messageToAccount(packet, type)
+      return this.#astray(packet, undefined)
+    }
+    return this.#messageToAccount(packet, messageType(packet.el))
+  }
+
+  /** One resource did not get it: the account's others may, unless a module says that it was for that one alone. */
+  #astray(packet: Packet, session: Session | undefined, sentMs?: number): Promise<void> | undefined {
+    const { astray, hooks } = this.type
+    if (astray.message.length > 0) {
+      const verdict = hooks.filter<'message:astray'>(astray, packet, { host: this.host, session, sentMs })
+      if (verdict instanceof Promise) throw new Error('a message:astray handler returned a promise')
+      if (verdict !== undefined) {
+        this.#needs.router.conclude(packet, verdict)
+        return undefined
+      }
     }
     return this.#messageToAccount(packet, messageType(packet.el))
   }

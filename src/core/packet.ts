@@ -55,6 +55,8 @@ export class Packet {
   hops = 0
   /** True when the origin asked to be told the settlement. */
   wantsSettlement = false
+  /** True when a session had taken it, whose connection ended before it left. */
+  wasTaken = false
   /** True when a delivery filter took or refused it, so that no other way is tried. */
   isSettledByFilter = false
   /** Set while somebody traces; empty otherwise. */

@@ -17,13 +17,14 @@ import { StreamError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { writeStanza } from '../xml/serialise.ts'
+import { BoundResource } from './bound-resource.ts'
+import { type DeliveryGate, withKept } from './delivery-gate.ts'
 import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import { Ledger, type LedgerPolicy } from './ledger.ts'
 import type { Origin, Packet } from './packet.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import type { SessionEnd, SessionOwner } from './session-owner.ts'
-import { SlotValues } from './slots.ts'
 
 export type SessionState =
   | { readonly kind: 'active'; readonly link: SessionLink }
@@ -38,34 +39,16 @@ const largeBytes = 262_144
 const detached: SessionState = { kind: 'detached' }
 const nothingUnsent: LinkRest = { bytes: '' as Octets, taken: 0, since: 0, heldBack: '' as Octets }
 
-export class Session implements Origin {
+export class Session extends BoundResource implements Origin {
   readonly kind = 'session'
-  /** Full JID. */
-  readonly jid: Jid
-  readonly host: Host
-  /** Unguessable name of this session. */
-  readonly id: string
-  readonly createdMs: number
-  /** Of the link it is attached to, or was last. */
-  info: LinkInfo
-  readonly slots = new SlotValues()
-  /** The last available presence that was broadcast; undefined while not available (RFC 6121 section 4). */
-  presence: Element | undefined = undefined
-  /** -128 to 127; meaningful while `presence` is set. */
-  priority = 0
-  /**
-   * False from initial presence until what waited for the account was handed over: messages to the bare JID meanwhile
-   * join the queue in the store, so that none overtakes another.
-   */
-  takesMessages = true
-  /** Since when what came for the bare JID came here, by its present priority, in milliseconds since 1970 at the earliest. */
-  takesSinceMs = 0
   state: SessionState
   /** Stanzas received from and delivered to the client. */
   received = 0
   delivered = 0
   /** Whom the client wrote to last: most write to the same address again, and then it needs no look into the cache. */
   lastTo: Jid | undefined = undefined
+  /** Holds back what the client need not have now; undefined: all goes at once. Only while it has a link. */
+  gate: DeliveryGate | undefined = undefined
   readonly #owner: SessionOwner<Session>
   #ledger: Ledger | undefined
   /** Something was delivered before the ledger was begun, and may not have left. */
@@ -93,21 +76,9 @@ export class Session implements Origin {
     createdMs: number,
     info: LinkInfo,
   ) {
+    super(jid, host, id, createdMs, info)
     this.#owner = owner
     this.state = link === undefined ? detached : { kind: 'active', link }
-    this.jid = jid
-    this.host = host
-    this.id = id
-    this.createdMs = createdMs
-    this.info = info
-  }
-
-  get label(): string {
-    return this.jid.toString()
-  }
-
-  get isAvailable(): boolean {
-    return this.presence !== undefined
   }
 
   get isActive(): boolean {
@@ -180,7 +151,10 @@ export class Session implements Origin {
     if (state.kind === 'moved') return this.#successor(state.to).detach()
     if (state.kind !== 'active') return undefined
     this.state = detached
-    this.#ledger?.goesOver(undefined)
+    const ledger = this.#ledger
+    if (ledger === undefined) return state.link
+    ledger.goesOver(undefined)
+    this.#emptyInto(ledger)
     return state.link
   }
 
@@ -192,6 +166,7 @@ export class Session implements Origin {
     this.state = { kind: 'active', link }
     this.info = info
     if (this.#held) link.hold()
+    this.ungate()
     this.#ledger?.goesOver(link)
     return true
   }
@@ -199,18 +174,12 @@ export class Session implements Origin {
   /** For `Core.adopt`: `to` is this session from now on. Nobody is told, and the link is not closed. */
   moveTo(to: Session): void {
     this.state = { kind: 'moved', to }
+    this.gate = undefined
     // So that `receive` needs no look at the state.
     this.#waiting = true
     // What is being processed counts there.
     this.#ledger?.take()
     this.#ledger = to.ledger
-  }
-
-  /** What waited for the account was handed over: messages to the bare JID come here again. */
-  takeMessages(nowMs: number): void {
-    if (this.takesMessages) return
-    this.takesMessages = true
-    this.takesSinceMs = nowMs
   }
 
   /** A stanza arrived from the client. */
@@ -277,7 +246,55 @@ export class Session implements Origin {
 
   /** As `deliver`, for bytes that were serialised once for many. */
   deliverBytes(bytes: Octets): boolean {
-    if (this.#ledger !== undefined) return this.#deliverCounted(this.#ledger, bytes)
+    const { gate } = this
+    if (gate !== undefined && this.isActive) {
+      if (gate.holds(bytes)) return true
+      this.release()
+    }
+    return this.#write(bytes, 0)
+  }
+
+  /** Lets out what the gate keeps, which goes on keeping what comes. */
+  release(): void {
+    const { gate, state } = this
+    if (state.kind === 'moved') return this.#successor(state.to).release()
+    // It may end under them: the rest is still in the gate then.
+    while (gate !== undefined && this.isActive) {
+      const { since } = gate
+      const bytes = gate.shift()
+      if (bytes === undefined) return
+      this.#write(bytes, since)
+    }
+  }
+
+  /** Lets out what the gate keeps, and goes on without one. */
+  ungate(): void {
+    if (this.state.kind === 'moved') return this.#successor(this.state.to).ungate()
+    this.release()
+    if (!this.isActive) return
+    this.gate?.lift()
+    this.gate = undefined
+  }
+
+  /** Without a link nobody opens the gate: what it keeps is the newest that is not acknowledged. */
+  #emptyInto(ledger: Ledger): void {
+    const { gate } = this
+    if (gate === undefined) return
+    this.gate = undefined
+    ledger.goesOver(undefined)
+    for (;;) {
+      const { since } = gate
+      const bytes = gate.shift()
+      if (bytes === undefined) break
+      this.delivered++
+      ledger.deliver(bytes, since)
+    }
+    gate.lift()
+  }
+
+  /** `since`: when it came, in milliseconds since 1970; 0: now. */
+  #write(bytes: Octets, since: number): boolean {
+    if (this.#ledger !== undefined) return this.#deliverCounted(this.#ledger, bytes, since)
     const state = this.state
     if (state.kind !== 'active') return state.kind === 'moved' && this.#successor(state.to).deliverBytes(bytes)
     const queued = state.link.queuedBytes
@@ -288,12 +305,12 @@ export class Session implements Origin {
     return true
   }
 
-  #deliverCounted(ledger: Ledger, bytes: Octets): boolean {
+  #deliverCounted(ledger: Ledger, bytes: Octets, since: number): boolean {
     const state = this.state
     if (state.kind === 'moved') return this.#successor(state.to).deliverBytes(bytes)
     if (state.kind === 'closed') return false
     this.delivered++
-    ledger.deliver(bytes)
+    ledger.deliver(bytes, since)
     // It was taken first, so that it becomes undeliverable behind what came before it.
     if (ledger.isFull) this.#owner.unacknowledged(this)
     return true
@@ -342,16 +359,18 @@ export class Session implements Origin {
 
   /** Writes a batch that the store keeps until it has left; one at a time. */
   handOver(batch: Batch): void {
+    this.#batch = batch
+    // It may end within the call.
+    this.release()
     if (this.#ledger !== undefined && this.takes) {
-      this.#ledger.handOver(batch, (bytes) => this.deliverBytes(bytes))
+      this.#batch = undefined
+      this.#ledger.handOver(batch, (bytes) => this.#write(bytes, 0))
       return
     }
-    this.#batch = batch
     for (const bytes of batch.stanzas) {
       if (this.state.kind !== 'active' || this.#isCut) break
-      // It may end within the call.
       batch.written++
-      this.deliverBytes(bytes)
+      this.#write(bytes, 0)
     }
     const { state } = this
     if (!batch.isDone && state.kind === 'active') state.link.askDrained()
@@ -375,7 +394,10 @@ export class Session implements Origin {
       if (this.#hasEarlier) this.#owner.unsent(this, { ...unsent, until: ledger.policy.begun }, batch)
       else batch?.ended()
       this.#hasEarlier = false
-    } else if (unsent.bytes.length > 0 || unsent.heldBack.length > 0) this.#owner.unsent(this, unsent, batch)
+      return
+    }
+    const rest = this.isActive ? unsent : withKept(unsent, this.gate)
+    if (rest.bytes.length > 0 || rest.heldBack.length > 0) this.#owner.unsent(this, rest, batch)
     else batch?.ended()
   }
 
@@ -402,6 +424,7 @@ export class Session implements Origin {
     this.#tellSettled()
     const ledger = this.#ledger
     if (ledger === undefined) return
+    this.#emptyInto(ledger)
     const { bytes, times, batch } = ledger.take()
     if (bytes.length > 0) this.#owner.unsent(this, { ...nothingUnsent, bytes, times }, batch)
     else batch?.ended()

@@ -225,7 +225,7 @@ export class Unsettled {
     const { host, session } = rest
     const hadCopy = sentMs === undefined ? rest.hadCopy : host.hadCopy(session, sentMs)
     const packet = new Packet(el.name as StanzaKind, el, from, to, router.serverOrigin)
-    const wait = router.guard(host, packet, () => host.unsent(packet, session.jid, hadCopy, sentMs))
+    const wait = router.guard(host, packet, () => host.unsent(packet, session, hadCopy, sentMs))
     if (wait !== undefined) this.#opens(wait, account)
     return true
   }

@@ -127,6 +127,7 @@ describe('the hot path', () => {
     assert.deepEqual(called, [
       'stanza:sent privacy some accounts',
       'stanza:inbound privacy some accounts',
+      'stanza:inbound carbons received,sent',
       'stanza:inbound offline delay',
       'session:eligible privacy some accounts',
     ])

@@ -30,7 +30,9 @@ import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
 import anonymous from './anonymous/anonymous.ts'
 import caps from './caps/caps.ts'
+import carbons from './carbons/carbons.ts'
 import contact from './contact/contact.ts'
+import csi from './csi/csi.ts'
 import disco from './disco/disco.ts'
 import last from './last/last.ts'
 import offline from './offline/offline.ts'
@@ -48,7 +50,9 @@ import version from './version/version.ts'
 export const testedModules = [
   anonymous,
   caps,
+  carbons,
   contact,
+  csi,
   disco,
   last,
   offline,

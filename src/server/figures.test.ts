@@ -106,6 +106,15 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.bound('romeo', 'here')
     rose(1)
   },
+  ratatosk_carbons_copies_total: async ({ ground, rose }) => {
+    const [one, two] = [await ground.bound('romeo', 'one'), await ground.bound('romeo', 'two')]
+    two.says(`<iq type='set' id='enable'><enable xmlns='urn:xmpp:carbons:2'/></iq>`)
+    await two.hears(/id='enable'/)
+    rose(0)
+    one.says(nobody)
+    await two.hears(/<sent /)
+    rose(1)
+  },
   ratatosk_caps_hashes: capable,
   ratatosk_caps_verified_total: capable,
   ratatosk_caps_rejected_total: async ({ ground, rose }) => {
@@ -168,6 +177,14 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     wire.closes()
     await ground.passes(100)
     rose(0)
+  },
+  ratatosk_csi_held_total: async ({ ground, rose }) => {
+    await typed(ground, 2)
+    rose(2)
+  },
+  ratatosk_csi_replaced_total: async ({ ground, rose }) => {
+    await typed(ground, 2)
+    rose(1)
   },
   ratatosk_fan_out_copies_total: async ({ ground, from, rose }) => {
     const [one, two] = [await ground.bound('romeo', 'one'), await ground.bound('romeo', 'two')]
@@ -416,6 +433,17 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(100)
     rose(1)
   },
+}
+
+/** Chat states for juliet, who does not look. */
+async function typed(ground: Ground, count: number): Promise<void> {
+  await ground.account('juliet')
+  const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+  juliet.says(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+  await ground.passes(100)
+  const typing = `<message to='juliet@localhost/here' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`
+  romeo.says(typing.repeat(count))
+  await ground.passes(100)
 }
 
 /** romeo, whom juliet sees, loses his connection while his roster cannot be read. */

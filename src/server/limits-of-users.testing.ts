@@ -156,6 +156,19 @@ export const serverProofs = {
     await ground.bound('romeo', 'new')
     return old.hears(anyStreamError)
   }),
+  'modules.csi.held_bytes': simulated({ modules: { csi: { held_bytes: '200 B' } } }, async (ground) => {
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+    juliet.says(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await ground.passes(100)
+    const receipt = (id: string) =>
+      `<message to='juliet@localhost/here' type='chat'><received xmlns='urn:xmpp:receipts' id='${id}'/></message>`
+    romeo.says(receipt('one'))
+    await ground.passes(100)
+    ground.still()
+    romeo.says(receipt('two'))
+    return juliet.hears(/id='one'.*id='two'.*?<\/message>/)
+  }),
   'modules.caps.hashes_max': simulated({ modules: { caps: { hashes_max: 1 } } }, async (ground) => {
     await tells(await ground.bound('romeo', 'one'), exodus)
     ground.still()

@@ -2,7 +2,9 @@
 import type { ModuleDefinition } from '../core/module.ts'
 import anonymous from '../modules/anonymous/anonymous.ts'
 import caps from '../modules/caps/caps.ts'
+import carbons from '../modules/carbons/carbons.ts'
 import contact from '../modules/contact/contact.ts'
+import csi from '../modules/csi/csi.ts'
 import disco from '../modules/disco/disco.ts'
 import last from '../modules/last/last.ts'
 import offline from '../modules/offline/offline.ts'
@@ -21,7 +23,9 @@ import version from '../modules/version/version.ts'
 export const defaultModules = [
   anonymous,
   caps,
+  carbons,
   contact,
+  csi,
   disco,
   last,
   offline,

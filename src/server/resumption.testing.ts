@@ -1,42 +1,65 @@
 /**
- * Two clients that count and are resumed (XEP-0198), on a network that breaks under them, and the account of where each
- * message came to.
+ * Clients that count and are resumed (XEP-0198), on a network that breaks under them, and the account of where each message
+ * came to. Some say that nobody looks at them (XEP-0352), and some want copies (XEP-0280).
  */
 
 import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { ROUGH } from '../sim/index.ts'
 import type { SimRandom } from '../sim/random.ts'
+import { NS_CARBONS, readCarbon } from '../stanza/carbon.ts'
+import { NS_DELAY } from '../stanza/delay.ts'
 import { StreamError } from '../stanza/error.ts'
+import { NS_RECEIPTS } from '../stanza/instant.ts'
 import { ClientFailure, connectClient, type XmppClient } from '../stream/client.ts'
 import type { ClientAcks } from '../stream/client-acks.ts'
 import { type Element, x } from '../xml/index.ts'
+import { ascii } from '../xml/octets.ts'
 import { listener } from './limits.testing.ts'
 
 const NS = 'jabber:client'
 
+/** What came to a client. */
+export interface Came {
+  /** Of a message; '' for other stanzas, and for errors. */
+  readonly id: string
+  readonly isCopy: boolean
+  /** It says that it waited. */
+  readonly isLate: boolean
+}
+
+function cameOf(el: Element): Came {
+  const isMessage = el.name === 'message' && el.attr('type') !== 'error'
+  const copied = isMessage ? readCarbon(el)?.original : undefined
+  const id = isMessage ? ((copied ?? el).attr('id') ?? '') : ''
+  return { id, isCopy: copied !== undefined, isLate: el.hasChild('delay', NS_DELAY) }
+}
+
 /** One session of a client, from its binding to its end, over any number of connections. */
 export class Life {
   acks: ClientAcks | undefined
-  /** Ids of messages by their place among what the server sent; '' for other stanzas. */
-  readonly received: string[] = []
+  /** By their place among what the server sent. */
+  readonly received: Came[] = []
   /** Before it counted. */
-  readonly early: string[] = []
+  readonly early: Came[] = []
   /** SM-ID. */
   id = ''
 
   came(el: Element): void {
-    const id = el.name === 'message' && el.attr('type') !== 'error' ? (el.attr('id') ?? '') : ''
     const place = this.acks?.handled ?? 0
-    if (place === 0) this.early.push(id)
-    else this.received[place - 1] = id
+    if (place === 0) this.early.push(cameOf(el))
+    else this.received[place - 1] = cameOf(el)
   }
 }
 
 /** A client that comes, goes, and comes back. */
 export class Fickle {
+  readonly full: string
+  /** What it runs on. */
   readonly name: string
   readonly #symbolic: SymbolicServer
+  /** What it says when its session has begun. */
+  readonly #greeting: readonly Element[]
   readonly lives: Life[] = []
   client: XmppClient | undefined
   /** Ids of its messages that came back as errors. */
@@ -45,13 +68,11 @@ export class Fickle {
   /** What it said while it had no connection. */
   readonly #unsaid: Element[] = []
 
-  constructor(symbolic: SymbolicServer, name: string) {
+  constructor(symbolic: SymbolicServer, full: string, name: string, greeting: readonly Element[]) {
     this.#symbolic = symbolic
+    this.full = full
     this.name = name
-  }
-
-  get full(): string {
-    return `${this.name}@localhost/here`
+    this.#greeting = greeting
   }
 
   get life(): Life | undefined {
@@ -78,6 +99,7 @@ export class Fickle {
 
   async #comes(before: Life | undefined): Promise<void> {
     const acks = before?.acks?.id === undefined ? undefined : before.acks
+    const fresh = new Life()
     let life: Life | undefined = acks === undefined ? undefined : before
     let mine: XmppClient | undefined
     let isOver = false
@@ -90,9 +112,11 @@ export class Fickle {
       connectTimeoutMs: 2_000,
       limits: { negotiationMs: 5_000 },
       ...(acks === undefined ? {} : { resume: acks }),
-      onStanza: (el) => {
+      onStanza: (el, one) => {
         if (el.name === 'message' && el.attr('type') === 'error') this.errors.push(el.attr('id') ?? '')
-        life?.came(el)
+        // Until it is resumed, nothing is for the old one.
+        if (acks !== undefined && one.acks === acks) before?.came(el)
+        else fresh.came(el)
       },
       onEnd: () => {
         isOver = true
@@ -102,20 +126,14 @@ export class Fickle {
     if (client instanceof ClientFailure || isOver) return
     mine = client
     this.client = client
-    if (client.acks === undefined) life = await this.#begins(client, acks)
+    if (client.acks === undefined) life = await this.#begins(client, fresh, acks)
     if (life === undefined) return
     for (const el of this.#unsaid.splice(0)) client.send(el)
   }
 
   /** A new session; what the server says it has not handled in the old one is said again. */
-  async #begins(client: XmppClient, before: ClientAcks | undefined): Promise<Life | undefined> {
-    const life = new Life()
+  async #begins(client: XmppClient, life: Life, before: ClientAcks | undefined): Promise<Life | undefined> {
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
-    const inner = client.onStanza
-    client.onStanza = (el, one) => {
-      life.came(el)
-      inner(el, one)
-    }
     const enabling = client.enable()
     life.acks = client.acks
     const answer = await enabling
@@ -123,15 +141,22 @@ export class Fickle {
     if (answer?.name !== 'enabled') return undefined
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
-    client.send(x('presence', NS))
+    for (const el of this.#greeting) client.send(el)
     for (const el of before?.unacknowledged ?? []) client.send(el)
     return life
   }
 
-  says(to: string, id: string): void {
-    const el = x('message', NS, { to, id, type: 'chat' }, x('body', NS, `message ${id}`))
+  /** A message, or a receipt, which can wait. */
+  says(to: string, id: string, isReceipt = false): void {
+    const payload = isReceipt ? x('received', NS_RECEIPTS, { id: 'x' }) : x('body', NS, `message ${id}`)
+    const el = x('message', NS, { to, id, type: 'chat' }, payload)
     if (this.client?.acks?.id === undefined) this.#unsaid.push(el)
     else this.client.send(el)
+  }
+
+  /** Says whether somebody looks at it. */
+  indicates(isActive: boolean): void {
+    this.client?.sendBytes(ascii(`<${isActive ? 'active' : 'inactive'} xmlns='urn:xmpp:csi:0'/>`))
   }
 }
 
@@ -139,12 +164,23 @@ export interface Story {
   readonly symbolic: SymbolicServer
   readonly romeo: Fickle
   readonly juliet: Fickle
+  /** juliet's other device, with copies, where messages go when the first is not there; undefined: she has none. */
+  readonly tablet: Fickle | undefined
+  /** juliet's clients say whether somebody looks at them. */
+  readonly isGated: boolean
   /** By SM-ID: how many stanzas the client had acknowledged when its session ended. */
   readonly acknowledged: ReadonlyMap<string, number>
   passes(ms: number): Promise<void>
 }
 
-/** romeo writes to juliet; sessions wait for ten seconds, and what is not answered in five is dropped. */
+const presence = x('presence', NS)
+const first = x('presence', NS, x('priority', NS, '5'))
+const copies = x('iq', NS, { type: 'set', id: 'copies' }, x('enable', NS_CARBONS))
+
+/**
+ * romeo writes to juliet; sessions wait for ten seconds, and what is not answered in five is dropped. By the seed she has one
+ * client, one that sleeps, or two that sleep and want copies.
+ */
 export function tell(seed: number, act: (story: Story) => Promise<void>): Promise<void> {
   const modules = {
     offline: { messages_max: 100_000 },
@@ -161,10 +197,14 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
         if (ledger !== undefined) acknowledged.set(ledger.id, ledger.sent - ledger.length)
       })
       if (seed % 4 !== 0) symbolic.simulation.network.everywhere = ROUGH
+      const isDouble = seed % 3 === 2
+      const juliet = isDouble ? [first, copies] : [presence]
       const story = {
         symbolic,
-        romeo: new Fickle(symbolic, 'romeo'),
-        juliet: new Fickle(symbolic, 'juliet'),
+        romeo: new Fickle(symbolic, 'romeo@localhost/here', 'romeo', [presence]),
+        juliet: new Fickle(symbolic, 'juliet@localhost/here', 'juliet', juliet),
+        tablet: isDouble ? new Fickle(symbolic, 'juliet@localhost/there', 'tablet', [presence, copies]) : undefined,
+        isGated: seed % 3 > 0,
         acknowledged,
         passes: (ms: number) => symbolic.simulation.advance(ms),
       }

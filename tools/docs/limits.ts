@@ -108,6 +108,7 @@ export const limits: Readonly<Record<string, Limit>> = {
   'modules.caps.queries_per_peer': nothing('the question waits', 'ratatosk_caps_queries_per_peer_total'),
   'modules.caps.size_max': nothing('what he can do stays unknown', 'ratatosk_caps_size_max_total'),
   'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
+  'modules.csi.held_bytes': nothing('all that waits for the client is sent', 'ratatosk_csi_held_bytes_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(

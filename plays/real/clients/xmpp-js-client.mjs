@@ -1,11 +1,12 @@
 /**
  * An @xmpp/client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
- * Arguments: JID, password, port, 'starttls' or 'direct'. Trusted roots come with NODE_EXTRA_CA_CERTS.
+ * Arguments: JID, password, port, 'starttls' or 'direct', and what it asks for while it binds ('copies', 'inactive'). Trusted
+ * roots come with NODE_EXTRA_CA_CERTS.
  */
 import { createInterface } from 'node:readline'
 import { client, jid, xml } from '@xmpp/client'
 
-const [account, password, port, tls] = process.argv.slice(2)
+const [account, password, port, tls, ...asks] = process.argv.slice(2)
 const { local, domain, resource } = jid(account)
 
 function tell(event, more = {}) {
@@ -20,6 +21,8 @@ const xmpp = client({
   resource,
 })
 xmpp.reconnect.stop()
+const inline = { copies: ['urn:xmpp:carbons:2', 'enable'], inactive: ['urn:xmpp:csi:0', 'inactive'] }
+for (const [ns, name] of asks.map((one) => inline[one])) xmpp.bind2.use(ns, () => xml(name, ns))
 let mechanism = ''
 
 xmpp.on('error', (error) => {
@@ -38,7 +41,10 @@ xmpp.on('online', async (address) => {
 })
 xmpp.on('stanza', (stanza) => {
   const { from, type } = stanza.attrs
-  if (stanza.is('message')) tell('message', { from, type, body: stanza.getChildText('body') })
+  const copy = stanza.getChildByAttr('xmlns', 'urn:xmpp:carbons:2')
+  const original = copy?.getChild('forwarded', 'urn:xmpp:forward:0')?.getChild('message')
+  if (original) tell(copy.name, { from: original.attrs.from, to: original.attrs.to, body: original.getChildText('body') })
+  else if (stanza.is('message')) tell('message', { from, type, body: stanza.getChildText('body') })
   else if (stanza.is('presence') && jid(from).bare().toString() !== jid(account).bare().toString()) {
     if (type === undefined || type === 'unavailable') {
       tell('presence', { from, type: type ?? 'available', status: stanza.getChildText('status') ?? '' })
@@ -53,6 +59,7 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
   const { do: deed, to, body, status } = JSON.parse(line)
   if (deed === 'say') await xmpp.send(xml('message', { to, type: 'chat' }, xml('body', {}, body)))
   else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
+  else if (deed === 'active') await xmpp.send(xml('active', 'urn:xmpp:csi:0'))
   else if (deed === 'again') {
     await xmpp.stop()
     await xmpp.start()

@@ -50,10 +50,11 @@ function hooksOf({ server }: SymbolicServer) {
 describe('Bind 2', () => {
   it('XEP-0386 section 3.1: is offered inside of <inline/>, with what modules can do', () =>
     SymbolicServer.run(sections, async (server) => {
-      hooksOf(server).on('bind2:features', 'carbons', (features) => [...features, 'urn:xmpp:carbons:2'])
+      hooksOf(server).on('bind2:features', 'x', (features) => [...features, 'urn:x'])
       hooksOf(server).on('sasl2:features', 'sm', (features) => [...features, x('sm', 'urn:xmpp:sm:3')])
       const wire = await secured(server)
-      const offer = "<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'/></inline></bind>"
+      const features = ['urn:xmpp:carbons:2', 'urn:xmpp:csi:0', 'urn:x'].map((name) => `<feature var='${name}'/>`)
+      const offer = `<bind xmlns='urn:xmpp:bind:0'><inline>${features.join('')}</inline></bind>`
       await wire.hears(
         new RegExp(`<inline>${offer}<fast .*</fast><sm xmlns='urn:xmpp:sm:3'/></inline></authentication>`),
       )
@@ -139,6 +140,44 @@ describe('Bind 2', () => {
       )
       assert.deepEqual(order.slice(0, 3), ['bound', 'session true', 'later'])
       assert.ok(order.includes('metadata'))
+    }))
+
+  it('XEP-0280: copies are enabled as it binds, so that none is missed, and nothing is said of it', () =>
+    SymbolicServer.run(sections, async (server) => {
+      const phone = await bound(server, { bind: "<enable xmlns='urn:xmpp:carbons:2'/>" })
+      assert.match(phone.all, /<bound xmlns='urn:xmpp:bind:0'\/>/)
+      const plain = await bound(server)
+      const other = await bound(server)
+      other.wire.says("<message to='nobody@localhost' type='chat' id='m'><body>x</body></message>")
+      await phone.wire.hears(/<sent xmlns='urn:xmpp:carbons:2'>.*id='m'/)
+      plain.wire.says("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+      assert.doesNotMatch(await plain.wire.hears(/id='p'/), /carbons/)
+    }))
+
+  it('XEP-0352: a session begins inactive when its client says so, whatever is sent to it before it knows', () =>
+    SymbolicServer.run(sections, async (server) => {
+      const away = (id: string) => x('presence', 'jabber:client', { id })
+      const host = jid('localhost')
+      hooksOf(server).on('bind2:bound', 'test', (children, { session }) => {
+        session.deliverFrom(away('first'), host, session.jid)
+        return children
+      })
+      const states = { active: "<active xmlns='urn:xmpp:csi:0'/>", inactive: "<inactive xmlns='urn:xmpp:csi:0'/>" }
+      for (const [bind, waits] of [
+        [states.inactive, true],
+        [states.active, false],
+        [states.inactive + states.active, false],
+        ['', false],
+      ] as const) {
+        const { wire, address } = await bound(server, { bind })
+        const session = server.server.core.sessions.find(jid(address)) ?? assert.fail(address)
+        assert.equal(session.gate !== undefined, waits, bind)
+        const ping = "<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
+        wire.says(waits ? `${states.active}${ping}` : ping)
+        const heard = await wire.hears(/<iq [^>]*id='p'/)
+        assert.match(heard, /<presence [^>]*id='first'/, bind)
+        assert.equal(/<delay /.test(heard), waits, bind)
+      }
     }))
 
   it('a module that fails adds nothing and harms nobody', () =>

@@ -8,6 +8,7 @@ import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
+import '../../core/services/copies.ts'
 import type { Session } from '../../core/session.ts'
 import { type Jid, parseJid } from '../../jid/jid.ts'
 import { isDelayedBy, withDelay } from '../../stanza/delay.ts'
@@ -206,12 +207,13 @@ export class Mailboxes {
       const seqs: number[] = []
       const stanzas: Octets[] = []
       const refused: Refused[] = []
-      /** Rows before the first that is handed over: they can be read by nobody, or are refused. */
+      /** Rows before the first that is handed over: they can be read by nobody, are refused, or were copied. */
       let last = 0
       let bytes = 0
       for (; at < rows.length && bytes < batchBytes; at++) {
         const row = rows[at] as Kept
-        const stanza = this.#stanzaOf(session, row, box, refused)
+        const stanza = this.#stanzaOf(session, row, box, refused, stanzas.length === 0)
+        if (stanza === 'later') break
         if (stanza === undefined) {
           if (stanzas.length === 0) last = row.seq
           continue
@@ -252,8 +254,18 @@ export class Mailboxes {
     }
   }
 
-  /** As it is handed over; undefined when it cannot be. Adds to `refused` what its receiver lets nobody hand over. */
-  #stanzaOf(session: Session, row: Kept, box: Mailbox, refused: Refused[]): Octets | undefined {
+  /**
+   * As it is handed over; undefined when it cannot be, or when a copy that the session had stands in for it. That is so as soon
+   * as it has left the store: 'later', when others must leave before it (`isFirst`). Adds to `refused` what its receiver lets
+   * nobody hand over.
+   */
+  #stanzaOf(
+    session: Session,
+    row: Kept,
+    box: Mailbox,
+    refused: Refused[],
+    isFirst: boolean,
+  ): Octets | 'later' | undefined {
     const el = readMessage(row.stanza)
     const from = parseJid(el?.attr('from') ?? '')
     const to = parseJid(el?.attr('to') ?? '')
@@ -264,6 +276,11 @@ export class Mailboxes {
         seq: row.seq,
       })
       return undefined
+    }
+    const copies = this.#ctx.service('copies')
+    if (copies?.had(session, from, el) === true) {
+      if (!isFirst) return 'later'
+      if (copies.standsIn(session, from, el)) return undefined
     }
     // XEP-0191 §3.3: no stanza of who was blocked since; who wrote is told as if it came now.
     if (this.#ctx.service('privacy')?.screen(session)?.passes('message-in', from) === false) {

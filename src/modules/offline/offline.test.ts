@@ -22,6 +22,7 @@ async function kept(house: House): Promise<number> {
 
 describe('what is kept (XEP-0160 §3)', () => {
   const state = `<composing xmlns='http://jabber.org/protocol/chatstates'/>`
+  const hint = (name: string) => `<${name} xmlns='urn:xmpp:hints'/>`
   const rows: readonly (readonly [string, string, boolean])[] = [
     ['normal', `<message to='${me}'><body>x</body></message>`, true],
     ['normal by its name', `<message to='${me}' type='normal'><subject>x</subject></message>`, true],
@@ -39,6 +40,15 @@ describe('what is kept (XEP-0160 §3)', () => {
     ['groupchat', `<message to='${me}' type='groupchat'><body>x</body></message>`, false],
     ['headline', `<message to='${me}' type='headline'><body>x</body></message>`, false],
     ['error', `<message to='${me}' type='error'><error type='cancel'/></message>`, false],
+    ['no-store (XEP-0334 §4.2)', `<message to='${me}' type='chat'><body>x</body>${hint('no-store')}</message>`, false],
+    ['store (§4.4)', `<message to='${me}' type='chat'>${state}${hint('store')}</message>`, true],
+    [
+      'store and no-store',
+      `<message to='${me}' type='chat'>${state}${hint('store')}${hint('no-store')}</message>`,
+      false,
+    ],
+    ['another hint beside a state', `<message to='${me}' type='chat'>${state}${hint('no-copy')}</message>`, false],
+    ['no-permanent-store (§3.3)', `<message to='${me}'><body>x</body>${hint('no-permanent-store')}</message>`, true],
   ]
   for (const [name, text, isKept] of rows) {
     it(`${name}: ${isKept ? 'kept' : 'not kept'}`, async () => {
@@ -48,6 +58,19 @@ describe('what is kept (XEP-0160 §3)', () => {
       assert.equal(await kept(house), isKept ? 1 : 0)
     })
   }
+
+  it('who forbids it is told that nobody is there, unless the message says nothing (RFC 6121 section 8.5.2.2.1)', async () => {
+    const house = await House.build()
+    const juliet = house.actor('juliet@capulet.com/b')
+    juliet.send(`<message to='${me}' type='chat' id='1'><body>x</body>${hint('no-store')}</message>`)
+    juliet.send(`<message to='${me}' type='chat' id='2'>${state}${hint('no-store')}</message>`)
+    assert.deepEqual(
+      (await juliet.drain()).map((el) => `${el.attr('id')} ${conditionOf(el)}`),
+      ['1 service-unavailable'],
+    )
+    const refused = 'ratatosk_refusals_total{code="RTK_OFFLINE_NO_STORE"}'
+    assert.equal(house.core.metrics.value(refused), 1)
+  })
 
   it('disco tells of it', async () => {
     const house = await House.build()

@@ -4,22 +4,28 @@
  */
 import { opt } from '../../core/config/opt.ts'
 import { defineModule } from '../../core/module.ts'
-import { drop, type Verdict } from '../../core/packet.ts'
-import { NS_DELAY, withDelay, withoutDelayBy } from '../../stanza/delay.ts'
-import { NS_CLIENT } from '../../stanza/ns.ts'
+import { drop, refuse, type Verdict } from '../../core/packet.ts'
+import { isDelayedBy, NS_DELAY, withDelay, withoutDelayBy } from '../../stanza/delay.ts'
+import { StanzaError } from '../../stanza/error.ts'
+import { asksForStore, forbidsStore } from '../../stanza/hints.ts'
+import { hasContent } from '../../stanza/instant.ts'
 import { messageType } from '../../stanza/stanza.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { Mailboxes } from './mailboxes.ts'
 import { accountData } from './offline.account.ts'
 import { offlineStore } from './offline.store.ts'
 
-const NS_CHAT_STATES = 'http://jabber.org/protocol/chatstates'
+// RFC 6121 section 8.5.2.2.1: what is not kept is refused.
+const errorNoStore = new StanzaError('RTK_OFFLINE_NO_STORE', 'service-unavailable', {
+  text: 'nobody is there, and the message may not be kept',
+})
 
 export default defineModule({
   name: 'offline',
   xeps: [
     { xep: 160, version: '1.0.1', status: 'complete' },
     { xep: 203, version: '2.0', status: 'complete' },
+    { xep: 334, version: '1.0.0', status: 'complete', note: 'no-copy is obeyed by the module carbons' },
   ],
   options: {
     messages_max: opt.int({
@@ -58,7 +64,10 @@ export default defineModule({
     ctx.features.add('msgoffline')
 
     ctx.on('message:undelivered', (packet, host): Verdict | Promise<Verdict> => {
-      if (!isKept(packet.el)) return drop('RTK_OFFLINE_NOT_KEPT')
+      if (!isKept(packet.el)) {
+        const isMissed = forbidsStore(packet.el) && hasContent(packet.el)
+        return isMissed ? refuse(errorNoStore) : drop('RTK_OFFLINE_NOT_KEPT')
+      }
       const addressed = packet.el.withAttrs({ from: packet.from.toString(), to: packet.to.toString() })
       return mailboxes.add(addressed, host, packet.to.local)
     })
@@ -69,25 +78,27 @@ export default defineModule({
     ctx.on(
       'stanza:inbound',
       (packet, host): Verdict | undefined => {
-        if (packet.origin.kind === 'server') return undefined
         const honest = withoutDelayBy(packet.el, host.jid)
         return honest === packet.el ? undefined : { kind: 'replace', el: honest }
       },
-      { kinds: ['message', 'presence'], wants: [{ name: 'delay', ns: NS_DELAY }], phase: 'early' },
+      { kinds: ['message', 'presence'], wants: [{ name: 'delay', ns: NS_DELAY }], foreign: true, phase: 'early' },
     )
 
-    // XEP-0198 §4: since when it was held back, though somebody takes it now.
-    ctx.on('message:late', (el, { host, sentMs }) => withDelay(el, host.jid, new Date(sentMs)))
+    // XEP-0198 §4: since when it was held back, though somebody takes it now. It may have been late before.
+    ctx.on('message:late', (el, { host, sentMs }) =>
+      isDelayedBy(el, host.jid) ? el : withDelay(el, host.jid, new Date(sentMs)),
+    )
 
     accountData(ctx, store)
   },
 })
 
-/** §3: normal and chat messages, but not those that say nothing but a chat state. */
+/**
+ * §3: normal and chat messages, but not those that say nothing but a chat state; unless their sender asks otherwise (XEP-0334
+ * §4.2 and §4.4). What may be kept in no archive (§4.1) waits here all the same: it is removed when it is handed over.
+ */
 function isKept(el: Element): boolean {
   const type = messageType(el)
-  if (type !== 'normal' && type !== 'chat') return false
-  return el.childNames.some(
-    (child) => child.ns !== NS_CHAT_STATES && !(child.name === 'thread' && child.ns === NS_CLIENT),
-  )
+  if ((type !== 'normal' && type !== 'chat') || forbidsStore(el)) return false
+  return hasContent(el) || asksForStore(el)
 }

@@ -4,6 +4,7 @@ import { drop, type Packet, type Verdict, verdictHanded } from '../../core/packe
 import type { RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Slot } from '../../core/slots.ts'
+import { withDelay } from '../../stanza/delay.ts'
 import { keepStanza } from '../../stanza/keep.ts'
 import { presencePriority } from '../../stanza/stanza.ts'
 import type { Element } from '../../xml/element.types.ts'
@@ -68,7 +69,8 @@ export class OwnPresence {
     this.#departures.complete(session.jid.bare, items)
     const isInitial = !session.isAvailable
     const wasReady = session.isAvailable && session.priority >= 0
-    session.presence = keepStanza(el)
+    // XEP-0203 §2: who is told of it later is told when it was said.
+    session.presence = keepStanza(withDelay(el, session.jid, this.#ctx.clock.now()))
     const priority = presencePriority(el) ?? 0
     if (isInitial || priority !== session.priority) session.takesSinceMs = this.#ctx.clock.wallMs()
     session.priority = priority

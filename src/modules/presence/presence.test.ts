@@ -69,6 +69,32 @@ describe('broadcasts (sections 4.2, 4.4, 4.5)', () => {
     assert.deepEqual(await briefs(one), [`presence/unavailable ${me}/one`], 'section 4.5.2: itself too')
   })
 
+  it('who is told later is told when it was said, and by whom (XEP-0203 §2, example 2)', async () => {
+    const house = await House.build({ hosts: ['montague.net'] })
+    const elsewhere = house.elsewhere()
+    await lets(house, me, 'from@x.example', 'from')
+    const one = await house.online(`${me}/one`)
+    await house.pass(1_000)
+    const forged = `<delay xmlns='urn:xmpp:delay' from='${me}/one' stamp='2001-01-01T00:00:00Z'/>`
+    one.send(`<presence id='p'><show>away</show>${forged}</presence>`)
+    await house.pass(60_000)
+    const notes = (el: Element | undefined) =>
+      el?.childrenNamed('delay', 'urn:xmpp:delay').map((note) => `${note.attr('from')} ${note.attr('stamp')}`)
+    const broadcast = (await elsewhere.drain()).at(-1)
+    assert.equal(broadcast?.attr('id'), 'p')
+    assert.deepEqual(notes(broadcast), [`${me}/one 2001-01-01T00:00:00Z`], 'as it was sent')
+    const other = house.actor(`${me}/other`)
+    other.send('<presence/>')
+    const greeting = (await other.drain()).find((el) => el.attr('from') === `${me}/one`)
+    const late = [`${me}/one 2026-01-01T00:00:01.000Z`]
+    assert.deepEqual(notes(greeting), late)
+    await elsewhere.drain()
+    elsewhere.send(`<presence type='probe' from='from@x.example' to='${me}'/>`)
+    const answer = (await elsewhere.drain()).find((el) => el.attr('from') === `${me}/one`)
+    assert.deepEqual(notes(answer), late)
+    assert.equal(answer?.childText('show'), 'away')
+  })
+
   it('later presence is the full stanza, without probes', async () => {
     const house = await House.build({ hosts: ['montague.net'] })
     const elsewhere = house.elsewhere()
@@ -341,14 +367,14 @@ describe('probes (sections 4.3.2 and 4.6.6)', () => {
     return [one, two]
   }
 
-  it('a subscriber gets the full presence of each resource, with its own id', async () => {
+  it('a subscriber gets the full presence of each resource, with its own id, and when it was said', async () => {
     const { house, elsewhere, probe } = await scene()
     await twoOf(house)
     await elsewhere.drain()
     for (const from of ['friend@x.example', 'friend@x.example/r']) {
       assert.deepEqual(await probe(from, me), [
-        `presence ${me}/one to ${from} p1 1`,
-        `presence ${me}/two to ${from} - 0`,
+        `presence ${me}/one to ${from} p1 2`,
+        `presence ${me}/two to ${from} - 1`,
       ])
     }
   })

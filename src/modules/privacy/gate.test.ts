@@ -388,6 +388,20 @@ describe('which list applies (§2.2 rules 1 to 3)', () => {
     assert.deepEqual([seen(await one.drain()), seen(await two.drain())], [[], [`message ${juliet}`]])
   })
 
+  it('a copy (XEP-0280) is not for the resource whose list stops the message', async () => {
+    const { house, elsewhere, one } = await scene()
+    const enable = `<enable xmlns='urn:xmpp:carbons:2'/>`
+    const two = await house.online(`${romeo}/two`)
+    const three = await house.online(`${romeo}/three`)
+    for (const actor of [two, three]) await granted(actor, enable)
+    await activate(two, 'deny jid juliet@capulet.lit message')
+    await three.drain()
+    elsewhere.send(`<message from='juliet@capulet.lit/any' to='${full}' type='chat'><body>hi</body></message>`)
+    assert.equal((await one.drain()).filter((el) => el.name === 'message').length, 1)
+    assert.deepEqual(seen(await two.drain()), [])
+    assert.deepEqual(seen(await three.drain()), [`message chat ${romeo}`])
+  })
+
   it('presence to the bare address likewise', async () => {
     const { house, elsewhere, one } = await scene()
     const two = await house.online(`${romeo}/two`)

@@ -72,7 +72,7 @@ export default defineModule({
     // XEP-0016 §2.2 rule 4: before anybody else looks at it.
     ctx.on('stanza:inbound', (packet) => gate.received(packet), {
       phase: 'early',
-      before: 'offline',
+      before: ['carbons', 'offline'],
       concerns: (_from, to) => screens.concerns(to),
     })
     ctx.on('session:eligible', (packet, session) => gate.eligible(packet, session), {
