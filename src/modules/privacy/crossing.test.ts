@@ -64,6 +64,15 @@ it('a contact who is let see the account sees it once, behind the permission, un
   assert.deepEqual(presences(await she.drain(), juliet), [`subscribed ${romeo}`, `available ${me}`])
 })
 
+it('a contact whom the account may see from now on is seen once, behind the permission (§2.2 rule 9)', async () => {
+  const { one, she } = await lovers('none')
+  await activate(one, 'deny subscription none presence-in')
+  one.send(`<presence type='subscribe' to='${juliet}'/>`)
+  await she.drain()
+  she.send(`<presence type='subscribed' to='${romeo}'/>`)
+  assert.deepEqual(presences(await one.drain(), romeo), [`subscribed ${juliet}`, `available ${her}`])
+})
+
 it('who was told directly sees the account leave where a permission makes a list stop it (§2.2 rule 9)', async () => {
   const { one, she } = await lovers('none')
   await activate(one, 'deny subscription from presence-out')
