@@ -499,10 +499,12 @@ export interface HookOptions {
     readonly before?: string | readonly string[];
     readonly after?: string | readonly string[];
 }
+export type Concern = (from: Jid, to: Jid) => boolean;
 export interface FilterOptions extends HookOptions {
     readonly kinds?: readonly StanzaKind[];
     readonly wants?: readonly ChildName[];
     readonly types?: readonly string[];
+    readonly concerns?: Concern;
     readonly foreign?: boolean;
 }
 
@@ -569,6 +571,7 @@ export interface Hooks {
     'stanza:route': Filter<Host | undefined>;
     'stanza:inbound': WaitingFilter<Host>;
     'stanza:host': WaitingFilter<Host>;
+    'session:eligible': Filter<Session>;
     'session:deliver': Filter<Session>;
     'message:undelivered': WaitingFilter<Host>;
     'message:outcome': Notice<MessageOutcome>;
@@ -1036,6 +1039,33 @@ declare module '../hooks.ts' {
     }
 }
 
+// src/core/services/privacy.ts
+export type Traffic = 'iq-in' | 'message-in' | 'other' | 'presence-in' | 'presence-out';
+export interface Screen {
+    passes(traffic: Traffic, peer: Jid, item?: RosterItem | null): boolean;
+    resourcesOf(account: Jid): readonly string[];
+}
+export interface PrivacyService {
+    screen(session: Session): Screen | undefined;
+    ready(session: Session): Promise<void> | undefined;
+}
+export interface ScreenChange {
+    readonly session: Session;
+    readonly before: Screen | undefined;
+    readonly after: Screen | undefined;
+    readonly item: Pick<RosterChange, 'contact' | 'before' | 'after'> | undefined;
+}
+declare module '../hooks.ts' {
+    interface Hooks {
+        'privacy:changed': Notice<ScreenChange>;
+    }
+}
+declare module '../services.ts' {
+    interface Services {
+        privacy: PrivacyService;
+    }
+}
+
 // src/core/services/registration.ts
 export interface RegistrationRequest {
     readonly kind: 'password' | 'removal' | 'sign-up';
@@ -1069,6 +1099,7 @@ export interface RosterSource {
 }
 export interface RosterService {
     items(host: Host, local: string): RosterItems | Promise<RosterItems>;
+    settled(host: Host, local: string): Promise<void> | undefined;
     set(host: Host, local: string, item: RosterItem): Promise<void>;
     remove(host: Host, local: string, contact: Jid): Promise<void>;
     requests(host: Host, local: string): Promise<readonly Element[]>;
@@ -1083,10 +1114,19 @@ export interface SubscriptionChange {
 export interface SubscriptionGrant extends SubscriptionChange {
     readonly sent: Promise<void> | undefined;
 }
+export interface SubscriptionRevocation extends SubscriptionChange {
+    readonly before: RosterItem | undefined;
+}
+export interface RosterChange extends SubscriptionChange {
+    readonly before: RosterItem | undefined;
+    readonly after: RosterItem | undefined;
+}
 declare module '../hooks.ts' {
     interface Hooks {
+        'roster:changed': Notice<RosterChange>;
+        'roster:replaced': Notice<AccountRef>;
         'roster:granted': Notice<SubscriptionGrant>;
-        'roster:revoked': Notice<SubscriptionChange>;
+        'roster:revoked': Notice<SubscriptionRevocation>;
     }
 }
 declare module '../services.ts' {
@@ -1273,7 +1313,7 @@ export type { DeliveryGate } from './core/delivery-gate.ts';
 export type { FanOutGroup } from './core/fan-out.ts';
 export type { Identity } from './core/features.ts';
 export { Batch } from './core/hand-over.ts';
-export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts';
+export type { Concern, FilterOptions, HookOptions, Phase } from './core/hook-table.ts';
 export * from './core/hooks.ts';
 export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
@@ -1288,8 +1328,9 @@ export type { AcknowledgementService } from './core/services/acknowledgements.ts
 export type {} from './core/services/auth.ts';
 export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts';
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts';
+export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts';
 export type { RegistrationRequest } from './core/services/registration.ts';
-export type { RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, } from './core/services/roster.ts';
+export type { RosterChange, RosterItem, RosterItems, RosterService, RosterSource, SubscriptionChange, SubscriptionRevocation, } from './core/services/roster.ts';
 export * from './core/services.ts';
 export type { Session } from './core/session.ts';
 export type { SessionEnd } from './core/session-owner.ts';

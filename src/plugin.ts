@@ -20,7 +20,7 @@ export type { DeliveryGate } from './core/delivery-gate.ts'
 export type { FanOutGroup } from './core/fan-out.ts'
 export type { Identity } from './core/features.ts'
 export { Batch } from './core/hand-over.ts'
-export type { FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
+export type { Concern, FilterOptions, HookOptions, Phase } from './core/hook-table.ts'
 // With a star: only what comes so can be merged into from outside.
 export * from './core/hooks.ts'
 export type { Host } from './core/host.ts'
@@ -36,13 +36,16 @@ export type { AcknowledgementService } from './core/services/acknowledgements.ts
 export type {} from './core/services/auth.ts'
 export type { CapsKnown, CapsService, FeatureSet } from './core/services/caps.ts'
 export type { DiscoInfo, DiscoItem, DiscoQuery } from './core/services/disco.ts'
+export type { PrivacyService, Screen, ScreenChange, Traffic } from './core/services/privacy.ts'
 export type { RegistrationRequest } from './core/services/registration.ts'
 export type {
+  RosterChange,
   RosterItem,
   RosterItems,
   RosterService,
   RosterSource,
   SubscriptionChange,
+  SubscriptionRevocation,
 } from './core/services/roster.ts'
 export * from './core/services.ts'
 export type { Session } from './core/session.ts'

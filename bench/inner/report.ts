@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<string, string>> = {
   hosts: 'Hosts',
   table: 'The session table',
   senders: 'Routing, by the number of senders',
+  lists: 'Privacy lists, of a message that is routed',
   loop: 'The event loop in a storm of log-ins',
   'loop-peers': 'The same storm at the peers: what clients see',
 }

@@ -27,6 +27,7 @@ const ROWS: readonly Row[] = [
   { name: 'hosts', args: ['--expose-gc', 'hosts.ts'], most: 9 },
   { name: 'table', args: ['table.ts'], most: 9 },
   { name: 'senders', args: ['senders.ts'], most: 9 },
+  { name: 'lists', args: ['lists.ts'], most: 9 },
   { name: 'loop', args: ['loop.ts'], most: 9 },
   { name: 'loop-peers', args: ['loop.ts', '--peers'], most: 1 },
 ]

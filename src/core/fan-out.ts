@@ -8,6 +8,7 @@ import type { Clock } from '../world/clock.types.ts'
 import type { Element } from '../xml/element.types.ts'
 import { parseOctets } from '../xml/parse.ts'
 import { StanzaTemplate, type WrittenChild } from '../xml/serialise.ts'
+import type { Concern } from './hook-table.ts'
 import type { LocalHost } from './local-host.ts'
 import type { Counter } from './metrics.ts'
 import { Packet } from './packet.ts'
@@ -105,6 +106,8 @@ class Copier {
   #domain: string | undefined = undefined
   #host: LocalHost | undefined = undefined
   #isPlain = false
+  /** Asked for each copy. */
+  readonly #concerns: Concern[] = []
 
   constructor(needs: FanOutNeeds, group: FanOutGroup) {
     this.#needs = needs
@@ -120,14 +123,19 @@ class Copier {
     const { sessions, copies } = this.#needs
     if (to.resource !== '') {
       const session = sessions.find(to)
-      if (session === undefined || !session.deliverBytes(this.#template.copy(to.octets))) return -1
+      if (session === undefined) return -1
+      if (this.#isConcerned(to)) return this.#copyAsPacket(to)
+      if (!session.deliverBytes(this.#template.copy(to.octets))) return -1
       copies.value++
       return 1
     }
     if (this.#kind !== 'presence') return this.#copyAsPacket(to)
+    const there = sessions.ofAccount(to.domain, to.local)
+    if (there.length === 0) return 0
+    if (this.#isConcerned(to)) return this.#copyAsPacket(to)
     const bytes = this.#template.copy(to.octets)
     let made = 0
-    for (const session of sessions.ofAccount(to.domain, to.local)) {
+    for (const session of there) {
       if (session.isAvailable && session.deliverBytes(bytes)) made++
     }
     copies.value += made
@@ -142,10 +150,21 @@ class Copier {
       this.#isPlain = false
       return
     }
+    const { inbound, eligible, deliver, route } = host.type
     const { el, note } = this.#group
-    const { inbound, deliver, route } = host.type
-    const wanted = [inbound, deliver, route].some((point) => point.wantsSome(this.#kind, el, note))
-    this.#isPlain = !wanted && !(this.#kind === 'message' && messageType(this.#group.el) === 'error')
+    const kind = this.#kind
+    this.#concerns.length = 0
+    let wanted = kind === 'message' && messageType(el) === 'error'
+    for (const point of [inbound, eligible, deliver, route]) {
+      wanted ||= point.wantsSome(kind, el, note)
+      point.addConcerns(kind, el, this.#concerns, note)
+    }
+    this.#isPlain = !wanted
+  }
+
+  #isConcerned(to: Jid): boolean {
+    for (const concerns of this.#concerns) if (concerns(this.#group.from, to)) return true
+    return false
   }
 
   #noted(): Element {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { jid } from '../jid/jid.ts'
 import { StanzaError } from '../stanza/error.ts'
+import { NS_CLIENT } from '../stanza/ns.ts'
+import { x } from '../xml/build.ts'
 import { bench } from './core.testing.ts'
 import { HookOrderError } from './hook-order.ts'
 import { HookTable } from './hook-table.ts'
-import { refuse } from './packet.ts'
+import { drop, refuse } from './packet.ts'
 
 function table(): HookTable {
   return new HookTable(() => undefined)
@@ -64,6 +67,68 @@ describe('filters', () => {
     romeo.send(`<message to='a@montague.net'><x xmlns='urn:x'/></message>`)
     romeo.send(`<presence to='a@montague.net'/>`)
     assert.deepEqual(seen, ['message', 'chat', 'message', 'payload'])
+  })
+
+  it('reach only the addresses that are their business, and a fan-out makes packets for these alone', () => {
+    const { core, client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const juliet = client('juliet@capulet.com/balcony')
+    const nurse = client('nurse@capulet.com/kitchen')
+    for (const one of [romeo, juliet, nurse]) one.send('<presence/>')
+    for (const one of [romeo, juliet, nurse]) one.take()
+    const seen: string[] = []
+    core.hostType('default').hooks.on(
+      'stanza:inbound',
+      'some',
+      (packet) => {
+        seen.push(`${packet.kind} ${packet.from} ${packet.to}`)
+        return undefined
+      },
+      { concerns: (_from, to) => to.local === 'juliet' },
+    )
+    romeo.send(`<message to='juliet@capulet.com'><body>x</body></message>`)
+    romeo.send(`<message to='nurse@capulet.com'><body>x</body></message>`)
+    assert.deepEqual(seen.splice(0), ['message romeo@montague.net/orchard juliet@capulet.com'])
+    for (const one of [juliet, nurse]) assert.equal(one.take().length, 1)
+    const copies = () => core.metrics.value('ratatosk_fan_out_copies_total') ?? 0
+    const before = copies()
+    const recipients = ['juliet@capulet.com', 'nurse@capulet.com', 'nobody@capulet.com', 'juliet@capulet.com/balcony']
+    core.fanOut.send([{ el: x('presence', NS_CLIENT), from: romeo.session.jid, recipients: recipients.map(jid) }])
+    assert.deepEqual(seen, [
+      'presence romeo@montague.net/orchard juliet@capulet.com',
+      'presence romeo@montague.net/orchard juliet@capulet.com/balcony',
+    ])
+    assert.equal(copies() - before, 1)
+    assert.deepEqual([juliet.take().length, nurse.take().length], [2, 1])
+  })
+
+  it('take resources out of the choice for a stanza to a bare JID', () => {
+    const { core, client } = bench()
+    const romeo = client('romeo@montague.net/orchard')
+    const high = client('juliet@capulet.com/high')
+    const low = client('juliet@capulet.com/low')
+    high.send('<presence><priority>5</priority></presence>')
+    low.send('<presence/>')
+    core
+      .hostType('default')
+      .hooks.on('session:eligible', 'picky', (packet, session) =>
+        packet.el.attr('id') === `not ${session.jid.resource}` || packet.el.attr('id') === 'nobody'
+          ? drop('RTK_TEST_PASSED_OVER')
+          : undefined,
+      )
+    for (const one of [high, low]) one.take()
+    const takers = (stanza: string) => {
+      romeo.send(stanza)
+      return [high.take().length, low.take().length]
+    }
+    const to = `to='juliet@capulet.com'`
+    assert.deepEqual(takers(`<message ${to}><body>x</body></message>`), [1, 0])
+    assert.deepEqual(takers(`<message ${to} id='not high'><body>x</body></message>`), [0, 1])
+    assert.deepEqual(takers(`<presence ${to} id='not low'/>`), [1, 0])
+    assert.deepEqual(romeo.take(), [])
+    assert.deepEqual(takers(`<message ${to} id='nobody'><body>x</body></message>`), [0, 0])
+    assert.equal(romeo.take()[0]?.child('error')?.elements[0]?.name, 'service-unavailable', 'as if nobody were there')
+    assert.deepEqual(takers(`<message to='juliet@capulet.com/high' id='nobody'><body>x</body></message>`), [1, 0])
   })
 
   it('one that throws costs its stanza, and the sender is told', () => {

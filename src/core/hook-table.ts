@@ -2,6 +2,7 @@
  * The registered handlers of one host type, in resolved order: by phase (early, normal, late), then by `before` and
  * `after` of other modules, then by registration. Order is by name, never by number; a cycle is a start-up error.
  */
+import type { Jid } from '../jid/jid.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import type { ChildName, Element } from '../xml/element.types.ts'
 import type { HandlerMeter } from './handler-meter.ts'
@@ -30,12 +31,20 @@ export interface HookOptions {
   readonly after?: string | readonly string[]
 }
 
+/** True when a stanza between these addresses may be a handler's business. */
+export type Concern = (from: Jid, to: Jid) => boolean
+
 /** Filters ask cheaply first: only packets of these kinds, and only those with such a payload, reach the handler. */
 export interface FilterOptions extends HookOptions {
   readonly kinds?: readonly StanzaKind[]
   readonly wants?: readonly ChildName[]
   /** Values of the stanza's `type`; '' for none. */
   readonly types?: readonly string[]
+  /**
+   * Asked before the handler, and by a fan-out for each copy: a look into a map at most, and it never throws. Without it
+   * every stanza is the handler's business, and no fan-out can do without packets.
+   */
+  readonly concerns?: Concern
   /** Only what somebody sent, not what the server itself made: what a peer asserts is checked, and copies of ours cost nothing. */
   readonly foreign?: boolean
 }
@@ -48,6 +57,7 @@ export interface Registration {
   readonly kinds: readonly StanzaKind[] | undefined
   readonly wants: readonly ChildName[] | undefined
   readonly types: readonly string[] | undefined
+  readonly concerns: Concern | undefined
   readonly foreign: boolean
   // The table is heterogeneous; the typed doors below are the only way in and out.
   readonly handler: (...args: never[]) => unknown
@@ -97,12 +107,21 @@ export class HookPoint {
   }
 
   /**
-   * True when a handler wants such a stanza of the server's own, which has another child beside its own (`more`). A fan-out asks
-   * once instead of once a copy.
+   * True when a handler wants such a stanza of the server's own, whomever it is for; it has another child beside its own
+   * (`more`). A fan-out asks once, not once a copy.
    */
   wantsSome(kind: StanzaKind, el: Element, more?: ChildName): boolean {
-    for (const entry of this[kind]) if (!entry.foreign && isWanted(entry, el, more)) return true
+    for (const entry of this[kind]) {
+      if (!entry.foreign && entry.concerns === undefined && isWanted(entry, el, more)) return true
+    }
     return false
+  }
+
+  /** Adds what a fan-out asks, for each copy, those who want such a stanza for some addresses only. */
+  addConcerns(kind: StanzaKind, el: Element, to: Concern[], more?: ChildName): void {
+    for (const entry of this[kind]) {
+      if (!entry.foreign && entry.concerns !== undefined && isWanted(entry, el, more)) to.push(entry.concerns)
+    }
   }
 }
 
@@ -160,6 +179,7 @@ export class HookTable {
       kinds: options.kinds,
       wants: options.wants,
       types: options.types,
+      concerns: options.concerns,
       foreign: options.foreign === true,
       handler,
     }
@@ -290,6 +310,7 @@ export class HookTable {
       if (!isWanted(entry, packet.el)) continue
       let verdict: Verdict | undefined | Promise<Verdict | undefined>
       try {
+        if (entry.concerns?.(packet.from, packet.to) === false) continue
         verdict = (entry.handler as unknown as FilterHandler)(packet, at)
       } catch (error) {
         return this.#fault(point.name, entry.module, error)

@@ -106,6 +106,11 @@ export interface Hooks {
   'stanza:inbound': WaitingFilter<Host>
   /** A stanza for a local host itself (its domain), iq requests with a handler excepted. */
   'stanza:host': WaitingFilter<Host>
+  /**
+   * Whether a session may be among those that a stanza to its account's bare JID goes to, before they are chosen. A
+   * verdict takes it out of the choice, as if it were not there; nobody is answered.
+   */
+  'session:eligible': Filter<Session>
   /** A stanza about to be handed to one session. */
   'session:deliver': Filter<Session>
   /** A message to a local account that no session may take and that is not refused yet: the offline store's. */

@@ -18,6 +18,7 @@ export class HostType {
   readonly route: HookPoint
   readonly inbound: HookPoint
   readonly toHost: HookPoint
+  readonly eligible: HookPoint
   readonly deliver: HookPoint
   readonly undelivered: HookPoint
   readonly outcome: HookPoint
@@ -32,6 +33,7 @@ export class HostType {
     this.route = hooks.point('stanza:route')
     this.inbound = hooks.point('stanza:inbound')
     this.toHost = hooks.point('stanza:host')
+    this.eligible = hooks.point('session:eligible')
     this.deliver = hooks.point('session:deliver')
     this.undelivered = hooks.point('message:undelivered')
     this.outcome = hooks.point('message:outcome')

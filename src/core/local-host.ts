@@ -207,8 +207,7 @@ export class LocalHost implements RouteOwner {
     if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
     if (type === 'groupchat') return this.#refuseMessage(packet)
     const all = type === 'headline'
-    const { sessions } = this.#needs
-    let asked = sessions.ofAccount(packet.to.domain, packet.to.local)
+    let asked = this.#eligible(packet)
     for (;;) {
       const takers = mostAvailable(asked, all)
       if (takers.length === 0) break
@@ -222,7 +221,7 @@ export class LocalHost implements RouteOwner {
       if (packet.isSettledByFilter) return undefined
       // All of them ended under the delivery (SM-07), or have no link now; those that are left are asked again.
       if (takers.some((session) => session.takes)) break
-      asked = sessions.ofAccount(packet.to.domain, packet.to.local).filter((session) => session.takes)
+      asked = this.#eligible(packet).filter((session) => session.takes)
     }
     if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
     return this.#undelivered(packet)
@@ -293,7 +292,7 @@ export class LocalHost implements RouteOwner {
       return undefined
     }
     let taken = false
-    for (const session of this.#needs.sessions.ofAccount(to.domain, to.local)) {
+    for (const session of this.#eligible(packet)) {
       if (session.isAvailable && this.#deliver(session, packet)) taken = true
     }
     packet.settle(taken ? 'handed' : 'dropped')
@@ -384,6 +383,20 @@ export class LocalHost implements RouteOwner {
     if (request.isAnswered) return
     if (answer instanceof StanzaError) this.#needs.router.bounce(request.packet, answer)
     else request.answer(answer as Element | undefined)
+  }
+
+  /** The account's sessions but for those that a filter takes out of the choice. */
+  #eligible(packet: Packet): readonly Session[] {
+    const sessions = this.#needs.sessions.ofAccount(packet.to.domain, packet.to.local)
+    const { eligible, hooks } = this.type
+    if (eligible[packet.kind].length === 0) return sessions
+    let left: Session[] | undefined
+    for (let i = 0; i < sessions.length; i++) {
+      const session = sessions[i] as Session
+      if (hooks.filter<'session:eligible'>(eligible, packet, session) === undefined) left?.push(session)
+      else left ??= sessions.slice(0, i)
+    }
+    return left ?? sessions
   }
 
   /** Hands a packet to one session, past the delivery filters. False when it was not taken. */

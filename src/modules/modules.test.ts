@@ -115,16 +115,28 @@ describe('the hot path', () => {
     const house = await House.build()
     const type = house.core.hostType('default')
     const called: string[] = []
-    for (const point of [type.sent, type.route, type.inbound, type.deliver, type.outcome]) {
+    for (const point of [type.sent, type.route, type.inbound, type.eligible, type.deliver, type.outcome]) {
       for (const entry of point.message) {
-        // Those that are there want a payload that a plain message does not have.
-        assert.ok(entry.wants !== undefined, `${entry.module} looks at every message (${point.name})`)
-        called.push(`${point.name} ${entry.module} ${entry.wants.map((want) => want.name).join()}`)
+        // Those that are there want a payload that a plain message does not have, or have no business with these two.
+        const { wants, concerns } = entry
+        assert.ok(wants !== undefined || concerns !== undefined, `${entry.module} looks at all of them (${point.name})`)
+        const asked = wants?.map((want) => want.name).join() ?? 'some accounts'
+        called.push(`${point.name} ${entry.module} ${asked}`)
       }
     }
-    assert.deepEqual(called, ['stanza:inbound carbons received,sent', 'stanza:inbound offline delay'])
+    assert.deepEqual(called, [
+      'stanza:sent privacy some accounts',
+      'stanza:inbound privacy some accounts',
+      'stanza:inbound carbons received,sent',
+      'stanza:inbound offline delay',
+      'session:eligible privacy some accounts',
+    ])
     const one = await house.online('romeo@montague.net/one')
     const two = await house.online('juliet@capulet.com/two')
+    const [from, to] = [one.session.jid, two.session.jid.bare]
+    for (const point of [type.sent, type.inbound, type.eligible]) {
+      for (const entry of point.message) assert.notEqual(entry.concerns?.(from, to), true, entry.module)
+    }
     const timers = house.clock.pending
     one.send(`<message to='juliet@capulet.com' type='chat' id='1'><body>hi</body></message>`)
     assert.equal(two.link.written.length, 1, 'delivered within the call')

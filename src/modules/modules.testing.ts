@@ -39,6 +39,7 @@ import last from './last/last.ts'
 import offline from './offline/offline.ts'
 import ping from './ping/ping.ts'
 import presence from './presence/presence.ts'
+import privacy from './privacy/privacy.ts'
 import privateStorage from './private/private.ts'
 import register from './register/register.ts'
 import roster from './roster/roster.ts'
@@ -58,6 +59,7 @@ export const testedModules = [
   offline,
   ping,
   presence,
+  privacy,
   register,
   privateStorage,
   roster,

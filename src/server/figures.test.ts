@@ -304,8 +304,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     const romeo = await ground.bound()
     ground.symbolic.engine.latencyMs = 1_000
     romeo.says(message('juliet@localhost', 'on its way'))
-    // Until it is known that she exists it is nobody's.
-    await ground.passes(2_500)
+    // Until it is known whom she has blocked, and that she exists, it is nobody's.
+    await ground.passes(4_500)
     rose(1)
     await ground.passes(2_500)
     rose(0)
@@ -336,6 +336,32 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(7_500)
     rose(0)
     await ground.passes(2_000)
+    rose(1)
+    ground.symbolic.engine.resume()
+  },
+  ratatosk_privacy_held: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    await ground.passes(100)
+    rose(1)
+    wire.says('</stream:stream>')
+    await wire.isClosed()
+    rose(0)
+  },
+  ratatosk_privacy_stopped_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    wire.says(
+      `<iq type='set' id='block'><block xmlns='urn:xmpp:blocking'><item jid='${stranger}'/></block></iq>${nobody}`,
+    )
+    await wire.hears(/<blocked /)
+    rose(1)
+  },
+  ratatosk_privacy_store_failures_total: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const romeo = await ground.bound()
+    ground.symbolic.engine.hang()
+    romeo.says(message('juliet@localhost', 'refused'))
+    await ground.passes(60_000)
+    await romeo.hears(/<internal-server-error /)
     rose(1)
     ground.symbolic.engine.resume()
   },
@@ -425,7 +451,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(1_000)
     rose(1)
   },
-  ratatosk_store_reads_total: after(nobody, 1),
+  // Whether nobody has lists, and whether he exists.
+  ratatosk_store_reads_total: after(nobody, 2),
   ratatosk_store_writes_total: after(set, 1, /id='set'/),
   ratatosk_store_commits_total: after(set, 1, /id='set'/),
   ratatosk_store_errors_total: async ({ ground, from, rose }) => {

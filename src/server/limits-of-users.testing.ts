@@ -11,6 +11,9 @@ import { anyStanzaError, anyStreamError, type Ground, message, simulated } from 
 const NS_ROSTER = 'jabber:iq:roster'
 const nobody = 'nobody@localhost'
 
+const list = (name: string) =>
+  `<query xmlns='jabber:iq:privacy'><list name='${name}'><item action='allow' order='1'/></list></query>`
+const block = (jid: string) => `<block xmlns='urn:xmpp:blocking'><item jid='${jid}'/></block>`
 const set = (item: string, id = 'set') => `<iq type='set' id='${id}'><query xmlns='${NS_ROSTER}'>${item}</query></iq>`
 const keep = (content: string) => `<iq type='set' id='set'><query xmlns='jabber:iq:private'>${content}</query></iq>`
 const card = (name: string) => `<iq type='set' id='set'><vCard xmlns='vcard-temp'><FN>${name}</FN></vCard></iq>`
@@ -104,6 +107,16 @@ const silentStore = (count: number, bytes: number) => async (ground: Ground) => 
   // Nobody of that name is here: now that is known.
   await wire.hears(/<service-unavailable /)
   return heard
+}
+/** Requests of which the first is granted, and the second is one too much. */
+const asks = (good: string, bad: string) => async (ground: Ground) => {
+  const wire = await ground.bound()
+  const ask = (payload: string) => wire.says(`<iq type='set' id='set'>${payload}</iq>`)
+  ask(good)
+  await wire.hears(/<iq [^>]*type='result'[^>]*>/)
+  ground.still()
+  ask(bad)
+  return wire.hears(anyStanzaError)
 }
 
 export const serverProofs = {
@@ -304,6 +317,29 @@ export const serverProofs = {
     ground.still()
     wire.says(`<presence><status>${'x'.repeat(1_024)}</status></presence>`)
     return wire.hears(anyStanzaError)
+  }),
+  'modules.privacy.items_max': simulated(
+    { modules: { privacy: { items_max: 1 } } },
+    asks(block('a@localhost'), block('b@localhost')),
+  ),
+  'modules.privacy.lists_max': simulated({ modules: { privacy: { lists_max: 1 } } }, asks(list('one'), list('two'))),
+  'modules.privacy.bytes_max': simulated(
+    { modules: { privacy: { bytes_max: '100 B' } } },
+    asks(list('one'), list('x'.repeat(100))),
+  ),
+  'modules.privacy.cache_accounts': simulated({ modules: { privacy: { cache_accounts: 1 } } }, async (ground) => {
+    for (const name of ['juliet', 'mallory']) await ground.account(name)
+    const wire = await ground.bound()
+    const writes = async (to: string) => {
+      wire.says(message(to, 'hello'))
+      await ground.passes(100)
+    }
+    await writes('juliet@localhost')
+    ground.still()
+    await writes('mallory@localhost')
+    await writes('juliet@localhost')
+    if (ground.counter('ratatosk_offline_kept_total') !== 3) throw new Error('a message was lost')
+    return ''
   }),
   'modules.register.sign_ups_per_address': simulated(
     { modules: { register: { sign_up: 'open', sign_ups_per_address: 1 } } },

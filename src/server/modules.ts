@@ -10,6 +10,7 @@ import last from '../modules/last/last.ts'
 import offline from '../modules/offline/offline.ts'
 import ping from '../modules/ping/ping.ts'
 import presence from '../modules/presence/presence.ts'
+import privacy from '../modules/privacy/privacy.ts'
 import privateStorage from '../modules/private/private.ts'
 import register from '../modules/register/register.ts'
 import roster from '../modules/roster/roster.ts'
@@ -30,6 +31,7 @@ export const defaultModules = [
   offline,
   ping,
   presence,
+  privacy,
   register,
   privateStorage,
   roster,

@@ -185,7 +185,9 @@ it('LST-14: sessions live through every module of ours going and coming, and hav
     const [before] = sessions()
     const off = (...names: readonly string[]) =>
       symbolic.reload({ listeners: [listener], modules: Object.fromEntries(names.map((name) => [name, false])) })
-    const goings = [...defaultModules.map(({ name }) => (name === 'roster' ? ['roster', 'presence'] : [name]))]
+    const goings = [
+      ...defaultModules.map(({ name }) => (name === 'roster' ? ['roster', 'presence', 'privacy'] : [name])),
+    ]
     for (const [round, names] of [...goings, defaultModules.map(({ name }) => name)].entries()) {
       assert.equal((await off(...names)).applied.length, names.length)
       romeo.says(message('juliet@localhost/here', `without ${names} ${round}`))

@@ -133,6 +133,10 @@ export const limits: Readonly<Record<string, Limit>> = {
   },
   'modules.presence.directed_max': stanza('resource-constraint', 'ratatosk_presence_directed_max_total'),
   'modules.presence.size_max': stanza('policy-violation', 'ratatosk_presence_size_max_total'),
+  'modules.privacy.items_max': stanza('not-allowed', 'ratatosk_privacy_items_max_total'),
+  'modules.privacy.lists_max': stanza('not-allowed', 'ratatosk_privacy_lists_max_total'),
+  'modules.privacy.bytes_max': stanza('not-allowed', 'ratatosk_privacy_bytes_max_total'),
+  'modules.privacy.cache_accounts': nothing('the lists are read again', 'ratatosk_privacy_cache_accounts_total'),
   'modules.register.sign_ups_per_address': stanza('not-acceptable', 'ratatosk_register_sign_ups_per_address_total'),
   'modules.register.sign_ups_max': stanza('not-acceptable', 'ratatosk_register_sign_ups_max_total'),
   'modules.register.password_changes_max': stanza(

@@ -38,6 +38,10 @@ export interface RosterSource {
 export interface RosterService {
   /** All items. A plain value when they are in the cache, so that warm paths need no promise. Rejects with `WorldError`. */
   items(host: Host, local: string): RosterItems | Promise<RosterItems>
+  /**
+   * Resolves when everybody has been told what changes of the account's subscriptions are under way; undefined: none is.
+   */
+  settled(host: Host, local: string): Promise<void> | undefined
   /** Stores the item and pushes it to the interested resources (RFC 6121 section 2.1.6). */
   set(host: Host, local: string, item: RosterItem): Promise<void>
   /** Removes the item and pushes the removal. */
@@ -65,12 +69,27 @@ export interface SubscriptionGrant extends SubscriptionChange {
   readonly sent: Promise<void> | undefined
 }
 
+export interface SubscriptionRevocation extends SubscriptionChange {
+  /** The item that let him see it. */
+  readonly before: RosterItem | undefined
+}
+
+/** One item of an account that was changed; undefined where there is none. */
+export interface RosterChange extends SubscriptionChange {
+  readonly before: RosterItem | undefined
+  readonly after: RosterItem | undefined
+}
+
 declare module '../hooks.ts' {
   interface Hooks {
+    /** An item was changed: it is kept, and nobody was told yet. Told before `roster:granted` and `roster:revoked`. */
+    'roster:changed': Notice<RosterChange>
+    /** Any items of an account may be others than before. */
+    'roster:replaced': Notice<AccountRef>
     /** The contact may see the account's presence from now on; `subscribed` is on its way. */
     'roster:granted': Notice<SubscriptionGrant>
     /** The contact may no longer see it; told before `unsubscribed` is sent (RFC 6121 section 3.2.2). */
-    'roster:revoked': Notice<SubscriptionChange>
+    'roster:revoked': Notice<SubscriptionRevocation>
   }
 }
 

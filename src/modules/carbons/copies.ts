@@ -20,14 +20,14 @@ const truth: SlotCodec<boolean> = {
 }
 
 export class Copies {
-  readonly #ctx: Pick<ModuleContext, 'fanOut' | 'sessions'>
+  readonly #ctx: Pick<ModuleContext, 'fanOut' | 'service' | 'sessions'>
   readonly #enabled: Slot<boolean>
   /** Messages of a session that were copied to others: an error that answers one is copied too (§6.1). */
   readonly #spoken: Slot<Recent>
   readonly standIns: StandIns
   readonly #made: Counter
 
-  constructor(ctx: Pick<ModuleContext, 'fanOut' | 'send' | 'sessions' | 'slot'>, made: Counter) {
+  constructor(ctx: Pick<ModuleContext, 'fanOut' | 'send' | 'service' | 'sessions' | 'slot'>, made: Counter) {
     this.#ctx = ctx
     this.#enabled = ctx.slot('enabled', () => false, { kept: truth })
     this.#spoken = ctx.slot('spoken', () => new Recent(spokenMax))
@@ -72,9 +72,12 @@ export class Copies {
     const { from, to } = packet
     const all = this.#ctx.sessions.ofAccount(to.domain, to.local)
     if (all.length <= takers.length) return
+    const privacy = this.#ctx.service('privacy')
     const targets = all.filter(
       (other) =>
         this.isEnabled(other) &&
+        // XEP-0016 §2.2 rule 1: what its own list stops does not come as a copy.
+        privacy?.screen(other)?.passes('message-in', from) !== false &&
         !takers.includes(other) &&
         !other.jid.equals(from) &&
         (!offline || (other.isAvailable && other.takesMessages)),

@@ -44,6 +44,8 @@ async function scene(options: Readonly<Record<string, unknown>> = {}) {
   const romeo = await house.online(phone)
   const juliet = house.actor('juliet@capulet.com/b')
   const tybalt = house.actor('tybalt@capulet.com/b')
+  // Their privacy lists are read: the first stanzas of two clients would wait differently long.
+  await house.settle()
   const says = (name: string) => assert.equal(indicate(house, romeo.session, name), true)
   return { house, romeo, juliet, tybalt, says }
 }

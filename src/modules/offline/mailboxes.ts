@@ -11,9 +11,11 @@ import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import '../../core/services/copies.ts'
 import type { Session } from '../../core/session.ts'
 import { JidCache } from '../../jid/cache.ts'
+import type { Jid } from '../../jid/jid.ts'
 import { DelayNotes, isDelayedBy, withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
+import { errorReply } from '../../stanza/reply.ts'
 import type { Store } from '../../store/define.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { XmlError } from '../../xml/errors.ts'
@@ -45,11 +47,29 @@ const errorBytes = new StanzaError('RTK_OFFLINE_BYTES_MAX', 'service-unavailable
 // RFC 6121 section 8.5.2.2.1; a later try may succeed.
 const errorStore = new StanzaError('RTK_OFFLINE_STORE', 'service-unavailable', { type: 'wait' })
 
+const errorBlocked = new StanzaError('RTK_OFFLINE_BLOCKED', 'service-unavailable')
+
 /** A row of the store. */
 interface Kept {
   readonly stanza: Octets
   readonly received: number
   readonly seq: number
+}
+
+/** A kept message of somebody who was blocked since. */
+interface Refused {
+  readonly seq: number
+  readonly el: Element
+  readonly from: Jid
+  readonly to: Jid
+}
+
+/** What the making of one batch needs and leaves. */
+interface Making {
+  readonly jids: JidCache
+  readonly refused: Refused[]
+  /** Nothing is in the batch yet. */
+  readonly isFirst: boolean
 }
 
 /** What is under way for one account. */
@@ -88,14 +108,14 @@ export interface MailboxLimits {
 }
 
 export class Mailboxes {
-  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'service' | 'sessions'>
+  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'send' | 'service' | 'sessions'>
   readonly #store: Store<typeof offlineStore>
   readonly #counters: MailboxCounters
   readonly #limits: MailboxLimits
   readonly #boxes = new Map<string, Mailbox>()
 
   constructor(
-    ctx: Pick<ModuleContext, 'clock' | 'log' | 'service' | 'sessions'>,
+    ctx: Pick<ModuleContext, 'clock' | 'log' | 'send' | 'service' | 'sessions'>,
     store: Store<typeof offlineStore>,
     counters: MailboxCounters,
     limits: MailboxLimits,
@@ -181,6 +201,8 @@ export class Mailboxes {
   /** Page after page until nothing is left and nothing is on its way in, or the session cannot take more. */
   async #empty(session: Session, box: Mailbox): Promise<void> {
     const account = { host: box.host.domain, local: box.local }
+    const listsKnown = this.#ctx.service('privacy')?.ready(session)
+    if (listsKnown !== undefined) await listsKnown
     while (isReady(session)) {
       const { added } = box
       const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
@@ -202,12 +224,13 @@ export class Mailboxes {
     while (at < rows.length && isReady(session)) {
       const seqs: number[] = []
       const stanzas: Octets[] = []
-      /** Rows that can be read by nobody, or were copied, and go with the one before them. */
+      const refused: Refused[] = []
+      /** Rows before the first that is handed over: they can be read by nobody, are refused, or were copied. */
       let last = 0
       let bytes = 0
       for (; at < rows.length && bytes < batchBytes; at++) {
         const row = rows[at] as Kept
-        const stanza = this.#stanzaOf(session, row, box, jids, stanzas.length === 0)
+        const stanza = this.#stanzaOf(session, row, box, { jids, refused, isFirst: stanzas.length === 0 })
         if (stanza === 'later') break
         if (stanza === undefined) {
           if (stanzas.length === 0) last = row.seq
@@ -227,9 +250,11 @@ export class Mailboxes {
       const count = await batch.done
       deadline.cancel()
       this.#counters.handed.value += count
-      last = seqs[count - 1] ?? last
+      // When all have left, so has what is between them and behind them.
+      last = count === stanzas.length ? (rows[at - 1]?.seq ?? last) : (seqs[count - 1] ?? last)
       for (let i = 0; i < count; i++) box.live.delete(rows.find((row) => row.seq === seqs[i])?.stanza as Octets)
       if (last > 0) await this.#store.removeUpTo({ host: box.host.domain, local: box.local, seq: last })
+      this.#tellRefused(refused, last)
       if (count < stanzas.length) return
     }
   }
@@ -239,11 +264,21 @@ export class Mailboxes {
     session.close({ reason: 'error', detail: errorSlow.code }, errorSlow)
   }
 
+  /** Of those that are out of the store, and so come no second time: who wrote is told. */
+  #tellRefused(refused: readonly Refused[], last: number): void {
+    for (const { seq, el, from, to } of refused) {
+      const reply = seq <= last ? errorReply(el, errorBlocked) : undefined
+      if (reply !== undefined) this.#ctx.send(reply, to, from)
+    }
+  }
+
   /**
    * As it is handed over; undefined when it cannot be, or when a copy that the session had stands in for it. That is so as soon
-   * as it has left the store: 'later', when others must leave before it (`isFirst`).
+   * as it has left the store: 'later', when others must leave before it (`isFirst`). Adds to `refused` what its receiver lets
+   * nobody hand over.
    */
-  #stanzaOf(session: Session, row: Kept, box: Mailbox, jids: JidCache, isFirst: boolean): Octets | 'later' | undefined {
+  #stanzaOf(session: Session, row: Kept, box: Mailbox, batch: Making): Octets | 'later' | undefined {
+    const { jids, refused, isFirst } = batch
     const el = readMessage(row.stanza)
     const from = jids.parse(el?.rawAttr('from') ?? noAddress)
     const to = jids.parse(el?.rawAttr('to') ?? noAddress)
@@ -259,6 +294,11 @@ export class Mailboxes {
     if (copies?.had(session, from, el) === true) {
       if (!isFirst) return 'later'
       if (copies.standsIn(session, from, el)) return undefined
+    }
+    // XEP-0191 §3.3: no stanza of who was blocked since; who wrote is told as if it came now.
+    if (this.#ctx.service('privacy')?.screen(session)?.passes('message-in', from) === false) {
+      refused.push({ seq: row.seq, el, from, to })
+      return undefined
     }
     const { jid } = session.host
     const stanza = writeStanza(el, from.octets, to.octets)

@@ -216,8 +216,8 @@ describe('the hand-over', () => {
   it('a message kept during the hand-over to one who dies then goes to the other who is there', async () => {
     const house = await House.build()
     const b = await arrive(house, 'b', 0)
-    await b.drain()
     const juliet = house.actor('juliet@capulet.com/b')
+    await b.drain()
     const a = await arrive(house, 'a', 5)
     for (let i = 0; i < 50 && a.session.takesMessages; i++) {
       await Promise.resolve()

@@ -6,6 +6,7 @@
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
+import type { Screen } from '../../core/services/privacy.ts'
 import type { RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
@@ -15,7 +16,7 @@ import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { DirectedPresence } from './directed.ts'
 import type { Grants } from './grants.ts'
-import { unreached, watchers, withItems } from './sight.ts'
+import { type Privacy, shownTo, unreached, watchers, withItems } from './sight.ts'
 
 export const unavailable: Element = x('presence', NS_CLIENT, { type: 'unavailable' })
 
@@ -25,6 +26,8 @@ const retryMs = 5000
 interface Departure {
   readonly jid: Jid
   readonly host: Host
+  /** What applied to the session at its end. */
+  readonly screen: Screen | undefined
   readonly directed: readonly Jid[]
   /** Contacts whose subscription changed since, and whether they saw the resource. The first change decides. */
   readonly changed: Map<string, { readonly contact: Jid; readonly hadSeen: boolean }>
@@ -38,6 +41,7 @@ export class Departures {
   readonly #roster: RosterService
   readonly #directed: DirectedPresence
   readonly #grants: Grants
+  readonly #privacy: Privacy
   readonly #delayed: Counter
   /** By account; an account that waits for nothing has no entry. */
   readonly #waiting = new Map<string, Departure[]>()
@@ -47,12 +51,14 @@ export class Departures {
     roster: RosterService,
     directed: DirectedPresence,
     grants: Grants,
+    privacy: Privacy,
     delayed: Counter,
   ) {
     this.#ctx = ctx
     this.#roster = roster
     this.#directed = directed
     this.#grants = grants
+    this.#privacy = privacy
     this.#delayed = delayed
   }
 
@@ -66,18 +72,30 @@ export class Departures {
     return this.#waiting.size > 0 && this.#waiting.has(account.toString())
   }
 
+  /** Resources that have ended, of which this address, that could see them, was not told yet. */
+  leaving(account: Jid, to: Jid): readonly Jid[] {
+    const waiting = this.#waiting.get(account.toString()) ?? []
+    return waiting.filter(({ screen }) => screen?.passes('presence-out', to) !== false).map(({ jid }) => jid)
+  }
+
   /** An available session takes itself back. */
   leave(session: Session, el: Element, items: RosterItems): Promise<void> | undefined {
     const own = this.#ctx.sessions.ofAccount(session.host.domain, session.jid.local)
     const unseen = this.#grants.left(session)
     const told = watchers(items).filter((contact) => !unseen.has(contact.toString()))
     for (const other of own) if (other.isAvailable) told.push(other.jid)
-    return broadcast(this.#ctx, el, session.jid, this.#all(session.jid, told, this.#directed.takeAll(session)))
+    const all = this.#all(session.jid, told, this.#directed.takeAll(session))
+    return broadcast(this.#ctx, el, session.jid, this.#shown(session, all))
   }
 
   /** A session that is not available takes back what it has shown of itself. */
   leaveDirected(session: Session, el: Element): Promise<void> | undefined {
-    return broadcast(this.#ctx, el, session.jid, unreached(this.#ctx.sessions, this.#directed.takeAll(session), []))
+    const told = unreached(this.#ctx.sessions, this.#directed.takeAll(session), [])
+    return broadcast(this.#ctx, el, session.jid, this.#shown(session, told))
+  }
+
+  #shown(session: Session, addresses: readonly Jid[]): readonly Jid[] {
+    return shownTo(this.#privacy()?.screen(session), this.#ctx.sessions, addresses)
   }
 
   /** An available session has ended. */
@@ -87,6 +105,7 @@ export class Departures {
     const departure: Departure = {
       jid: session.jid,
       host: session.host,
+      screen: this.#privacy()?.screen(session),
       directed: this.#directed.takeAll(session),
       changed,
       timer: undefined,
@@ -137,7 +156,7 @@ export class Departures {
     })
   }
 
-  #tell({ jid, directed, changed }: Departure, items: RosterItems): void {
+  #tell({ jid, screen, directed, changed }: Departure, items: RosterItems): void {
     const told = watchers(items).filter((contact) => changed.get(contact.toString())?.hadSeen !== false)
     const known = new Set(told.map((contact) => contact.toString()))
     for (const { contact, hadSeen } of changed.values()) {
@@ -146,7 +165,8 @@ export class Departures {
     const own = this.#ctx.sessions.ofAccount(jid.domain, jid.local).filter((other) => other.isAvailable)
     // Who told himself is gone; behind his address may stand the session that replaced him.
     const others = directed.filter((one) => !one.equals(jid))
-    void broadcast(this.#ctx, unavailable, jid, this.#all(jid, [...told, ...own.map((other) => other.jid)], others))
+    const all = this.#all(jid, [...told, ...own.map((other) => other.jid)], others)
+    void broadcast(this.#ctx, unavailable, jid, shownTo(screen, this.#ctx.sessions, all))
   }
 
   /** Each address once: the account's own available resources are among those told. */

@@ -57,9 +57,14 @@ export class DirectedPresence {
 
   /** The addresses of one contact, which are forgotten. */
   takeOf(session: Session, contact: Jid): readonly Jid[] {
+    return this.takeThose(session, (target) => target.bare.equals(contact))
+  }
+
+  /** The addresses that are meant, which are forgotten. */
+  takeThose(session: Session, areMeant: (target: Jid) => boolean): readonly Jid[] {
     const targets = session.slots.peek(this.#slot)
     if (targets === undefined) return []
-    const found = [...targets.values()].filter((target) => target.bare.equals(contact))
+    const found = [...targets.values()].filter(areMeant)
     for (const target of found) targets.delete(target.toString())
     return found
   }

@@ -11,7 +11,7 @@ import type { Element } from '../../xml/element.types.ts'
 import { broadcast, type Departures } from './departures.ts'
 import type { Grants } from './grants.ts'
 import type { Greeting } from './greeting.ts'
-import { availableOf, watchers, withItems } from './sight.ts'
+import { availableOf, type Privacy, shownTo, watchers, withItems } from './sight.ts'
 
 const superseded = drop('RTK_PRESENCE_SUPERSEDED')
 
@@ -23,6 +23,7 @@ export class OwnPresence {
   readonly #departures: Departures
   readonly #greeting: Greeting
   readonly #grants: Grants
+  readonly #privacy: Privacy
   /** Counts a session's broadcasts: one that waited so long that a later one came must not undo it. */
   readonly #turn: Slot<number>
   /** Hand-overs under way. */
@@ -34,12 +35,14 @@ export class OwnPresence {
     departures: Departures,
     greeting: Greeting,
     grants: Grants,
+    privacy: Privacy,
   ) {
     this.#ctx = ctx
     this.#roster = roster
     this.#departures = departures
     this.#greeting = greeting
     this.#grants = grants
+    this.#privacy = privacy
     this.#turn = ctx.slot('turn', () => 0)
     this.#handOvers = ctx.slot('hand-overs', () => 0)
   }
@@ -75,7 +78,9 @@ export class OwnPresence {
     const becameReady = session.priority >= 0 && !wasReady
     if (becameReady) session.takesMessages = false
     const own = availableOf(this.#ctx.sessions, session.host.domain, session.jid.local)
-    const sent = broadcast(this.#ctx, el, session.jid, [...watchers(items), ...own.map((other) => other.jid)])
+    const all = [...watchers(items), ...own.map((other) => other.jid)]
+    const screen = this.#privacy()?.screen(session)
+    const sent = broadcast(this.#ctx, el, session.jid, shownTo(screen, this.#ctx.sessions, all))
     this.#grants.broadcast(session)
     if (isInitial) this.#greeting.greet(session, items)
     if (becameReady) this.#ready(session)

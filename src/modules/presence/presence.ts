@@ -16,9 +16,10 @@ import { Departures, unavailable } from './departures.ts'
 import { DirectedPresence } from './directed.ts'
 import { Grants } from './grants.ts'
 import { Greeting } from './greeting.ts'
+import { Hiding } from './hiding.ts'
 import { OwnPresence } from './own.ts'
 import { Probes } from './probes.ts'
-import { availableOf, sees, unreached, withItems } from './sight.ts'
+import { availableOf, sees, shownTo, unreached, withItems } from './sight.ts'
 
 const errorDirected = new StanzaError('RTK_PRESENCE_DIRECTED_MAX', 'resource-constraint', {
   text: 'presence was sent to too many addresses',
@@ -29,7 +30,7 @@ const errorLeak = new StanzaError('RTK_PRESENCE_NOT_SHARED', 'service-unavailabl
 
 export default defineModule({
   name: 'presence',
-  needs: { roster: 'hard' },
+  needs: { roster: 'hard', privacy: 'soft' },
   options: {
     directed_max: opt.int({
       default: 1000,
@@ -48,6 +49,7 @@ export default defineModule({
   setup(ctx) {
     const { options, services, sessions } = ctx
     const { roster } = services
+    const privacy = () => services.privacy
     const directed = new DirectedPresence(ctx)
     const grants = new Grants()
     const departures = new Departures(
@@ -55,17 +57,20 @@ export default defineModule({
       roster,
       directed,
       grants,
+      privacy,
       ctx.counter('departures_delayed', 'Attempts to tell contacts of a session that ended which the store failed'),
     )
     const greeting = new Greeting(
       ctx,
       roster,
+      privacy,
       ctx.counter('greetings_incomplete', 'New resources that could not be told of all their contacts'),
     )
     const tooLarge = ctx.counter('size_max', 'Presences refused because they were too large')
     const tooManyDirected = ctx.counter('directed_max', 'Directed presences refused because there were too many')
-    const own = new OwnPresence(ctx, roster, departures, greeting, grants)
-    const probes = new Probes(ctx, roster, directed)
+    const own = new OwnPresence(ctx, roster, departures, greeting, grants, privacy)
+    const probes = new Probes(ctx, roster, directed, privacy)
+    const hiding = new Hiding(ctx, roster, directed, greeting, departures)
     ctx.gauge(
       'departures_waiting',
       'Accounts with a session that ended of which contacts do not know',
@@ -144,13 +149,10 @@ export default defineModule({
       grants.granted(account, there(), contact, sent, () => {
         const groups: FanOutGroup[] = []
         for (const session of there()) {
-          if (session.presence !== undefined) {
-            groups.push({
-              el: session.presence,
-              from: session.jid,
-              recipients: [contact],
-              note: delayNote(session.jid, session.presenceMs),
-            })
+          const recipients = shownTo(privacy()?.screen(session), sessions, [contact])
+          if (session.presence !== undefined && recipients.length > 0) {
+            const note = delayNote(session.jid, session.presenceMs)
+            groups.push({ el: session.presence, from: session.jid, recipients, note })
           }
         }
         if (groups.length > 0) ctx.fanOut(groups)
@@ -158,7 +160,7 @@ export default defineModule({
     })
 
     // Sections 3.2.2 and 3.3.3: he who may no longer see them sees the resources leave; so does who was told directly.
-    ctx.on('roster:revoked', ({ host, local, contact }) => {
+    ctx.on('roster:revoked', ({ host, local, contact, before }) => {
       const account = ctx.accountJid(host, local)
       departures.sightChanged(account, contact, true)
       const unseen = grants.revoked(account, contact)
@@ -166,12 +168,17 @@ export default defineModule({
       for (const session of sessions.ofAccount(host.domain, local)) {
         if (!session.isAvailable) continue
         const told = directed.takeOf(session, contact)
-        const recipients = unseen.has(session.id)
+        // What counts is what he has seen as the contact that he was.
+        const screen = privacy()?.screen(session)
+        const all = unseen.has(session.id)
           ? unreached(sessions, told, [])
           : [contact, ...unreached(sessions, told, [contact])]
-        groups.push({ el: unavailable, from: session.jid, recipients })
+        const recipients = shownTo(screen, sessions, all, before ?? null)
+        if (recipients.length > 0) groups.push({ el: unavailable, from: session.jid, recipients })
       }
       if (groups.length > 0) ctx.fanOut(groups)
     })
+
+    ctx.on('privacy:changed', (change) => hiding.changed(change))
   },
 })

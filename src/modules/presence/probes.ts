@@ -4,6 +4,7 @@ import type { ModuleContext } from '../../core/module.ts'
 import { type Packet, type Verdict, verdictHanded } from '../../core/packet.ts'
 import type { RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
+import type { Jid } from '../../jid/jid.ts'
 import { delayNote } from '../../stanza/delay.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
@@ -11,7 +12,7 @@ import type { Element } from '../../xml/element.types.ts'
 import type { WrittenChild } from '../../xml/serialise.ts'
 import { unavailable } from './departures.ts'
 import type { DirectedPresence } from './directed.ts'
-import { availableOf, sees, withItems } from './sight.ts'
+import { availableOf, type Privacy, sees, withItems } from './sight.ts'
 
 /** Section 4.3.2: no more than that the resource is there. */
 const mere: Element = x('presence', NS_CLIENT)
@@ -20,11 +21,18 @@ export class Probes {
   readonly #ctx: Pick<ModuleContext, 'fanOut' | 'sessions'>
   readonly #roster: RosterService
   readonly #directed: DirectedPresence
+  readonly #privacy: Privacy
 
-  constructor(ctx: Pick<ModuleContext, 'fanOut' | 'sessions'>, roster: RosterService, directed: DirectedPresence) {
+  constructor(
+    ctx: Pick<ModuleContext, 'fanOut' | 'sessions'>,
+    roster: RosterService,
+    directed: DirectedPresence,
+    privacy: Privacy,
+  ) {
     this.#ctx = ctx
     this.#roster = roster
     this.#directed = directed
+    this.#privacy = privacy
   }
 
   /** The roster of an account that does not exist is empty, so that nobody can tell it from one he may not see. */
@@ -37,7 +45,7 @@ export class Probes {
 
   #answer(packet: Packet, items: RosterItems): void {
     const { from, to } = packet
-    const there = availableOf(this.#ctx.sessions, to.domain, to.local)
+    const there = availableOf(this.#ctx.sessions, to.domain, to.local).filter((other) => this.#isShown(other, from))
     if (!from.bare.equals(to.bare) && !sees(items, from.bare)) {
       this.#answerStranger(packet)
     } else if (!to.isBare) {
@@ -56,10 +64,16 @@ export class Probes {
     const told = this.#ctx.sessions
       .ofAccount(to.domain, to.local)
       .filter((other: Session) => (to.isBare || other.jid.equals(to)) && this.#directed.isKnownTo(other, from))
+      .filter((other) => this.#isShown(other, from))
     for (const other of told) this.#send(packet, mere, other.jid)
     if (told.length > 0) return
     const refusal = mirrored(packet, x('presence', NS_CLIENT, { type: 'unsubscribed' }))
     this.#ctx.fanOut([{ el: refusal, from: to.bare, recipients: [from.bare] }])
+  }
+
+  /** XEP-0016 §2.11: a resource that hides itself is not there. */
+  #isShown(session: Session, asker: Jid): boolean {
+    return this.#privacy()?.screen(session)?.passes('presence-out', asker) !== false
   }
 
   /** As a fan-out, because an answer must not overtake what the resource has broadcast. */

@@ -1,7 +1,8 @@
 /** Who sees an account's presence, and what a broadcast reaches. */
 import type { Host } from '../../core/host.ts'
 import type { Sessions } from '../../core/module.ts'
-import type { RosterItems, RosterService } from '../../core/services/roster.ts'
+import type { PrivacyService, Screen } from '../../core/services/privacy.ts'
+import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 
@@ -18,6 +19,32 @@ export function watchers(roster: RosterItems): Jid[] {
 export function sees(roster: RosterItems, contact: Jid): boolean {
   const subscription = roster.get(contact.toString())?.subscription
   return subscription === 'from' || subscription === 'both'
+}
+
+/** Asked when it is needed: the module may come and go. */
+export type Privacy = () => PrivacyService | undefined
+
+/**
+ * Of these addresses those that a session's presence is shown to (XEP-0016 §2.11). Where a rule names a resource of an
+ * account that is online here, each of its resources has an answer of its own. `item` as for `Screen.passes`.
+ */
+export function shownTo(
+  screen: Screen | undefined,
+  sessions: Sessions,
+  addresses: readonly Jid[],
+  item?: RosterItem | null,
+): readonly Jid[] {
+  if (screen === undefined) return addresses
+  return addresses.flatMap((to) =>
+    apart([screen], sessions, to).filter((one) => screen.passes('presence-out', one, item)),
+  )
+}
+
+/** The address, or each available resource of the account when it has some and a rule of one of the lists names one. */
+export function apart(screens: readonly (Screen | undefined)[], sessions: Sessions, to: Jid): readonly Jid[] {
+  if (!to.isBare || screens.every((screen) => screen === undefined || screen.resourcesOf(to).length === 0)) return [to]
+  const there = availableOf(sessions, to.domain, to.local)
+  return there.length === 0 ? [to] : there.map((session) => session.jid)
 }
 
 /** The account's available resources. */

@@ -4,7 +4,7 @@
  */
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
-import type { RosterItem, RosterItems, RosterSource, Subscription } from '../../core/services/roster.ts'
+import type { RosterChange, RosterItem, RosterItems, RosterSource, Subscription } from '../../core/services/roster.ts'
 import { type Jid, parseJid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { BoundedCache } from '../../store/cache.ts'
@@ -61,6 +61,14 @@ export interface BookCounters {
   readonly evicted: Counter
 }
 
+/** Who is told of changes. */
+export interface BookListener {
+  /** One item was changed, and is kept. */
+  changed(change: RosterChange): void
+  /** Any may have changed. */
+  replaced(host: Host, local: string): void
+}
+
 /** A change is tried again, and a roster loaded again, this often when another change came in between. */
 const triesMax = 8
 
@@ -84,6 +92,7 @@ export class RosterBook {
   readonly #epoch: string
   readonly #limits: () => BookLimits
   readonly #counters: BookCounters
+  readonly #listener: BookListener
   readonly #sources: RosterSource[] = []
 
   constructor(
@@ -93,6 +102,7 @@ export class RosterBook {
     epoch: string,
     limits: () => BookLimits,
     counters: BookCounters,
+    listener: BookListener,
   ) {
     this.#store = store
     const { evicted } = counters
@@ -100,6 +110,7 @@ export class RosterBook {
     this.#epoch = epoch
     this.#limits = limits
     this.#counters = counters
+    this.#listener = listener
   }
 
   /** Keeps at most this many rosters in memory from now on. */
@@ -186,6 +197,9 @@ export class RosterBook {
       const done = await this.#write(host, local, contact, own?.edition ?? 0, change, isVisible)
       if (done === undefined) continue
       const after = change.kind === 'put' ? change.item : undefined
+      // Another source may say more of the contact than the item that was changed.
+      if (this.#sources.length > 0) this.#listener.replaced(host, local)
+      else this.#listener.changed({ host, local, contact, before: own, after })
       return { before: own, after, isVisible, version: this.version({ ...roster, number: done }) }
     }
     throw errorBusy
@@ -230,8 +244,11 @@ export class RosterBook {
               request: change.request ?? null,
             })
       return result.outcome === 'kept' ? (result.rows[0]?.version ?? 0) : undefined
-    } finally {
+    } catch (error) {
       // A write that failed may have been kept all the same.
+      this.#listener.replaced(host, local)
+      throw error
+    } finally {
       this.#cache.invalidate(keyOf(host, local))
     }
   }
@@ -246,8 +263,10 @@ export class RosterBook {
     }
   }
 
+  /** Its items were changed by other ways. */
   forget(host: Host, local: string): void {
     this.#cache.invalidate(keyOf(host, local))
+    this.#listener.replaced(host, local)
   }
 
   async #load(key: string): Promise<Roster> {

@@ -21,6 +21,7 @@ import {
   writeRemoval,
 } from './roster.wire.ts'
 import { hasFrom, hasTo } from './subscription.ts'
+import type { UnderWay } from './under-way.ts'
 
 const errorForeign = new StanzaError('RTK_ROSTER_FOREIGN', 'forbidden')
 const errorMissing = new StanzaError('RTK_ROSTER_NO_ITEM', 'item-not-found', { type: 'modify' })
@@ -39,6 +40,7 @@ export function rosterQueries(
   ctx: RosterContext,
   book: RosterBook,
   pushes: RosterPushes,
+  underWay: UnderWay,
   { limits, tooLong, tooManyGroups }: SetLimits,
 ): void {
   const payload = { name: 'query', ns: NS_ROSTER }
@@ -93,7 +95,9 @@ export function rosterQueries(
       if (set instanceof StanzaError) return set
       const { host, account } = request
       if (set.contact.equals(session.jid.bare)) return errorSelf
-      if (set.kind === 'remove') return await removeItem(ctx, book, pushes, host, account, set.contact)
+      if (set.kind === 'remove') {
+        return await underWay.run(host, account, () => removeItem(ctx, book, pushes, host, account, set.contact))
+      }
       const changed = await book.change(host, account, set.contact, (item) => ({
         kind: 'put',
         item: { ...(item ?? newItem(set.contact)), name: set.name, groups: set.groups, listed: true },
@@ -121,7 +125,7 @@ export async function removeItem(
   const before = changed.before
   if (before === undefined || !before.listed) return errorMissing
   pushes.removal(host, local, changed.version, contact.toString())
-  if (hasFrom(before.subscription)) ctx.tell('roster:revoked', { host, local, contact })
+  if (hasFrom(before.subscription)) ctx.tell('roster:revoked', { host, local, contact, before })
   await endSubscriptions(ctx, ctx.accountJid(host, local), before)
   return undefined
 }

@@ -16,6 +16,7 @@ import { removeItem, rosterQueries } from './roster.queries.ts'
 import { rosterStore } from './roster.store.ts'
 import { hasFrom } from './subscription.ts'
 import { subscriptions } from './subscriptions.ts'
+import { UnderWay } from './under-way.ts'
 
 const NS_ROSTERVER = 'urn:xmpp:features:rosterver'
 const NS_PRE_APPROVAL = 'urn:xmpp:features:pre-approval'
@@ -50,18 +51,23 @@ export default defineModule({
     const { options } = ctx
     const store = await ctx.store(rosterStore)
     const limits = () => ({ items: options.items_max, requests: options.requests_max })
-    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, limits, {
+    const counters = {
       itemsMax: ctx.counter('items_max', 'Contacts refused because the roster was full'),
       evicted: ctx.counter('cache_accounts', 'Rosters that made room for others in memory'),
+    }
+    const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, limits, counters, {
+      changed: (change) => ctx.tell('roster:changed', change),
+      replaced: (host, local) => ctx.tell('roster:replaced', { host, local }),
     })
     ctx.gauge('cached', 'Rosters in memory; limit cache_accounts', () => book.cached)
     ctx.onReload(() => book.resize(options.cache_accounts))
     const pushes = new RosterPushes(ctx)
+    const underWay = new UnderWay()
 
     ctx.features.add(NS_ROSTER)
     ctx.on('stream:features', (list) => [...list, x('ver', NS_ROSTERVER), x('sub', NS_PRE_APPROVAL)])
 
-    rosterQueries(ctx, book, pushes, {
+    rosterQueries(ctx, book, pushes, underWay, {
       limits: () => ({ nameMax: options.name_max, groupsMax: options.groups_max }),
       tooLong: ctx.counter('name_max', 'Contacts refused because a handle or a group name was too long'),
       tooManyGroups: ctx.counter('groups_max', 'Contacts refused because they were in too many groups'),
@@ -69,12 +75,13 @@ export default defineModule({
     subscriptions(ctx, {
       book,
       pushes,
+      underWay,
       requestSize: () => options.request_size,
       requestsCut: ctx.counter('request_size', 'Subscription requests kept without their extensions'),
       requestsDropped: ctx.counter('requests_max', 'Subscription requests dropped because too many waited'),
     })
     accountData(ctx, store, book)
-    ctx.provide('roster', service(ctx, store, book, pushes))
+    ctx.provide('roster', service(ctx, store, book, pushes, underWay))
   },
 })
 
@@ -83,23 +90,28 @@ function service(
   store: Store<typeof rosterStore>,
   book: RosterBook,
   pushes: RosterPushes,
+  underWay: UnderWay,
 ): RosterService {
   return {
     items(host, local) {
       const roster = book.roster(host, local)
       return roster instanceof Promise ? roster.then((loaded) => loaded.items) : roster.items
     },
-    async set(host, local, item) {
+    settled: (host, local) => underWay.settled(host, local),
+    set(host, local, item) {
       const contact = item.jid
-      const changed = await book.change(host, local, contact, () => ({ kind: 'put', item: { ...item, listed: true } }))
-      const had = changed.before !== undefined && hasFrom(changed.before.subscription)
-      const has = hasFrom(item.subscription)
-      if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
-      if (had && !has) ctx.tell('roster:revoked', { host, local, contact })
-      if (!had && has) ctx.tell('roster:granted', { host, local, contact, sent: undefined })
+      return underWay.run(host, local, async () => {
+        const after = { ...item, listed: true }
+        const changed = await book.change(host, local, contact, () => ({ kind: 'put', item: after }))
+        const had = changed.before !== undefined && hasFrom(changed.before.subscription)
+        const has = hasFrom(item.subscription)
+        if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
+        if (had && !has) ctx.tell('roster:revoked', { host, local, contact, before: changed.before })
+        if (!had && has) ctx.tell('roster:granted', { host, local, contact, sent: undefined })
+      })
     },
     async remove(host, local, contact) {
-      await removeItem(ctx, book, pushes, host, local, contact)
+      await underWay.run(host, local, () => removeItem(ctx, book, pushes, host, local, contact))
     },
     async requests(host, local) {
       const rows = await store.requests({ host: host.domain, local })

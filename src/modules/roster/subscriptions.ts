@@ -14,16 +14,18 @@ import { serialise } from '../../xml/serialise.ts'
 import { type Change, type Changed, errorRequests, newItem, type RosterBook } from './roster.book.ts'
 import type { RosterPushes } from './roster.pushes.ts'
 import { hasFrom, type Inbound, inbound, isSame, outbound, type SubscriptionType } from './subscription.ts'
+import type { UnderWay } from './under-way.ts'
 
 /** What these rules need of the module's context. */
 export type SubscriptionContext = Pick<
   ModuleContext,
-  'accounts' | 'clock' | 'host' | 'on' | 'send' | 'sessions' | 'tell'
+  'accounts' | 'clock' | 'host' | 'on' | 'send' | 'service' | 'sessions' | 'tell'
 >
 
 export interface SubscriptionParts {
   readonly book: RosterBook
   readonly pushes: RosterPushes
+  readonly underWay: UnderWay
   /** Bytes of a request that is kept whole. */
   requestSize(): number
   /** Kept without their extensions by `request_size`. */
@@ -34,9 +36,17 @@ export interface SubscriptionParts {
 const subscriptionTypes = ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed'] as const
 
 export function subscriptions(ctx: SubscriptionContext, parts: SubscriptionParts): void {
+  const under = (host: Host, local: string, change: () => Promise<Verdict>) => parts.underWay.run(host, local, change)
   const filter = { kinds: ['presence'], types: subscriptionTypes } as const
-  ctx.on('stanza:sent', (packet, session) => sent(ctx, parts, packet, session), filter)
-  ctx.on('stanza:inbound', (packet, host) => received(ctx, parts, packet, host), { ...filter, phase: 'late' })
+  ctx.on(
+    'stanza:sent',
+    (packet, session) => under(session.host, session.jid.local, () => sent(ctx, parts, packet, session)),
+    filter,
+  )
+  ctx.on('stanza:inbound', (packet, host) => under(host, packet.to.local, () => received(ctx, parts, packet, host)), {
+    ...filter,
+    phase: 'late',
+  })
 }
 
 type ListedItem = Parameters<typeof isSame>[0] & { readonly listed: boolean }
@@ -83,7 +93,7 @@ async function sent(
   })
   const change = sight(changed)
   // Section 3.2.2: they leave while the contact may still see them.
-  if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact })
+  if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact, before: changed.before })
   const routed = isRouted ? ctx.send(packet.el, session.jid.bare, contact) : undefined
   // Before any waiting: pushes are in order of modification (section 2.6.3).
   if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
@@ -123,7 +133,7 @@ async function received(
   // Section 3.3.3: delivery, push, then the resources leave. Section 3.1.5: approval, push, then presence.
   if (outcome.reply !== 'subscribed') {
     push()
-    if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact })
+    if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact, before: changed.before })
     if (outcome.reply !== undefined) await ctx.send(answer(packet, outcome.reply), account, contact)
   } else {
     const replied = ctx.send(answer(packet, 'subscribed'), account, contact)
@@ -177,7 +187,12 @@ function deliver(ctx: SubscriptionContext, pushes: RosterPushes, packet: Packet,
     packet.el.attr('type') === 'subscribe'
       ? ctx.sessions.ofAccount(host.domain, account.local).filter((session) => session.isAvailable)
       : pushes.interestedOf(host, account.local)
-  for (const session of takers) session.deliverFrom(packet.el, packet.from.bare, account)
+  const privacy = ctx.service('privacy')
+  for (const session of takers) {
+    // A list that applies to this one resource.
+    if (privacy?.screen(session)?.passes('other', packet.from.bare) === false) continue
+    session.deliverFrom(packet.el, packet.from.bare, account)
+  }
 }
 
 /** Section 3.1.3 rule 4: the complete stanza is kept, but not without a limit. */
