@@ -1,16 +1,18 @@
 /** Figures that their owners keep for themselves, under names of the metrics. */
 import type { Metrics } from '../core/metrics.ts'
 import type { StoreMetrics, StoreState } from '../store/store.types.ts'
+import type { NetQueues } from '../world/net.types.ts'
 
 /** The states of the store, as `ratatosk_store_state` numbers them. */
 const storeStates: readonly StoreState['name'][] = ['ready', 'full', 'stalled', 'failed', 'closed']
 
 export interface FigureSources {
   readonly stores: { readonly metrics: Readonly<StoreMetrics>; readonly state: StoreState }
+  readonly net: { readonly queues: NetQueues }
   controlConnections(): number
 }
 
-export function enterFigures(metrics: Metrics, { stores, controlConnections }: FigureSources): void {
+export function enterFigures(metrics: Metrics, { stores, net, controlConnections }: FigureSources): void {
   const store = stores.metrics
   metrics.gauge('ratatosk_control_connections', 'Connections to the control socket now', controlConnections)
   metrics.gauge(
@@ -24,6 +26,17 @@ export function enterFigures(metrics: Metrics, { stores, controlConnections }: F
     () => store.queueOperations,
   )
   metrics.gauge('ratatosk_store_queue_bytes', 'Their bytes; limit store.queue_bytes', () => store.queueBytes)
+  metrics.gauge(
+    'ratatosk_connections_behind',
+    'Connections whose peer does not take what is written as fast as it is; limit session_queue_bytes each',
+    () => net.queues.behind,
+  )
+  metrics.gauge('ratatosk_connections_behind_bytes', 'Bytes that wait for them', () => net.queues.behindBytes)
+  metrics.gauge(
+    'ratatosk_tls_handshakes_waiting',
+    'TLS handshakes that begin in a later turn of the event loop',
+    () => net.queues.handshakes,
+  )
   const counted = (name: string, help: string, read: () => number) =>
     metrics.counted(`ratatosk_store_${name}_total`, help, read)
   counted('queue_full', 'Store operations refused by the limits of the queue', () => store.rejectedFull)
