@@ -56,13 +56,17 @@ export function enterLimitFigures(metrics: Metrics, source: LimitSource): void {
   }
 }
 
+/** The others limit nobody. */
+const { operation_timeout, queue_operations, queue_bytes } = storeOptions
+const storeLimitOptions = { operation_timeout, queue_operations, queue_bytes }
+
 type Values = Readonly<Record<string, unknown>>
 type Labels = LabelledValue['labels']
 
 function* limitsOf({ config, modules }: LimitSource): Generator<Limit> {
   const { limits, listeners, shapers, store, host_types: types } = config()
   yield* numbers(limitOptions, limits, 'limits')
-  yield* numbers(storeOptions, { ...store }, 'store')
+  yield* numbers(storeLimitOptions, store, 'store')
   // One with several addresses is there several times.
   for (const { name: listener, accept_rate, limits: own } of new Map(
     listeners.map((one) => [one.name, one]),

@@ -146,7 +146,7 @@ describe('/metrics', () => {
       ['session.max_per_user default', 20],
       ['session.max_per_user staff', 5],
       ['modules.offline.messages_max staff', 7],
-      ['store_operation_timeout', 10],
+      ['store.operation_timeout', 8],
     ]
     for (const [key, value] of rows) assert.equal(shown.get(key), value, key)
     assert.equal(shown.get('limits.stanza_bytes c2s'), undefined)

@@ -126,6 +126,7 @@ export const limits: Readonly<Record<string, Limit>> = {
     'ratatosk_offline_hand_over_timeout_total',
     'what he did not take waits on in the store',
   ),
+  'modules.ping.ask_after': nothing('it is asked whether it is there', 'ratatosk_ping_asked_total'),
   'modules.ping.answer_timeout': {
     answer: { stream: 'connection-timeout' },
     metric: 'ratatosk_ping_unanswered_total',
@@ -177,7 +178,6 @@ export const noLimits: Readonly<Record<string, string>> = {
   'listeners[].shaper': 'a choice of shapers',
   'listeners[].tcp_keepalive': "a question to the client's kernel, which costs no client that is there anything",
   'limits.sign_in_failure_window': 'the time of two limits',
-  'modules.ping.ask_after': 'a question, which costs no client that is there anything',
   'store.silence_timeout': 'of a connection to the database: whoever needs it has `store.operation_timeout`',
   'auth.scram_iterations': 'work for new passwords',
   'auth.token_lifetime': 'the time of a token',

@@ -28,6 +28,11 @@ export interface AttendanceOptions {
   readonly answer_timeout: number
 }
 
+export interface AttendanceCounters {
+  readonly asked: Counter
+  readonly unanswered: Counter
+}
+
 type AttendanceContext = Pick<ModuleContext, 'clock' | 'hosts' | 'iq' | 'log' | 'sessions' | 'slot'>
 
 /** What was seen of a session at the last beat. */
@@ -44,15 +49,15 @@ interface Seen {
 export class Attendance {
   readonly #ctx: AttendanceContext
   readonly #options: AttendanceOptions
-  readonly #unanswered: Counter
+  readonly #counters: AttendanceCounters
   readonly #slot: Slot<Seen>
   #timer: Timer | undefined
   #asked = 0
 
-  constructor(ctx: AttendanceContext, options: AttendanceOptions, unanswered: Counter) {
+  constructor(ctx: AttendanceContext, options: AttendanceOptions, counters: AttendanceCounters) {
     this.#ctx = ctx
     this.#options = options
-    this.#unanswered = unanswered
+    this.#counters = counters
     this.#slot = ctx.slot('seen', (): Seen => ({ received: 0, delivered: 0, queued: 0, since: 0, isAsked: false }))
   }
 
@@ -97,6 +102,7 @@ export class Attendance {
       seen.isAsked = false
     } else if (!seen.isAsked && now - seen.since >= this.#options.ask_after && this.#asked < askedMax) {
       this.#asked++
+      this.#counters.asked.value++
       seen.isAsked = true
       void this.#ask(session, seen)
     }
@@ -110,7 +116,7 @@ export class Attendance {
     } catch (error) {
       const isSilent = error instanceof StanzaError && error.condition === 'remote-server-timeout'
       if (!isSilent || !seen.isAsked || session.received !== seen.received || !session.isActive) return
-      this.#unanswered.value++
+      this.#counters.unanswered.value++
       log.info('a client that does not answer is taken to be gone', {
         code: errorUnanswered.code,
         jid: session.label,

@@ -36,8 +36,10 @@ export default defineModule({
     iq.get({ name: 'ping', ns: NS }, () => undefined, { on: ['host', 'account'] })
 
     // §4.1
-    const unanswered = ctx.counter('unanswered', 'Clients that said nothing, and did not answer when they were asked')
-    const attendance = new Attendance(ctx, options, unanswered)
+    const attendance = new Attendance(ctx, options, {
+      asked: ctx.counter('asked', 'Times a client that said nothing was asked whether it is there'),
+      unanswered: ctx.counter('unanswered', 'Clients that did not answer when they were asked, nor said anything else'),
+    })
     ctx.on('session:bound', () => attendance.arm())
     ctx.on('session:ended', () => attendance.ended())
     attendance.arm()
