@@ -194,6 +194,8 @@ export interface Story {
   readonly juliet: Fickle
   /** juliet's other device, with copies, where messages go when the first is not there; undefined: she has none. */
   readonly tablet: Fickle | undefined
+  /** Whom romeo writes to: juliet, or her first client. */
+  readonly to: string
   /** juliet's clients say whether somebody looks at them. */
   readonly isGated: boolean
   /** By SM-ID: how many stanzas the client had acknowledged when its session ended. */
@@ -238,6 +240,7 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
         tablet: isDouble
           ? new Fickle(symbolic, 'juliet@localhost/there', 'tablet', [presence, copies], wayOf(seed + 6))
           : undefined,
+        to: isDouble && seed % 2 === 0 ? 'juliet@localhost/here' : 'juliet@localhost',
         isGated: seed % 3 > 0,
         acknowledged,
         passes: (ms: number) => symbolic.simulation.advance(ms),
