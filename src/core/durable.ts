@@ -223,6 +223,12 @@ export class DurableSessions implements SessionJournal {
       at: this.#needs.clock.wallMs(),
     })
     written.push({ ledger, last, handled })
+    // Nobody says when that is over.
+    if (!session.takesMessages) this.#needs.clock.after(againMs, (one) => this.#lookAgain(one), ledger)
+  }
+
+  #lookAgain(ledger: Ledger): void {
+    if (this.#entries.has(ledger)) this.changed(ledger)
   }
 
   /** '' when it is as before. */

@@ -77,6 +77,7 @@ export class Ledger implements Beaten {
   readonly #book: LedgerBook
   #link: SessionLink | undefined
   #expiry: Timer | undefined
+  #waitsSinceMs = 0
   /** Stanzas under way that were received before the count began. */
   #uncounted: number
   #processed = 0
@@ -372,7 +373,13 @@ export class Ledger implements Beaten {
   waits(expiry: Timer): void {
     this.stopsWaiting()
     this.#expiry = expiry
+    this.#waitsSinceMs = this.#book.wallMs
     this.#book.waiting++
+  }
+
+  /** Since when the session waits for its client, in milliseconds since 1970; undefined while it does not. */
+  get waitsSinceMs(): number | undefined {
+    return this.#expiry === undefined ? undefined : this.#waitsSinceMs
   }
 
   stopsWaiting(): void {

@@ -167,6 +167,7 @@ const others = (folder: string) => ({
     tls_ca: join(folder, 'ca.pem'),
   },
   log: { format: 'json' },
+  modules: { sm: { durable: true } },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })
 
