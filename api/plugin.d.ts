@@ -426,6 +426,11 @@ export interface Option<T> {
     readonly unit: string;
     readonly min: number | undefined;
     readonly max: number | undefined;
+    readonly unlimited: boolean;
+    readonly lengths: {
+        readonly min: number | undefined;
+        readonly max: number | undefined;
+    };
     readonly values: readonly string[] | undefined;
     readonly fields: OptionSchema | undefined;
     readonly of: Option<unknown> | undefined;
@@ -609,6 +614,8 @@ export interface Hooks {
         readonly session: Session;
         readonly end: SessionEnd;
     }>;
+    'host:added': Notice<Host>;
+    'host:removed': Notice<Host>;
     'session:resumed': Notice<Session>;
     'message:late': Fold<Element, {
         readonly host: Host;
@@ -794,13 +801,33 @@ export declare class CounterFamily {
     constructor(make: (label: string) => Counter);
     count(label: string): void;
 }
+export type MetricKind = 'counter' | 'gauge' | 'histogram' | 'info';
 export interface MetricInfo {
     readonly name: string;
     readonly help: string;
-    readonly kind: 'counter' | 'gauge';
+    readonly kind: MetricKind;
 }
 export interface MetricValue extends MetricInfo {
     readonly value: number;
+}
+export interface MetricSample {
+    readonly name: string;
+    readonly value: number;
+}
+export interface MetricFamily extends MetricInfo {
+    readonly samples: readonly MetricSample[];
+}
+export interface LabelledValue {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+}
+export interface HistogramReading {
+    readonly buckets: readonly {
+        readonly atMost: number;
+        readonly count: number;
+    }[];
+    readonly count: number;
+    readonly sum: number;
 }
 export declare class Metrics {
     #private;
@@ -809,8 +836,11 @@ export declare class Metrics {
     get refusals(): CounterFamily;
     counted(name: string, help: string, read: () => number): () => void;
     gauge(name: string, help: string, read: () => number): () => void;
+    labelled(info: MetricInfo, read: () => Iterable<LabelledValue>): void;
+    histogram(name: string, help: string, read: () => HistogramReading): void;
     get gaugeCount(): number;
     value(name: string): number;
+    families(): readonly MetricFamily[];
     read(): readonly MetricValue[];
 }
 
@@ -1170,12 +1200,17 @@ export declare class Session extends BoundResource implements Origin {
 export interface SessionLink {
     write(bytes: Octets): void;
     readonly queuedBytes: number;
+    readonly traffic: Traffic;
     hold(): void;
     release(): void;
     askDrained(): void;
     close(error?: StreamError): void;
     cut(error: StreamError): void;
     drop(): void;
+}
+export interface Traffic {
+    readonly receivedBytes: number;
+    readonly sentBytes: number;
 }
 export interface LinkRest extends Unsent {
     readonly heldBack: Octets;

@@ -125,6 +125,13 @@ export interface Hooks {
   'session:adopted': Notice<Session>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
+  /** A host came while the server runs. Those of the start are in `hosts()` when a module is set up. */
+  'host:added': Notice<Host>
+  /**
+   * A host is served no more: `host()` does not find it, and what is sent to it is for a stranger. Its sessions end after
+   * this, each with its own notice. What is kept of its accounts stays, for the host may come back.
+   */
+  'host:removed': Notice<Host>
   /** A session that had lost its connection goes on over another. */
   'session:resumed': Notice<Session>
   /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */

@@ -15,7 +15,7 @@ import type { SessionEnd } from './session-owner.ts'
 const errorFull = new StreamError('RTK_SESSION_UNACKNOWLEDGED', 'policy-violation', 'too much is not acknowledged')
 const errorTaken = new StreamError('RTK_SESSION_RESUMED', 'conflict', 'the session was resumed on another stream')
 
-/** Clients are given so long, in milliseconds, to say what they have when the server stops; and are looked at so often. */
+/** Clients are given so long, in milliseconds, to say what they have when server or host stops; and are looked at so often. */
 const lastAnswerMs = 1_000
 const lastLookMs = 50
 
@@ -114,11 +114,13 @@ export class Resumption {
     if (!session.isActive) session.close(end)
   }
 
-  /** Asks all clients what they have: the server stops, and what they have need not be kept for them. */
-  async ask(): Promise<void> {
+  /** Asks clients what they have, all or these: they will end, and what they have need not be kept for them. */
+  async ask(sessions?: readonly Session[]): Promise<void> {
+    const each = (fn: (session: Session) => void) =>
+      sessions === undefined ? this.#needs.each(fn) : sessions.forEach(fn)
     for (let waitedMs = 0; waitedMs < lastAnswerMs; waitedMs += lastLookMs) {
       let open = 0
-      this.#needs.each(({ isActive, ledger }) => {
+      each(({ isActive, ledger }) => {
         if (!isActive || ledger === undefined || ledger.length === 0) return
         open++
         ledger.ask()

@@ -8,7 +8,7 @@ import { StanzaError } from '../stanza/error.ts'
 import { NS_SM, smAnswer, smEnable, smRequest } from '../stanza/sm.ts'
 import { WorldError } from '../world/error.ts'
 import type { HashName } from '../world/hashing.types.ts'
-import type { CloseCause, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
+import type { CloseCause, Net, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element, Octets } from '../xml/index.ts'
 import { C2sClient } from './c2s-client.ts'
@@ -265,7 +265,9 @@ export class XmppClient implements StanzaSink {
   }
 }
 
-export type ClientWorld = Pick<World, 'clock' | 'random' | 'net' | 'hashing'>
+export type ClientWorld = Pick<World, 'clock' | 'random' | 'hashing'> & {
+  readonly net: Pick<Net, 'connect' | 'listen' | 'tls'>
+}
 
 /** What the machine asks: the password's key, and news of its life. */
 class Driver implements C2sClientDriver {
