@@ -464,6 +464,41 @@ export interface DeliveryGate {
     lift(): void;
 }
 
+// src/core/durable.ts
+export interface SessionChange {
+    readonly host: string;
+    readonly local: string;
+    readonly id: string;
+    readonly over: number;
+    readonly data: string;
+    readonly handled: number;
+    readonly acked: number;
+    readonly first: number;
+    readonly last: number;
+    readonly sizes: string;
+    readonly stanzas: Octets;
+    readonly at: number;
+}
+export interface KeptStanzas {
+    readonly first: number;
+    readonly sizes: string;
+    readonly stanzas: Octets;
+    readonly at: number;
+}
+export interface KeptSession {
+    readonly host: string;
+    readonly local: string;
+    readonly id: string;
+    readonly data: string;
+    readonly handled: number;
+    readonly acked: number;
+    readonly parts: readonly KeptStanzas[];
+}
+export interface SessionKeeper {
+    keep(changes: readonly SessionChange[]): Promise<unknown>;
+    load(each: (kept: KeptSession) => void): Promise<void>;
+}
+
 // src/core/fan-out.ts
 export interface FanOutGroup {
     readonly el: Element;
@@ -687,6 +722,11 @@ export interface LedgerPolicy {
     readonly stanzasMax: number;
     readonly bytesMax: number;
     readonly answerMs: number;
+    readonly journal?: LedgerJournal | undefined;
+}
+export interface LedgerJournal {
+    changed(ledger: Ledger): void;
+    leaves(ledger: Ledger): void;
 }
 export interface LedgerData {
     readonly id: string;
@@ -706,12 +746,22 @@ export declare class Ledger implements Beaten {
     readonly id: string;
     readonly policy: LedgerPolicy;
     resumeMs: number;
+    whenSaved: (() => void) | undefined;
     constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number);
     get handled(): number;
+    get processed32(): number;
     get isSettled(): boolean;
+    get journal(): LedgerJournal | undefined;
     processed(): void;
     opens(work: Promise<unknown>, closed: () => void): void;
     get sent(): number;
+    get acknowledged(): number;
+    unsaved(): {
+        readonly first: number;
+        readonly last: number;
+        readonly stanzas: readonly Octets[];
+    };
+    saved(last: number, handled: number): void;
     get length(): number;
     get bytes(): number;
     get isFull(): boolean;
@@ -724,6 +774,7 @@ export declare class Ledger implements Beaten {
     repeat(): void;
     beat(): boolean;
     waits(expiry: Timer): void;
+    get waitsSinceMs(): number | undefined;
     stopsWaiting(): void;
     take(): Unacknowledged;
     encode(): LedgerData;
@@ -849,6 +900,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     };
     readonly streams: {
         element(element: PayloadName, handler: StreamElementHandler): void;
+        journal(keeper: SessionKeeper): LedgerJournal;
     };
     readonly features: {
         add(feature: string, on?: IqTarget | readonly IqTarget[]): void;
@@ -1230,6 +1282,7 @@ export interface SessionOwner<S> {
     unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
     overflow(session: S, queuedBytes: number): void;
     held(): void;
+    counts(session: S, ledger: Ledger): void;
     waits(session: S, ledger: Ledger): void;
     unacknowledged(session: S): void;
 }

@@ -220,7 +220,7 @@ test('sessions are shown with yes and no, and dashes for nothing', async () => {
   const { out } = await cli('session list odin@localhost')
   assert.match(
     out,
-    /^Session +Since +Address .*\nodin@localhost\/phone +[-0-9]+ [:0-9]+Z +127\.0\.0\.1 +tcp +- +SCRAM-SHA-256 +no +0 +0 +0\n$/,
+    /^Session +Since +Address .*\nodin@localhost\/phone +[-0-9]+ [:0-9]+Z +127\.0\.0\.1 +tcp +- +SCRAM-SHA-256 +no +0 +0 +0 +- +0\n$/,
   )
 })
 

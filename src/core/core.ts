@@ -31,6 +31,7 @@ import { Requests } from './requests.ts'
 import { Resumption } from './resumption.ts'
 import { Router } from './router.ts'
 import { Session } from './session.ts'
+import type { SessionJournal } from './session-journal.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
@@ -63,6 +64,8 @@ export class Core implements SessionOwner<Session> {
   readonly accountEndings = new AccountEndings()
   readonly ledgers: LedgerBook
   readonly resumption: Resumption
+  /** One a host type whose sessions are kept. */
+  readonly durable: SessionJournal[] = []
   limits: CoreLimits
   readonly #inbound: Inbound
   readonly #timed: Timed
@@ -293,6 +296,8 @@ export class Core implements SessionOwner<Session> {
 
   ended(session: Session, end: SessionEnd): void {
     if (!this.sessions.remove(session)) return
+    const { journal } = session.ledger ?? {}
+    if (journal !== undefined) this.durable.find((one) => one === journal)?.ended(session)
     const isOwner = this.router.enter()
     this.localOf(session.host)?.type.hooks.notice('session:ended', { session, end })
     session.presence = undefined
@@ -324,6 +329,15 @@ export class Core implements SessionOwner<Session> {
 
   held(): void {
     this.#holds.value++
+  }
+
+  counts(session: Session, ledger: Ledger): void {
+    this.durable.find((one) => one === ledger.journal)?.enters(session, ledger)
+  }
+
+  /** Something that was accepted for the account is still on the way of the undeliverable. */
+  isUnsettled(jid: Jid): boolean {
+    return this.#unsettled.has(jid)
   }
 
   waits(session: Session, ledger: Ledger): void {

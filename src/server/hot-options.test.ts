@@ -205,6 +205,7 @@ const others = (folder: string) => ({
     queue_bytes: '1 MiB',
     silence_timeout: '1 second',
   },
+  modules: { sm: { durable: true } },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })
 

@@ -195,6 +195,7 @@ export class Server {
     for (const type of config.host_types.values()) {
       if (this.core.hosts(type.name).length > 0) await this.#moduleSets.load(type)
     }
+    for (const durable of this.core.durable) await durable.restore()
     for (const command of coreCommands(this)) this.commands.add(command)
     this.commands.add(reloadCommand(this))
     for (const route of health(this)) this.core.http.add(route)

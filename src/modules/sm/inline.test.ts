@@ -306,7 +306,7 @@ describe('a client in its own words', () => {
     return client instanceof ClientFailure ? assert.fail(String(client)) : client
   }
 
-  it('SES-09: a token of FAST (XEP-0484) and a session that goes on, with one message of the client', () =>
+  it('SES-09, AUTH-05: a token of FAST (XEP-0484) and a session that goes on, with one message of the client', () =>
     play({}, async (ground) => {
       const mechanism = 'HT-SHA-256-NONE'
       const session = [smEnable(true)]
