@@ -3,6 +3,9 @@ import { type Jid, parseJid } from '../jid/jid.ts'
 import { x } from '../xml/build.ts'
 import { type Codec, CodecFault } from '../xml/codec.ts'
 import type { Element } from '../xml/element.types.ts'
+import type { Octets } from '../xml/octets.ts'
+import { serialise } from '../xml/serialise.ts'
+import { NS_CLIENT } from './ns.ts'
 
 export const NS_DELAY = 'urn:xmpp:delay'
 
@@ -20,6 +23,32 @@ export interface Delay {
 export function withDelay(el: Element, by: Jid, since: Date, reason?: string): Element {
   return withoutDelayBy(el, by).withChild(delayCodec.encode({ from: by, stamp: since, reason }))
 }
+
+/** Notes of one speaker, for stanzas that are bytes already: a hand-over of many need not build each of them. */
+export class DelayNotes {
+  readonly #head: Octets
+  readonly #tail: Octets
+
+  constructor(by: Jid, reason?: string) {
+    const mark = 'T'
+    const note = serialise(x('delay', NS_DELAY, { from: by.toString(), stamp: mark }, reason), NS_CLIENT)
+    const at = note.indexOf(`stamp='${mark}'`) + "stamp='".length
+    this.#head = note.substring(0, at) as Octets
+    this.#tail = note.substring(at + mark.length) as Octets
+  }
+
+  /**
+   * The message with a note behind its children; undefined when its end tag is written in another way than usual. It must be
+   * well-formed and have no note of this speaker.
+   */
+  added(message: Octets, since: Date): Octets | undefined {
+    if (!message.endsWith(MESSAGE_END)) return undefined
+    const children = message.substring(0, message.length - MESSAGE_END.length)
+    return `${children}${this.#head}${stamp(since)}${this.#tail}${MESSAGE_END}` as Octets
+  }
+}
+
+const MESSAGE_END = '</message>'
 
 /** The stanza without notes that speak for `by`: nobody else may (§5). The same element when there is none. */
 export function withoutDelayBy(el: Element, by: Jid): Element {

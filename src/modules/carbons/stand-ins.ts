@@ -52,6 +52,8 @@ export class StandIns {
 
   /** As `CopyService`. */
   had(session: Session, from: Jid, message: Element): boolean {
+    // Of most sessions nothing is known: what they are handed is not looked into.
+    if (session.slots.peek(this.#copies) === undefined) return false
     const key = copyKeyOf(from, message)
     return key !== undefined && this.#had(session, key)
   }

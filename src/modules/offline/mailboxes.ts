@@ -10,14 +10,14 @@ import type { ModuleContext } from '../../core/module.ts'
 import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import '../../core/services/copies.ts'
 import type { Session } from '../../core/session.ts'
-import { parseJid } from '../../jid/jid.ts'
-import { isDelayedBy, withDelay } from '../../stanza/delay.ts'
+import { JidCache } from '../../jid/cache.ts'
+import { DelayNotes, isDelayedBy, withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
 import type { Store } from '../../store/define.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { XmlError } from '../../xml/errors.ts'
-import type { Octets } from '../../xml/octets.ts'
+import { ascii, type Octets } from '../../xml/octets.ts'
 import { parseOctets } from '../../xml/parse.ts'
 import { writeStanza } from '../../xml/serialise.ts'
 import type { offlineStore } from './offline.store.ts'
@@ -30,6 +30,11 @@ export const pageSize = 50
  * and only these may come to him a second time after a crash.
  */
 export const batchBytes = 32_768
+
+const noAddress = ascii('')
+
+// As in the examples of XEP-0160.
+const reason = 'Offline Storage'
 
 // As long as a batch has not left, all that comes for the account waits in the store, also for resources that read.
 const errorSlow = new StreamError('RTK_OFFLINE_HAND_OVER_TIMEOUT', 'policy-violation', 'too slow in reading')
@@ -62,6 +67,8 @@ interface Mailbox {
   handOver: Promise<void> | undefined
   /** Messages that came while a hand-over was under way. */
   readonly live: Set<Octets>
+  /** Of the host; made when the first message is handed over. */
+  notes: DelayNotes | undefined
 }
 
 export interface MailboxCounters {
@@ -190,6 +197,8 @@ export class Mailboxes {
   /** Hands over a page, one batch behind the other; what has left is removed, and nothing else. */
   async #handPage(session: Session, rows: readonly Kept[], box: Mailbox): Promise<void> {
     let at = 0
+    // They are few: one recipient, and those who wrote to him.
+    const jids = new JidCache(pageSize)
     while (at < rows.length && isReady(session)) {
       const seqs: number[] = []
       const stanzas: Octets[] = []
@@ -198,7 +207,7 @@ export class Mailboxes {
       let bytes = 0
       for (; at < rows.length && bytes < batchBytes; at++) {
         const row = rows[at] as Kept
-        const stanza = this.#stanzaOf(session, row, box, stanzas.length === 0)
+        const stanza = this.#stanzaOf(session, row, box, jids, stanzas.length === 0)
         if (stanza === 'later') break
         if (stanza === undefined) {
           if (stanzas.length === 0) last = row.seq
@@ -234,10 +243,10 @@ export class Mailboxes {
    * As it is handed over; undefined when it cannot be, or when a copy that the session had stands in for it. That is so as soon
    * as it has left the store: 'later', when others must leave before it (`isFirst`).
    */
-  #stanzaOf(session: Session, row: Kept, box: Mailbox, isFirst: boolean): Octets | 'later' | undefined {
+  #stanzaOf(session: Session, row: Kept, box: Mailbox, jids: JidCache, isFirst: boolean): Octets | 'later' | undefined {
     const el = readMessage(row.stanza)
-    const from = parseJid(el?.attr('from') ?? '')
-    const to = parseJid(el?.attr('to') ?? '')
+    const from = jids.parse(el?.rawAttr('from') ?? noAddress)
+    const to = jids.parse(el?.rawAttr('to') ?? noAddress)
     if (el === undefined || from === undefined || to === undefined) {
       this.#ctx.log.error('a kept message cannot be read and is left out', {
         code: 'RTK_OFFLINE_UNREADABLE',
@@ -251,10 +260,12 @@ export class Mailboxes {
       if (!isFirst) return 'later'
       if (copies.standsIn(session, from, el)) return undefined
     }
-    const isLive = box.live.has(row.stanza)
     const { jid } = session.host
-    const noted = isLive || isDelayedBy(el, jid) ? el : withDelay(el, jid, new Date(row.received), 'Offline Storage')
-    return writeStanza(noted, from.octets, to.octets)
+    const stanza = writeStanza(el, from.octets, to.octets)
+    if (box.live.has(row.stanza) || isDelayedBy(el, jid)) return stanza
+    const since = new Date(row.received)
+    box.notes ??= new DelayNotes(jid, reason)
+    return box.notes.added(stanza, since) ?? writeStanza(withDelay(el, jid, since, reason), from.octets, to.octets)
   }
 
   /** To a resource that takes messages: what waits although it does was kept while nobody seemed to be there. */
@@ -290,6 +301,7 @@ export class Mailboxes {
         added: 0,
         waiting: [],
         live: new Set(),
+        notes: undefined,
         handOver: undefined,
         counting: undefined,
       }
