@@ -83,7 +83,9 @@ function rowsOf(groups: readonly Group[]): { group: Group; name: string; row: Ro
 
 function figures(results: Results, groups: readonly Group[]): string {
   const rows = rowsOf(groups).map(({ group, name, row }) => {
-    const cells = SERVERS.map((server) => results.cell(server, 'fair', name, group.id, row.figure))
+    const cells = SERVERS.map((server) =>
+      results.cell(server, 'fair', server === 'ratatosk' ? name : (row.beside ?? name), group.id, row.figure),
+    )
     const peers = cells.slice(1, 3).flatMap((cell) => (cell ? [cell.figure.median] : []))
     const { ratio, goal, met } = verdict(row, cells[0]?.figure.median, peers)
     return [row.title, row.unit, ...cells.map(show), ratio, goal, met]

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { report, verdict } from './report.ts'
-import { appendMeasurement, figureOf, isClean, isSettled, type Measurement, readMeasurements } from './results.ts'
-import { FULL, groupsOf, type Row } from './rows.ts'
+import {
+  appendMeasurement,
+  assertColumns,
+  figureOf,
+  isClean,
+  isSettled,
+  type Measurement,
+  readMeasurements,
+} from './results.ts'
+import { FULL, groupsOf, QUICK, type Row, rowsFor } from './rows.ts'
 
 test('the median of an even count is between the middle two, and what is no number does not count', () => {
   assert.deepEqual(figureOf([4, 1, 3, Number.NaN, 2]), { median: 2.5, least: 1, most: 4, count: 4 })
@@ -24,6 +32,21 @@ test('what is appended is read back, tabs and line ends in a fault become blanks
     assert.equal(read.length, 2)
     assert.equal(read[0]?.fault, 'a b c')
     assert.deepEqual([read[1]?.server, read[1]?.cpu_us, read.map(isClean)], ['ejabberd', '34.5', [false, true]])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('a file with other columns is read, but nothing is appended to it', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ratatosk-results-'))
+  const path = join(directory, 'old.tsv')
+  try {
+    assertColumns(path)
+    appendMeasurement(path, { server: 'prosody' })
+    assertColumns(path)
+    writeFileSync(path, 'server\trow\nprosody\tstorm\n')
+    assert.deepEqual(readMeasurements(path), [{ server: 'prosody', row: 'storm' }])
+    assert.throws(() => assertColumns(path), /other columns/)
   } finally {
     rmSync(directory, { recursive: true })
   }
@@ -81,4 +104,32 @@ test('stock settings of the peers are a column of their own beside the fair ones
     '| log-in storm, to initial presence, TCP | µs a log-in | 300 (300–300) n=1 | 4,000 (4,000–4,000) n=1 | – ' +
       '| 1,000 (1,000–1,000) n=1 | 2,000 (2,000–2,000) n=1 |',
   )
+})
+
+test('what the peers cannot do is ours alone, and stands beside their other row', () => {
+  const storm = groupsOf(FULL).find((group) => group.id === 'storm-tls')
+  assert.ok(storm)
+  assert.deepEqual(rowsFor(storm, false), ['storm'])
+  assert.deepEqual(rowsFor(storm, true), ['storm', 'storm:sasl2', 'storm:fast'])
+  const one = (server: string, row: string, cpu_us: string): Measurement => {
+    return { server, row, cpu_us, profile: 'fair', group: 'storm-tls', valid: '1', marked: '0' }
+  }
+  const all = [
+    ...[one('ratatosk', 'storm', '900'), one('ratatosk', 'storm:sasl2', '700'), one('ratatosk', 'storm:fast', '500')],
+    ...[one('prosody', 'storm', '6000'), one('ejabberd', 'storm', '2000')],
+  ]
+  const line = report(all, undefined, groupsOf(FULL))
+    .split('\n')
+    .find((row) => row.includes('FAST (peers: classic SCRAM)'))
+  assert.match(line ?? '', /\| 500 .*\| 6,000 .*\| 2,000 .*\| 4\.0× \| 3× \| met \|/)
+})
+
+test('every row and group has a name of its own, in full size and in quick', () => {
+  for (const scale of [FULL, QUICK]) {
+    const groups = groupsOf(scale)
+    const rows = groups.flatMap((group) => Object.values(group.rows).flat())
+    assert.equal(new Set(groups.map(({ id }) => id)).size, groups.length)
+    assert.equal(new Set(rows.map(({ id }) => id)).size, rows.length)
+    assert.equal(new Set(rows.map(({ title }) => title)).size, rows.length)
+  }
 })

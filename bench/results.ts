@@ -30,7 +30,18 @@ export const COLUMNS = [
     'rss_before_kb',
     'rss_after_kb',
   ],
-  ...['processes', 'threads', 'start_ms', 'cipher', 'runtime', 'commit', 'command', 'fault'],
+  ...[
+    'processes',
+    'threads',
+    'start_ms',
+    'loop_p99_us',
+    'loop_max_us',
+    'cipher',
+    'runtime',
+    'commit',
+    'command',
+    'fault',
+  ],
 ] as const
 
 export type Column = (typeof COLUMNS)[number]
@@ -44,6 +55,13 @@ export function appendMeasurement(path: string, measurement: Measurement): void 
     writeFileSync(path, `${COLUMNS.join('\t')}\n`)
   }
   appendFileSync(path, `${COLUMNS.map((column) => clean(measurement[column] ?? '')).join('\t')}\n`)
+}
+
+/** Throws when the file has other columns than those of today: what was appended would stand below the wrong names. */
+export function assertColumns(path: string): void {
+  if (!existsSync(path)) return
+  const [header] = readFileSync(path, 'utf8').split('\n')
+  if (header !== COLUMNS.join('\t')) throw new Error(`${path} has other columns: choose another --name`)
 }
 
 /** An absent file is no measurements. Columns are read by the file's own header, so that older files stay readable. */

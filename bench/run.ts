@@ -9,7 +9,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -19,10 +19,18 @@ import { ejabberd } from './peers/ejabberd.ts'
 import { installPeers } from './peers/install.ts'
 import type { Peer, Profile, Running, Setup } from './peers/peer.ts'
 import { prosody } from './peers/prosody.ts'
-import { ratatosk } from './peers/ratatosk.ts'
+import { metricsOf, ratatosk } from './peers/ratatosk.ts'
 import { relay } from './peers/relay.ts'
-import { appendMeasurement, COLUMNS, isClean, isSettled, type Measurement, readMeasurements } from './results.ts'
-import { FULL, type Group, groupsOf, QUICK } from './rows.ts'
+import {
+  appendMeasurement,
+  assertColumns,
+  COLUMNS,
+  isClean,
+  isSettled,
+  type Measurement,
+  readMeasurements,
+} from './results.ts'
+import { FULL, type Group, groupsOf, QUICK, rowsFor } from './rows.ts'
 
 /** More than this share of a core busy with something else marks a measurement (rule 8), in percent. */
 const FOREIGN_LIMIT = 25
@@ -103,7 +111,7 @@ function jobsOf(
 }
 
 function isDone(job: Job, path: string): boolean {
-  const rows = Object.keys(job.group.rows)
+  const rows = rowsFor(job.group, job.peer === ratatosk)
   const ours = readMeasurements(path).filter(
     (m) =>
       m.server === job.peer.name &&
@@ -120,9 +128,10 @@ function commandOf(job: Job, session: Session, running: Running, ca: string): st
   const tls = group.secured ? ['--tls', peer.tls, '--ca', ca] : []
   const cache = peer.relay
     ? ['--relay']
-    : ['--scram-cache', join(session.directory, `${peer.name}-${job.profile}.scram`)]
+    : ['--scram-cache', join(directoryOf(job, session), `${peer.name}-${job.profile}.scram`)]
   const pids = running.pids.flatMap((pid) => ['--pid', String(pid)])
-  return [...group.load, ...address, ...tls, '--users', String(group.users), ...cache, ...pids]
+  const ours = peer === ratatosk ? (group.ours ?? []) : []
+  return [...group.load, ...ours, ...address, ...tls, '--users', String(group.users), ...cache, ...pids]
 }
 
 interface Generated {
@@ -168,17 +177,39 @@ function measurementsOf(result: Generated, job: Job, session: Session, shared: M
     const marked = Number(row['foreign_core_pct'] ?? 0) + Number(row['steal_core_pct'] ?? 0) > FOREIGN_LIMIT ? '1' : '0'
     return { ...read, ...shared, row: String(row['row']), marked }
   })
-  const absent = Object.keys(job.group.rows).filter((row) => !made.some((m) => m.row === row))
+  const absent = rowsFor(job.group, job.peer === ratatosk).filter((row) => !made.some((m) => m.row === row))
   const why = `the generator ended with ${result.end}: ${result.stderr.trim().split('\n').at(-1)}`
   for (const row of absent) made.push({ ...shared, row, valid: '0', marked: '0', fault: why })
   for (const m of made) appendMeasurement(session.path, m)
   return made
 }
 
+/** Accounts with rosters are others than those without. */
+function directoryOf({ group }: Job, session: Session): string {
+  if (group.contacts === undefined) return session.directory
+  const directory = join(session.directory, `contacts-${group.contacts}-of-${group.users}`)
+  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  return directory
+}
+
 function setupOf(job: Job, session: Session): Setup {
   const certificate = makeCertificate(join(session.directory, 'tls'), DOMAIN)
-  const accounts = { prefix: 'u', count: session.accounts, password: 'correct horse' }
-  return { directory: session.directory, domain: DOMAIN, profile: job.profile, accounts, certificate }
+  const shared = { prefix: 'u', password: 'correct horse' }
+  const { contacts, users, loop = false } = job.group
+  const accounts =
+    contacts === undefined ? { ...shared, count: session.accounts } : { ...shared, count: users, contacts }
+  const place = { directory: directoryOf(job, session), domain: DOMAIN, profile: job.profile }
+  const plugins = loop ? [join(import.meta.dirname, 'inner', 'loop-plugin.ts')] : []
+  return { ...place, accounts, certificate, plugins }
+}
+
+/** What the plugin has seen since it was asked last. */
+function loopFigures(directory: string): Measurement {
+  const metrics = metricsOf(directory)
+  return {
+    loop_p99_us: String(metrics.get('ratatosk_loop_p99_us') ?? ''),
+    loop_max_us: String(metrics.get('ratatosk_loop_max_us') ?? ''),
+  }
 }
 
 async function measure(job: Job, session: Session): Promise<Measurement[]> {
@@ -196,9 +227,15 @@ async function measure(job: Job, session: Session): Promise<Measurement[]> {
   }
   try {
     const args = commandOf(job, session, running, setup.certificate.ca)
+    const asksLoop = job.group.loop === true && job.peer === ratatosk
+    if (asksLoop) {
+      await generate(args, job.group.limit)
+      loopFigures(setup.directory)
+    }
     const result = await generate(args, job.group.limit)
     if (interrupted) return []
-    const started = { ...shared, start_ms: String(running.startMs), command: `load ${args.join(' ')}` }
+    const loop = asksLoop ? loopFigures(setup.directory) : {}
+    const started = { ...shared, ...loop, start_ms: String(running.startMs), command: `load ${args.join(' ')}` }
     return measurementsOf(result, job, session, started)
   } finally {
     await running.stop()
@@ -258,9 +295,10 @@ async function main(): Promise<number> {
   const profiles = values.profiles.split(',').map((name): Profile => (name === 'stock' ? 'stock' : 'fair'))
   const jobs = jobsOf(chosenPeers(values.servers), profiles, groups, repetitions)
   const path = join(import.meta.dirname, 'results', `${values.quick ? 'quick-' : ''}${values.name}.tsv`)
+  assertColumns(path)
   const directory = mkdtempSync(join(tmpdir(), 'ratatosk-bench-'))
   chmodSync(directory, 0o755)
-  const accounts = Math.max(...groups.map((group) => group.users))
+  const accounts = Math.max(0, ...groups.map((group) => (group.contacts === undefined ? group.users : 0)))
   const session: Session = {
     path,
     directory,

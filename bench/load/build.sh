@@ -13,7 +13,7 @@ if [ -x "$out/load" ] && [ -x "$out/relay" ] && [ "$out/relay" -nt "$newest" ]; 
 # shellcheck disable=SC2086
 "$cc" $flags -o "$out/load.new" "$here"/main.c "$here"/clock.c "$here"/histogram.c "$here"/process.c "$here"/xml.c "$here"/scram.c \
   "$here"/connection.c "$here"/login.c "$here"/session.c "$here"/traffic.c "$here"/report.c "$here"/row_chat.c "$here"/row_storm.c \
-  "$here"/row_idle.c -lssl -lcrypto -lm
+  "$here"/row_idle.c "$here"/row_presence.c "$here"/row_offline.c "$here"/row_delay.c "$here"/sm.c "$here"/features.c "$here"/contacts.c -lssl -lcrypto -lm
 # shellcheck disable=SC2086
 "$cc" $flags -o "$out/relay.new" "$here"/relay.c -lssl -lcrypto
 mv "$out/load.new" "$out/load"

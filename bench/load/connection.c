@@ -20,6 +20,13 @@ static struct sockaddr_in target;
 static char *buffer;
 char cipher_seen[96];
 
+uint32_t account_of(const connection *c) { return c->index / config.resources; }
+bool is_primary(const connection *c) { return c->index % config.resources == 0; }
+slice bare_of(const connection *c) {
+  const char *slash = memchr(c->jid, '/', c->jid_size);
+  return (slice){c->jid, slash ? (size_t)(slash - c->jid) : c->jid_size};
+}
+
 void loop_open(void) {
   epoll = epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) die("epoll: %s", strerror(errno));
@@ -50,6 +57,7 @@ static void release(connection *c) {
   free(c->in), free(c->out), free(c->scram);
   c->in = c->out = NULL, c->scram = NULL, c->ssl = NULL;
   c->in_size = c->in_room = c->out_at = c->out_size = c->out_room = 0;
+  c->sm = false;
   c->fd = -1, c->phase = CLOSED, c->encrypted = c->writable_wanted = false;
 }
 
@@ -72,7 +80,7 @@ void connection_start(connection *c) {
   if (c->fd < 0) die("socket: %s (file descriptors?)", strerror(errno));
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (config.sources > 1) { // many clients come from many addresses: 127.77.0.1 and up
-    uint32_t n = c->index % (uint32_t)config.sources;
+    uint32_t n = account_of(c) % (uint32_t)config.sources;
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f4d0001u + (n / 250 << 8) + n % 250)};
     setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     if (bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0) die("bind: %s", strerror(errno));
@@ -217,6 +225,10 @@ static size_t hand_on(connection *c, const char *at, size_t size, uint64_t now) 
         handshake(c);
       }
       break;
+    }
+    if (c->sm && kind == ITEM_STANZA) {
+      if (sm_item(c, item, length)) continue;
+      c->sm_in++;
     }
     if (c->phase == ONLINE && kind == ITEM_STANZA) {
       stanza s;

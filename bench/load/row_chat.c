@@ -4,6 +4,8 @@
 //   paced:R      R messages a second over all pairs, evenly spaced, each pair and direction drawn at random
 // Without /A, --active says how many. With more pairs than active ones, a slot changes to the next pair after `turn` messages, so that the server looks up
 // accounts that are not hot; the window stays full meanwhile.
+// With --resources N and --carbons each account is online N times; its first resource talks, and every message is copied to the
+// others on both sides (XEP-0280). With --sm all of them acknowledge (XEP-0198), and at the end the server must have.
 #include "load.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,7 @@ static char lost_why[240];
 
 // The accounts in random order; neighbours are a pair.
 static void pair_up(void) {
-  for (uint32_t i = 0; i < config.users; i++) order[i] = i;
+  for (uint32_t i = 0; i < config.users; i++) order[i] = i * config.resources;
   for (uint32_t i = config.users - 1; i > 0; i--) {
     uint32_t j = (uint32_t)(random_next() % (i + 1)), keep = order[i];
     order[i] = order[j], order[j] = keep;
@@ -64,7 +66,7 @@ static void arrived(connection *to, const stanza *what, uint64_t now) {
 }
 
 static void lost(connection *c, const char *why) {
-  if (!lost_why[0]) snprintf(lost_why, sizeof lost_why, "account %u lost its connection: %s", c->index, why);
+  if (!lost_why[0]) snprintf(lost_why, sizeof lost_why, "account %u lost its connection: %s", account_of(c), why);
 }
 
 // Refills the windows in rounds, one message a slot, as independent clients would.
@@ -98,8 +100,9 @@ static void pace(uint64_t now, uint64_t *wake) {
   *wake = next_due;
 }
 
-static bool broken(void) { return lost_why[0] || traffic_faults(); }
-static bool drained(void) { return broken() || traffic.received == traffic.sent; }
+static uint64_t copies_due(void) { return config.carbons ? traffic.sent * 2 * (config.resources - 1) : 0; }
+static bool broken(void) { return lost_why[0] || sm_fault[0] || traffic_faults(); }
+static bool drained(void) { return broken() || (traffic.received == traffic.sent && traffic.copies == copies_due()); }
 static bool run_for(double seconds) { return !loop_run(broken, pace, now_ns() + (uint64_t)(seconds * 1e9)); }
 
 static void begin(void) {
@@ -123,8 +126,11 @@ static void report(const char *name, const cpu_sample *from, const cpu_sample *t
   char fault[512] = "";
   if (lost_why[0]) snprintf(fault, sizeof fault, "%s", lost_why);
   else if (traffic_faults()) snprintf(fault, sizeof fault, "%s", traffic.first_fault);
+  else if (sm_fault[0]) snprintf(fault, sizeof fault, "%s", sm_fault);
   else if (traffic.received != traffic.sent)
     snprintf(fault, sizeof fault, "%llu messages never arrived", (unsigned long long)(traffic.sent - traffic.received));
+  else if (traffic.copies != copies_due())
+    snprintf(fault, sizeof fault, "%llu copies never arrived", (unsigned long long)(copies_due() - traffic.copies));
   report_begin(name);
   report_number("users", config.users);
   report_number("pairs", option.pairs);
@@ -136,6 +142,10 @@ static void report(const char *name, const cpu_sample *from, const cpu_sample *t
   report_number("received", (double)traffic.received);
   report_number("lost", (double)(traffic.sent - traffic.received));
   report_number("duplicate", (double)traffic.duplicate);
+  report_number("copies", (double)traffic.copies);
+  report_number("asked", (double)sm_count.asked);
+  report_number("acked", (double)sm_count.acked);
+  report_number("answered", (double)sm_count.answered);
   report_number("faults", (double)traffic_faults());
   report_end(!fault[0], fault);
 }
@@ -157,8 +167,9 @@ static bool one_row(const char *name) {
   seen = latency;
   sending = false;
   loop_run(drained, NULL, now_ns() + (uint64_t)(option.drain * 1e9));
+  if (!broken()) sm_settle(option.drain);
   report(name, &from, &to, units, &seen);
-  return well;
+  return well && !broken();
 }
 
 // NAME[:NUMBER][/ACTIVE]
@@ -184,20 +195,21 @@ int row_chat(void) {
   flows = must_alloc(2 * option.pairs * sizeof *flows);
   pair_up();
   static login_batch batch;
-  if (!login_many(&batch, 0, config.users, option.concurrency, 600)) die("log-in: %s", batch.why);
+  if (!login_many(&batch, 0, config.users * config.resources, option.concurrency, 600)) die("log-in: %s", batch.why);
   fprintf(stderr, "load: %u online\n", batch.done);
   for (uint32_t k = 0; k < option.pairs; k++) {
     flows[2 * k] = (flow){.from = order[2 * k], .to = order[2 * k + 1]};
     flows[2 * k + 1] = (flow){.from = order[2 * k + 1], .to = order[2 * k]};
   }
   traffic_setup(flows, 2 * option.pairs);
-  loop_run(NULL, NULL, now_ns() + (uint64_t)(option.settle * 1e9));
+  if (config.carbons) feature_required(&connections[0], "urn:xmpp:carbons:2");
+  rest(option.settle);
   char rows[256], *rest = rows;
   snprintf(rows, sizeof rows, "%s", option.rows);
   for (char *name; (name = strsep(&rest, ","));) {
     parse_row(name);
     if (!one_row(name)) break; // after a fault nothing that follows can be trusted
   }
-  logout_all(0, config.users, 60);
+  logout_all(0, config.users * config.resources, 60);
   return 0;
 }

@@ -1,5 +1,6 @@
 // Idle sessions: `count` accounts sign in, fetch their roster, send presence and are silent. Memory of all the server's
-// processes before and after, and the CPU it takes to do nothing.
+// processes before and after, and the CPU it takes to do nothing. With --contacts everybody must have seen his contacts, with
+// --sm the server's requests are answered all the time.
 #include "load.h"
 
 static uint32_t lost_count;
@@ -7,16 +8,19 @@ static char lost_why[200];
 static void lost(connection *c, const char *why) {
   if (lost_count++ == 0) snprintf(lost_why, sizeof lost_why, "account %u: %s", c->index, why);
 }
-static void unasked(connection *c, const stanza *s, uint64_t now) { (void)c, (void)s, (void)now; }
-static void rest(double seconds) { loop_run(NULL, NULL, now_ns() + (uint64_t)(seconds * 1e9)); }
+static void unasked(connection *c, const stanza *s, uint64_t now) { contacts_note(c, s, now); }
 
 int row_idle(void) {
   static login_batch batch;
   if (option.count > config.users) die("%u sessions need as many --users", option.count);
+  if (config.contacts && option.count != config.users) die("with --contacts all --users come online");
+  contacts_open();
+  login_stanza = contacts_note;
   memory_sample empty = process_memory();
   uint32_t warm = option.count < 100 ? option.count : 100; // what the first log-ins load is not a session's
   if (!login_many(&batch, 0, warm, option.concurrency, 60)) die("log-in: %s", batch.why);
   logout_all(0, warm, 60);
+  contacts_forget();
   rest(option.settle);
   memory_sample before = process_memory();
   if (!login_many(&batch, 0, option.count, option.concurrency, 600)) die("log-in: %s", batch.why);
@@ -28,6 +32,8 @@ int row_idle(void) {
   rest(option.seconds);
   cpu_sample to = process_cpu();
   memory_sample after = process_memory();
+  if (!lost_count && !contacts_all_seen()) lost_count = 1, snprintf(lost_why, sizeof lost_why, "not everybody has seen all contacts");
+  if (!lost_count && !sm_settle(10)) lost_count = 1, snprintf(lost_why, sizeof lost_why, "%s", sm_fault);
   report_begin("idle");
   report_number("users", option.count);
   report_cpu(&from, &to, option.count);

@@ -115,3 +115,23 @@ bool scram_verify(const scram *s, slice success) {
   slice v = field((char *)text, size, "v");
   return v.at && decode(v, signature, sizeof signature) == 20 && !memcmp(signature, s->server_signature, 20);
 }
+
+static void token_hmac(const char *token, const char *role, unsigned char *out) {
+  unsigned n = 32;
+  HMAC(EVP_sha256(), token, (int)strlen(token), (const unsigned char *)role, strlen(role), out, &n);
+}
+
+size_t token_first(const char *user, const char *token, char *out, size_t room) {
+  unsigned char text[128];
+  size_t name = strlen(user) + 1;
+  if (name + 32 > sizeof text || (name + 32) * 4 / 3 + 4 > room) die("user name too long");
+  memcpy(text, user, name);
+  token_hmac(token, "Initiator", text + name);
+  return encode(text, name + 32, out);
+}
+
+bool token_verify(const char *token, slice data) {
+  unsigned char theirs[64], ours[32];
+  token_hmac(token, "Responder", ours);
+  return decode(data, theirs, sizeof theirs) == 32 && !memcmp(ours, theirs, 32);
+}

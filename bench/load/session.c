@@ -23,7 +23,8 @@ static void lost_at_login(connection *c, const char *why) {
   fail_one(text);
 }
 
-// An account that is online already may get stanzas while others sign in: they concern no row yet.
+// An account that is online already may get stanzas while others sign in: most rows are not concerned with them yet.
+void (*login_stanza)(connection *c, const stanza *s, uint64_t now);
 static void ignore_stanza(connection *c, const stanza *s, uint64_t now) { (void)c, (void)s, (void)now; }
 
 static void start_more(uint64_t now, uint64_t *wake) {
@@ -41,7 +42,7 @@ bool login_many(login_batch *b, uint32_t first, uint32_t count, uint32_t concurr
   memset(b, 0, sizeof *b);
   b->wanted = count, b->concurrency = concurrency;
   batch = b, first_account = first, running = 0;
-  handlers = (events){.online = came_online, .lost = lost_at_login, .stanza = ignore_stanza};
+  handlers = (events){.online = came_online, .lost = lost_at_login, .stanza = login_stanza ? login_stanza : ignore_stanza};
   bool in_time = loop_run(all_done, start_more, now_ns() + (uint64_t)(timeout_s * 1e9));
   if (!in_time) snprintf(b->why, sizeof b->why, "only %u of %u signed in within %.0f s", b->done, count, timeout_s);
   return in_time && b->failed == 0;
@@ -60,4 +61,18 @@ bool logout_all(uint32_t first, uint32_t count, double timeout_s) {
   bool gone = loop_run(all_gone, NULL, now_ns() + (uint64_t)(timeout_s * 1e9));
   for (uint32_t i = first; i < first + count; i++) connection_drop(&connections[i]);
   return gone;
+}
+
+void rest(double seconds) { loop_run(NULL, NULL, now_ns() + (uint64_t)(seconds * 1e9)); }
+
+bool wait_for_quiet(double timeout_s) {
+  uint64_t deadline = now_ns() + (uint64_t)(timeout_s * 1e9);
+  for (int quiet = 0; quiet < 2;) {
+    if (now_ns() > deadline) return false;
+    cpu_sample from = process_cpu();
+    rest(0.2);
+    cpu_sample to = process_cpu();
+    quiet = to.server_cpu - from.server_cpu < (to.at - from.at) / 100 ? quiet + 1 : 0;
+  }
+  return true;
 }

@@ -79,7 +79,7 @@ static size_t find_mark(const char *at, size_t size, const char *mark) {
 void traffic_setup(flow *all, uint32_t count) {
   flows = all, flow_count = count;
   for (uint32_t i = 0; i < count; i++)
-    for (unsigned t = 0; t < 4; t++) all[i].rendered[t] = render(t, connections[all[i].to].jid);
+    for (unsigned t = 0; t < 4; t++) all[i].rendered[t] = render(t, all[i].bare ? all[i].bare : connections[all[i].to].jid);
   for (unsigned t = 0; t < 4; t++) {
     const char *whole = all[0].rendered[t], *inner = strchr(whole, '>') + 1;
     sent_payload[t] = (char *)inner;
@@ -108,7 +108,7 @@ void traffic_send(flow *f, uint64_t now) {
   write_mark(inner + 6, index, sequence);
   f->sent_at[sequence % RING] = now;
   traffic.sent++;
-  connection_send(&connections[f->from], whole, sizes[t]);
+  connection_stanza(&connections[f->from], whole, sizes[t]);
 }
 
 static flow *fault(uint64_t *counter, const char *what, const stanza *s) {
@@ -121,7 +121,7 @@ static flow *fault(uint64_t *counter, const char *what, const stanza *s) {
 }
 
 // Has this payload the meaning of template t's, with this mark? Byte for byte like one seen before, else canonically.
-static bool payload_right(unsigned t, slice got, const char *mark) {
+static bool payload_right(unsigned t, slice got, bool delayed, const char *mark) {
   for (int i = 0; i < known_count[t]; i++) {
     const variant *v = &known[t][i];
     if (got.size == v->size && !memcmp(got.at, v->bytes, v->mark) && !memcmp(got.at + v->mark, mark, MARK) &&
@@ -131,11 +131,11 @@ static bool payload_right(unsigned t, slice got, const char *mark) {
   static char ours[LONGEST * 4], theirs[LONGEST * 4], wanted[LONGEST];
   memcpy(wanted, sent_payload[t], sent_size[t]);
   memcpy(wanted + sent_mark[t], mark, MARK);
-  size_t a = xml_canonical((slice){wanted, sent_size[t]}, ours, sizeof ours), b = xml_canonical(got, theirs, sizeof theirs);
+  size_t a = xml_canonical((slice){wanted, sent_size[t]}, false, ours, sizeof ours), b = xml_canonical(got, delayed, theirs, sizeof theirs);
   if (!a) die("our own payload cannot be read");
   if (a != b || memcmp(ours, theirs, a)) return false;
   size_t at = find_mark(got.at, got.size, mark);
-  if (at != SIZE_MAX && known_count[t] < VARIANTS) {
+  if (!delayed && at != SIZE_MAX && known_count[t] < VARIANTS) {
     variant *v = &known[t][known_count[t]++];
     *v = (variant){must_alloc(got.size), got.size, at};
     memcpy(v->bytes, got.at, got.size);
@@ -153,6 +153,46 @@ static bool read_mark(slice id, uint32_t *index, uint32_t *sequence) {
   return true;
 }
 
+#define NS_CARBONS "urn:xmpp:carbons:2"
+#define NS_FORWARD "urn:xmpp:forward:0"
+// XEP-0280 sections 7 and 8: the message inside of a copy, and whether it is one that the account itself sent.
+static bool unwrap(const stanza *s, bool *sent, stanza *inside) {
+  stanza copy, forwarded;
+  for (slice rest = s->inner; xml_child(&rest, &copy);) {
+    *sent = slice_is(copy.name, "sent");
+    if ((!*sent && !slice_is(copy.name, "received")) || !slice_is(copy.xmlns, NS_CARBONS)) continue;
+    if (!xml_child(&copy.inner, &forwarded) || !slice_is(forwarded.name, "forwarded") || !slice_is(forwarded.xmlns, NS_FORWARD)) return false;
+    while (xml_child(&forwarded.inner, inside))
+      if (slice_is(inside->name, "message")) return true;
+    return false;
+  }
+  return false;
+}
+
+// A copy has the right account, outside the bare address of that, inside the message as it was, once and in order.
+static flow *receive_copy(connection *to, const stanza *s, const stanza *inside, bool sent) {
+  uint32_t index, sequence, resource = to->index % config.resources;
+  slice own = bare_of(to);
+  if (!read_mark(inside->id, &index, &sequence) || index >= flow_count) return fault(&traffic.foreign, "a copy: not our id", s);
+  flow *f = &flows[index];
+  connection *from = &connections[f->from], *other = &connections[f->to], *side = sent ? from : other;
+  if (!slice_is(s->type, "chat") || !slice_is(inside->type, "chat")) return fault(&traffic.wrong_kind, "a copy: wrong type", s);
+  if (resource == 0 || account_of(side) != account_of(to) || !slice_equal(s->to, to->jid, to->jid_size)) return fault(&traffic.wrong_to, "a copy: wrong to", s);
+  if (!slice_equal(s->from, own.at, own.size)) return fault(&traffic.wrong_from, "a copy: wrong from", s);
+  if (!slice_equal(inside->from, from->jid, from->jid_size) || !slice_equal(inside->to, other->jid, other->jid_size))
+    return fault(&traffic.wrong_from, "a copy: wrong from or to inside", s);
+  uint32_t *next = &f->copy_next[(sent ? MOST_RESOURCES : 0) + resource];
+  if (sequence != *next) {
+    bool ahead = sequence > *next && sequence < f->next_send;
+    if (ahead) *next = sequence + 1;
+    return ahead ? fault(&traffic.lost, "a copy: a gap before", s) : fault(&traffic.duplicate, "a copy: again, late or never sent", s);
+  }
+  ++*next;
+  if (!payload_right(template_of(sequence), inside->inner, false, inside->id.at)) return fault(&traffic.wrong_payload, "a copy: wrong payload", s);
+  traffic.copies++;
+  return NULL;
+}
+
 flow *traffic_receive(connection *to, const stanza *s, uint64_t now) {
   uint32_t index, sequence;
   if (!slice_is(s->name, "message")) {
@@ -160,10 +200,16 @@ flow *traffic_receive(connection *to, const stanza *s, uint64_t now) {
     return slice_is(s->type, "error") ? fault(&traffic.errors, "error", s) : NULL;
   }
   if (slice_is(s->type, "error")) return fault(&traffic.errors, "error", s);
+  if (config.resources > 1) {
+    stanza inside;
+    bool sent;
+    if (unwrap(s, &sent, &inside)) return receive_copy(to, s, &inside, sent);
+  }
   if (!read_mark(s->id, &index, &sequence) || index >= flow_count) return fault(&traffic.foreign, "not our id", s);
   flow *f = &flows[index];
   if (!slice_is(s->type, "chat")) return fault(&traffic.wrong_kind, "wrong type", s);
-  if (f->to != to->index || !slice_equal(s->to, to->jid, to->jid_size)) return fault(&traffic.wrong_to, "wrong to", s);
+  bool addressed = slice_equal(s->to, to->jid, to->jid_size) || (f->bare && slice_is(s->to, f->bare));
+  if (f->to != to->index || !addressed) return fault(&traffic.wrong_to, "wrong to", s);
   connection *from = &connections[f->from];
   if (config.relay ? s->from.size != 0 : !slice_equal(s->from, from->jid, from->jid_size)) return fault(&traffic.wrong_from, "wrong from", s);
   if (sequence != f->next_receive) {
@@ -172,7 +218,8 @@ flow *traffic_receive(connection *to, const stanza *s, uint64_t now) {
     return ahead ? fault(&traffic.lost, "a gap before", s) : fault(&traffic.duplicate, "again, late or never sent", s);
   }
   f->next_receive++;
-  if (!payload_right(template_of(sequence), s->inner, s->id.at)) return fault(&traffic.wrong_payload, "wrong payload", s);
+  if (f->bare && !(s->inner.size && memmem(s->inner.at, s->inner.size, "urn:xmpp:delay", 14))) return fault(&traffic.wrong_payload, "kept, but without a delay", s);
+  if (!payload_right(template_of(sequence), s->inner, f->bare != NULL, s->id.at)) return fault(&traffic.wrong_payload, "wrong payload", s);
   traffic.received++;
   histogram_add(&latency, now - f->sent_at[sequence % RING]);
   return f;

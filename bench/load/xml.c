@@ -108,6 +108,18 @@ bool xml_stanza(const char *at, size_t size, stanza *out) {
   return true;
 }
 
+bool xml_child(slice *rest, stanza *out) {
+  while (rest->size) {
+    size_t length = 0;
+    enum item kind = xml_next(rest->at, rest->size, &length);
+    if (kind != ITEM_SKIP && kind != ITEM_STANZA) return false;
+    const char *at = rest->at;
+    rest->at += length, rest->size -= length;
+    if (kind == ITEM_STANZA) return xml_stanza(at, length, out);
+  }
+  return false;
+}
+
 slice xml_text(slice inner, const char *name) {
   size_t n = strlen(name);
   const char *end = inner.at + inner.size;
@@ -136,7 +148,7 @@ typedef struct {
   const char *p, *end;
   binding bound[64];
   int bounds;
-  bool bad;
+  bool bad, delayed;
 } canonical;
 
 static void put(canonical *c, const char *at, size_t n) {
@@ -244,6 +256,7 @@ static void element(canonical *c, int depth) {
   qsort(given, (size_t)count, sizeof given[0], by_name);
   slice local = split(name, &prefix), uri = resolve(c, prefix);
   bool dropped = depth == 0 && slice_is(local, "stanza-id") && slice_is(uri, "urn:xmpp:sid:0");
+  dropped |= c->delayed && depth == 0 && slice_is(local, "delay") && slice_is(uri, "urn:xmpp:delay");
   put(c, "\1", 1), put(c, uri.at, uri.size), put(c, "}", 1), put(c, local.at, local.size);
   for (int i = 0; i < count; i++) {
     slice attribute_local = split(given[i].name, &prefix);
@@ -282,8 +295,8 @@ static size_t sort_children(char *at, size_t size, char *room) {
   return used;
 }
 
-size_t xml_canonical(slice inner, char *out, size_t room) {
-  canonical c = {.out = out, .room = room / 2, .p = inner.at, .end = inner.at + inner.size};
+size_t xml_canonical(slice inner, bool delayed, char *out, size_t room) {
+  canonical c = {.delayed = delayed, .out = out, .room = room / 2, .p = inner.at, .end = inner.at + inner.size};
   content(&c, 0);
   return c.bad || c.p != c.end ? 0 : sort_children(out, c.used, out + room / 2);
 }

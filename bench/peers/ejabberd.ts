@@ -5,6 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { copyCertificate } from './certificate.ts'
+import { contactsOf } from './contacts.ts'
 import type { Peer, Running, Setup } from './peer.ts'
 import {
   descendant,
@@ -19,13 +20,15 @@ import {
   run,
   waitForPorts,
 } from './process.ts'
-import { credentials } from './scram.ts'
+import { credentials, userName } from './scram.ts'
 
 /** ejabberd's SCRAM_DEFAULT_ITERATION_COUNT. */
 const ITERATIONS = 4096
 
-/** The features that our server has at this stage, and no others (rule 3). */
+/** The features that the rows are about, and no others (rule 3). Ours has more: all of its default modules. */
 const FAIR_MODULES = `
+  mod_carboncopy: {}
+  mod_client_state: {}
   mod_disco: {}
   mod_offline: {}
   mod_ping: {}
@@ -146,14 +149,30 @@ INET_DIST_INTERFACE=127.0.0.1
 
 /** The text form of Mnesia's own dump, which `ejabberdctl load` reads in one go. */
 async function writeDump(setup: Setup, path: string): Promise<void> {
-  const lines = ['{tables,[{passwd,[{record_name,passwd},{attributes,[us,password]}]}]}.']
+  const attributes = 'usj,us,jid,name,subscription,ask,groups,askmessage,xs'
+  const lines = [
+    `{tables,[{passwd,[{record_name,passwd},{attributes,[us,password]}]},{roster,[{record_name,roster},{attributes,[${attributes}]}]}]}.`,
+  ]
   for (const { user, salt, iterations, storedKey, serverKey } of await credentials(setup.accounts, ITERATIONS)) {
     const [stored, server, salted] = [storedKey, serverKey, salt].map((bytes) => `<<"${bytes.toString('base64')}">>`)
     lines.push(
       `{passwd,{<<"${user}">>,<<"${setup.domain}">>},{scram,${stored},${server},${salted},sha,${iterations}}}.`,
     )
   }
+  for (let index = 0; index < (setup.accounts.contacts ? setup.accounts.count : 0); index++)
+    lines.push(...rosterOf(setup, index))
   writeFileSync(path, `${lines.join('\n')}\n`)
+}
+
+/** Records of mod_roster.hrl. */
+function rosterOf({ accounts, domain }: Setup, index: number): string[] {
+  const user = `<<"${userName(accounts, index)}">>`
+  return contactsOf(accounts, domain, index).map((contact) => {
+    const [name, host] = contact.split('@')
+    const jid = `{<<"${name}">>,<<"${host}">>,<<>>}`
+    const own = `{${user},<<"${domain}">>}`
+    return `{roster,{${user},<<"${domain}">>,${jid}},${own},${jid},<<>>,both,none,[],<<>>,[]}.`
+  })
 }
 
 class Node {

@@ -3,11 +3,12 @@
 /** `fair`: rule 2 of the measuring rules. `stock`: the settings of the Debian package, as far as the rows allow. */
 export type Profile = 'fair' | 'stock'
 
-/** The accounts `PREFIX00000` and up on `domain`, all with one password. */
+/** The accounts `PREFIX00000` and up on `domain`, all with one password, and with so many contacts in each roster (contacts.ts). */
 export interface Accounts {
   readonly prefix: string
   readonly count: number
   readonly password: string
+  readonly contacts?: number
 }
 
 export interface Setup {

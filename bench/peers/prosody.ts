@@ -4,15 +4,21 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { copyCertificate } from './certificate.ts'
+import { contactsOf } from './contacts.ts'
 import type { Peer, Running, Setup } from './peer.ts'
 import { end, findProgram, freePort, give, identityFor, launch, makeDirectory, waitForPorts } from './process.ts'
-import { credentials } from './scram.ts'
+import { credentials, userName } from './scram.ts'
 
 /** What mod_auth_internal_hashed uses for new accounts. */
 const ITERATIONS = 10_000
 
-/** The features that our server has at this stage, and no others (rule 3). */
-const FAIR_MODULES = ['roster', 'saslauth', 'tls', 'disco', 'ping', 'version', 'time', 'smacks', 'posix']
+/**
+ * The features that the rows are about, and no others (rule 3); Prosody loads `presence`, `message`, `iq` and `offline` by itself.
+ * Ours has more: all of its default modules.
+ */
+const FAIR_MODULES = [
+  ...['roster', 'saslauth', 'tls', 'disco', 'ping', 'version', 'time', 'smacks', 'carbons', 'csi_simple', 'posix'],
+]
 
 /** `modules_enabled` of Debian's prosody.cfg.lua. */
 const STOCK_MODULES = [
@@ -63,6 +69,7 @@ function configuration(setup: Setup, home: string, ports: Ports): string {
     `modules_enabled = ${list(stock ? STOCK_MODULES : FAIR_MODULES)}`,
     'modules_disabled = { "s2s", "http", "https" }',
     'c2s_require_encryption = false',
+    'network_settings = { tcp_backlog = 1024 }',
     'authentication = "internal_hashed"',
     `certificates = ${lua(join(home, 'tls'))}`,
     `ssl = { key = ${lua(join(home, 'tls', 'key.pem'))}, certificate = ${lua(join(home, 'tls', 'cert.pem'))} }`,
@@ -74,12 +81,26 @@ function configuration(setup: Setup, home: string, ports: Ports): string {
   return lines.join('\n')
 }
 
+/** As core.rostermanager keeps them. */
+function writeRosters({ accounts, domain }: Setup, path: string): void {
+  if (!accounts.contacts) return
+  const directory = makeDirectory(path, undefined)
+  for (let index = 0; index < accounts.count; index++) {
+    const items = contactsOf(accounts, domain, index).map(
+      (contact) => `\t[${lua(contact)}] = { ["subscription"] = "both"; ["groups"] = {}; };\n`,
+    )
+    const meta = '\t[false] = { ["version"] = 1; ["pending"] = {}; };\n'
+    writeFileSync(join(directory, `${userName(accounts, index)}.dat`), `return {\n${items.join('')}${meta}};\n`)
+  }
+}
+
 /** One file an account, as the internal storage writes them (util.datamanager). */
 async function writeAccounts(setup: Setup, home: string): Promise<void> {
   const done = join(home, `accounts-${setup.accounts.count}`)
   if (existsSync(done)) return
   const host = setup.domain.replace(/[^A-Za-z0-9]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)
   const directory = makeDirectory(join(home, 'data', host, 'accounts'), undefined)
+  writeRosters(setup, join(home, 'data', host, 'roster'))
   for (const { user, salt, iterations, storedKey, serverKey } of await credentials(setup.accounts, ITERATIONS)) {
     const fields = [
       `["iteration_count"] = ${iterations};`,

@@ -1,9 +1,11 @@
 /** Our own server, by its command: `RATATOSK` in the environment names one, else the checkout's `bin/ratatosk`. */
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { copyCertificate } from './certificate.ts'
+import { contactsOf } from './contacts.ts'
 import type { Peer, Running, Setup } from './peer.ts'
 import {
   end,
@@ -75,6 +77,29 @@ function addAccounts(setup: Setup, home: string, owner: Identity | undefined): v
   })
 }
 
+/**
+ * Straight into the tables of src/modules/roster/roster.store.ts, because the server has no command for it. It must not be running:
+ * it may know already that a roster is empty.
+ */
+function writeRosters({ accounts, domain }: Setup, home: string): void {
+  const data = join(home, 'data')
+  const file = readdirSync(data).find((name) => name.endsWith('.db'))
+  if (file === undefined) throw new Error(`no database in ${data}`)
+  const database = new DatabaseSync(join(data, file))
+  const version = database.prepare('insert into roster_version (host, local, version) values (?, ?, 1)')
+  const item =
+    database.prepare(`insert into roster_item (host, local, contact, name, subscription, pending_out, pending_in,
+    listed, approved, groups, request, version, edition) values (?, ?, ?, '', 'both', 0, 0, 1, 0, '[]', null, 1, 1)`)
+  database.exec('begin')
+  for (let index = 0; index < accounts.count; index++) {
+    const name = userName(accounts, index)
+    version.run(domain, name)
+    for (const contact of contactsOf(accounts, domain, index)) item.run(domain, name, contact)
+  }
+  database.exec('commit')
+  database.close()
+}
+
 async function start(setup: Setup): Promise<Running> {
   const owner = identityFor()
   const home = makeDirectory(join(setup.directory, 'ratatosk'), owner)
@@ -84,20 +109,30 @@ async function start(setup: Setup): Promise<Running> {
   writeFileSync(join(home, 'ratatosk.yaml'), ratatoskConfiguration(setup.domain, home, ports, setup.plugins))
   const added = join(home, `accounts-${setup.accounts.count}`)
   give(home, owner)
+  if (!existsSync(added)) {
+    const { child } = await serve(home, owner, ports)
+    try {
+      addAccounts(setup, home, owner)
+    } finally {
+      await end(child)
+    }
+    if (setup.accounts.contacts) writeRosters(setup, home)
+    writeFileSync(added, '')
+    give(home, owner)
+  }
+  const { child, startMs } = await serve(home, owner, ports)
+  return { plainPort: ports.plain, tlsPort: ports.starttls, pids: [child.pid!], startMs, stop: () => end(child) }
+}
+
+async function serve(
+  home: string,
+  owner: Identity | undefined,
+  ports: Ports,
+): Promise<{ child: ChildProcess; startMs: number }> {
   const log = join(home, 'output.log')
   const args = ['--config', join(home, 'ratatosk.yaml'), 'serve']
   const child = launch({ command: command(), args, owner, directory: home, log })
-  const startMs = await waitForPorts(child, [ports.plain, ports.starttls], log)
-  try {
-    if (!existsSync(added)) {
-      addAccounts(setup, home, owner)
-      writeFileSync(added, '')
-    }
-  } catch (error) {
-    await end(child)
-    throw error
-  }
-  return { plainPort: ports.plain, tlsPort: ports.starttls, pids: [child.pid!], startMs, stop: () => end(child) }
+  return { child, startMs: await waitForPorts(child, [ports.plain, ports.starttls], log) }
 }
 
 export const ratatosk: Peer = {

@@ -19,11 +19,17 @@ export function userName(accounts: Accounts, index: number): string {
   return accounts.prefix + String(index).padStart(5, '0')
 }
 
+/** By prefix, password and iterations: a server of the run that is set up anew need not derive them again. */
+const derived = new Map<string, Credential[]>()
+
 /** Derives all of them on the thread pool; each account has its own salt, an ASCII string as Prosody wants it. */
 export async function credentials(accounts: Accounts, iterations: number): Promise<Credential[]> {
-  const all: Credential[] = []
-  for (let first = 0; first < accounts.count; first += 64) {
-    const indexes = Array.from({ length: Math.min(64, accounts.count - first) }, (_, i) => first + i)
+  const { prefix, password, count } = accounts
+  const key = `${prefix} ${iterations} ${password}`
+  const all = derived.get(key) ?? []
+  derived.set(key, all)
+  for (let first = all.length; first < count; first += 64) {
+    const indexes = Array.from({ length: Math.min(64, count - first) }, (_, i) => first + i)
     const some = indexes.map(async (index) => {
       const salt = Buffer.from(randomUUID())
       const salted = await derive(accounts.password, salt, iterations, 20, 'sha1')
@@ -32,5 +38,5 @@ export async function credentials(accounts: Accounts, iterations: number): Promi
     })
     all.push(...(await Promise.all(some)))
   }
-  return all
+  return all.slice(0, count)
 }
