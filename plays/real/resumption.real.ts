@@ -127,7 +127,7 @@ async function profanityResumes(): Promise<void> {
   const down: Break = { loses: { ways: ['down'], bytes: 200 }, end: 'reset' }
   const ends: readonly Break[] = [{ end: 'reset' }, down, { end: 'left' }, { end: 'reset' }]
   for (const [times, how] of ends.entries()) {
-    for (let n = 0; n < window; n++) {
+    for (let n = 0; n < 5; n++) {
       speaks()
       mercutio.says(juliet.bare, `${times} ${n}`)
       await juliet.receives(xml`<message from='${mercutio.jid}' type='chat'>… <body>${times} ${n}</body>…</message>`)
