@@ -426,6 +426,11 @@ export interface Option<T> {
     readonly unit: string;
     readonly min: number | undefined;
     readonly max: number | undefined;
+    readonly unlimited: boolean;
+    readonly lengths: {
+        readonly min: number | undefined;
+        readonly max: number | undefined;
+    };
     readonly values: readonly string[] | undefined;
     readonly fields: OptionSchema | undefined;
     readonly of: Option<unknown> | undefined;
@@ -456,6 +461,41 @@ export interface DeliveryGate {
     holds(bytes: Octets): boolean;
     shift(): Octets | undefined;
     lift(): void;
+}
+
+// src/core/durable.ts
+export interface SessionChange {
+    readonly host: string;
+    readonly local: string;
+    readonly id: string;
+    readonly over: number;
+    readonly data: string;
+    readonly handled: number;
+    readonly acked: number;
+    readonly first: number;
+    readonly last: number;
+    readonly sizes: string;
+    readonly stanzas: Octets;
+    readonly at: number;
+}
+export interface KeptStanzas {
+    readonly first: number;
+    readonly sizes: string;
+    readonly stanzas: Octets;
+    readonly at: number;
+}
+export interface KeptSession {
+    readonly host: string;
+    readonly local: string;
+    readonly id: string;
+    readonly data: string;
+    readonly handled: number;
+    readonly acked: number;
+    readonly parts: readonly KeptStanzas[];
+}
+export interface SessionKeeper {
+    keep(changes: readonly SessionChange[]): Promise<unknown>;
+    load(each: (kept: KeptSession) => void): Promise<void>;
 }
 
 // src/core/fan-out.ts
@@ -544,10 +584,6 @@ export interface Stranger {
     readonly address: string;
     readonly isSecure: boolean;
 }
-export interface SignedIn {
-    readonly host: Host;
-    readonly session: Session | undefined;
-}
 export interface StrangerRequest extends Stranger {
     readonly el: Element;
     readonly stream: object;
@@ -578,12 +614,14 @@ export interface Hooks {
         readonly session: Session;
         readonly end: SessionEnd;
     }>;
+    'host:added': Notice<Host>;
+    'host:removed': Notice<Host>;
     'session:resumed': Notice<Session>;
     'message:late': Fold<Element, {
         readonly host: Host;
         readonly sentMs: number;
     }>;
-    'stream:features': Fold<readonly Element[], SignedIn>;
+    'stream:features': Fold<readonly Element[], SignedInStream>;
     'sasl2:features': Fold<readonly Element[], Host>;
     'bind2:features': Fold<readonly string[], Host>;
     'sasl2:resume': Fold<Resumable | Element | StreamError | undefined, SignInRequest>;
@@ -679,6 +717,11 @@ export interface LedgerPolicy {
     readonly stanzasMax: number;
     readonly bytesMax: number;
     readonly answerMs: number;
+    readonly journal?: LedgerJournal | undefined;
+}
+export interface LedgerJournal {
+    changed(ledger: Ledger): void;
+    leaves(ledger: Ledger): void;
 }
 export interface LedgerData {
     readonly id: string;
@@ -698,12 +741,22 @@ export declare class Ledger implements Beaten {
     readonly id: string;
     readonly policy: LedgerPolicy;
     resumeMs: number;
+    whenSaved: (() => void) | undefined;
     constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number);
     get handled(): number;
+    get processed32(): number;
     get isSettled(): boolean;
+    get journal(): LedgerJournal | undefined;
     processed(): void;
     opens(work: Promise<unknown>, closed: () => void): void;
     get sent(): number;
+    get acknowledged(): number;
+    unsaved(): {
+        readonly first: number;
+        readonly last: number;
+        readonly stanzas: readonly Octets[];
+    };
+    saved(last: number, handled: number): void;
     get length(): number;
     get bytes(): number;
     get isFull(): boolean;
@@ -716,6 +769,7 @@ export declare class Ledger implements Beaten {
     repeat(): void;
     beat(): boolean;
     waits(expiry: Timer): void;
+    get waitsSinceMs(): number | undefined;
     stopsWaiting(): void;
     take(): Unacknowledged;
     encode(): LedgerData;
@@ -747,13 +801,33 @@ export declare class CounterFamily {
     constructor(make: (label: string) => Counter);
     count(label: string): void;
 }
+export type MetricKind = 'counter' | 'gauge' | 'histogram' | 'info';
 export interface MetricInfo {
     readonly name: string;
     readonly help: string;
-    readonly kind: 'counter' | 'gauge';
+    readonly kind: MetricKind;
 }
 export interface MetricValue extends MetricInfo {
     readonly value: number;
+}
+export interface MetricSample {
+    readonly name: string;
+    readonly value: number;
+}
+export interface MetricFamily extends MetricInfo {
+    readonly samples: readonly MetricSample[];
+}
+export interface LabelledValue {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+}
+export interface HistogramReading {
+    readonly buckets: readonly {
+        readonly atMost: number;
+        readonly count: number;
+    }[];
+    readonly count: number;
+    readonly sum: number;
 }
 export declare class Metrics {
     #private;
@@ -762,8 +836,11 @@ export declare class Metrics {
     get refusals(): CounterFamily;
     counted(name: string, help: string, read: () => number): () => void;
     gauge(name: string, help: string, read: () => number): () => void;
+    labelled(info: MetricInfo, read: () => Iterable<LabelledValue>): void;
+    histogram(name: string, help: string, read: () => HistogramReading): void;
     get gaugeCount(): number;
     value(name: string): number;
+    families(): readonly MetricFamily[];
     read(): readonly MetricValue[];
 }
 
@@ -818,6 +895,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     };
     readonly streams: {
         element(element: PayloadName, handler: StreamElementHandler): void;
+        journal(keeper: SessionKeeper): LedgerJournal;
     };
     readonly features: {
         add(feature: string, on?: IqTarget | readonly IqTarget[]): void;
@@ -1122,12 +1200,17 @@ export declare class Session extends BoundResource implements Origin {
 export interface SessionLink {
     write(bytes: Octets): void;
     readonly queuedBytes: number;
+    readonly traffic: Traffic;
     hold(): void;
     release(): void;
     askDrained(): void;
     close(error?: StreamError): void;
     cut(error: StreamError): void;
     drop(): void;
+}
+export interface Traffic {
+    readonly receivedBytes: number;
+    readonly sentBytes: number;
 }
 export interface LinkRest extends Unsent {
     readonly heldBack: Octets;
@@ -1157,6 +1240,7 @@ export interface SessionOwner<S> {
     unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
     overflow(session: S, queuedBytes: number): void;
     held(): void;
+    counts(session: S, ledger: Ledger): void;
     waits(session: S, ledger: Ledger): void;
     unacknowledged(session: S): void;
 }
@@ -1170,6 +1254,10 @@ export interface ClientAgent {
     readonly id: string;
     readonly software: string;
     readonly device: string;
+}
+export interface SignedInStream {
+    readonly host: Host;
+    readonly session: Session | undefined;
 }
 export interface SignInRequest {
     readonly host: Host;
@@ -1256,7 +1344,7 @@ export type { RosterItem, RosterItems, RosterService, RosterSource, Subscription
 export * from './core/services.ts';
 export type { Session } from './core/session.ts';
 export type { SessionEnd } from './core/session-owner.ts';
-export type { Bind2Request, ClientAgent, SignInDone, SignInRequest } from './core/sign-in.ts';
+export type { Bind2Request, ClientAgent, SignedInStream, SignInDone, SignInRequest } from './core/sign-in.ts';
 export type { Slot, SlotCodec } from './core/slots.ts';
 export { Jid, jid, parseJid } from './jid/jid.ts';
 export { StanzaError, StreamError } from './stanza/error.ts';

@@ -47,7 +47,7 @@ export type {
 export * from './core/services.ts'
 export type { Session } from './core/session.ts'
 export type { SessionEnd } from './core/session-owner.ts'
-export type { Bind2Request, ClientAgent, SignInDone, SignInRequest } from './core/sign-in.ts'
+export type { Bind2Request, ClientAgent, SignedInStream, SignInDone, SignInRequest } from './core/sign-in.ts'
 export type { Slot, SlotCodec } from './core/slots.ts'
 export { Jid, jid, parseJid } from './jid/jid.ts'
 export { StanzaError, StreamError } from './stanza/error.ts'

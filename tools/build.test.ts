@@ -42,6 +42,7 @@ test('the published manifest has doors to JavaScript, an engine, and nothing of 
         '.': { types: './index.d.ts', default: './index.js' },
         './xml': { types: './xml/index.d.ts', default: './xml/index.js' },
         './package.json': './package.json',
+        './ratatosk.schema.json': './ratatosk.schema.json',
       },
       bin: { ratatosk: './bin/ratatosk' },
       engines: { node: '>=24' },

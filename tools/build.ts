@@ -4,6 +4,7 @@
  */
 import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SCHEMA } from './docs/configuration.ts'
 import { tokens } from './lib/lexer.ts'
 import { exists, files, node, root, say, text } from './lib/repository.ts'
 
@@ -36,7 +37,7 @@ export function publishedManifest(manifest: Manifest, has: (path: string) => boo
     description: manifest.description,
     license: manifest.license,
     type: 'module',
-    exports: { ...doors, './package.json': './package.json' },
+    exports: { ...doors, './package.json': './package.json', './ratatosk.schema.json': './ratatosk.schema.json' },
     bin: { ratatosk: './bin/ratatosk' },
     engines: { node: ENGINE },
     dependencies: manifest.dependencies,
@@ -75,6 +76,7 @@ export async function build(): Promise<string> {
   for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md']) {
     if (existsSync(join(root, path))) cpSync(join(root, path), join(dist, path))
   }
+  cpSync(join(root, SCHEMA), join(dist, 'ratatosk.schema.json'))
   const manifest = publishedManifest(JSON.parse(text('package.json')) as Manifest, exists)
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   return dist

@@ -3,12 +3,17 @@ import { test } from 'node:test'
 import { checkConfig } from '../src/core/config/index.ts'
 import { defaultModules } from '../src/server/modules.ts'
 import { chapters } from './docs/configuration.ts'
-import { GUIDE, guide, optionRows } from './docs.ts'
+import { GUIDE, guide, optionRows, SCHEMA, schema } from './docs.ts'
 import { exists, text } from './lib/repository.ts'
 
 test('the guide of the configuration is as the sources are', () => {
   const committed = exists(GUIDE) ? text(GUIDE) : ''
   assert.ok(committed === guide(), `${GUIDE} differs from the descriptions of the options: run "npm run docs"`)
+})
+
+test('the published JSON Schema is as the sources are', () => {
+  const committed = exists(SCHEMA) ? text(SCHEMA) : ''
+  assert.ok(committed === schema(), `${SCHEMA} differs from the options: run "npm run docs"`)
 })
 
 test('each option is in it: those of the core, of listeners, and of the default modules', () => {

@@ -1,22 +1,29 @@
 /**
- * `npm run docs`: writes `docs/guide/configuration.md` from the descriptions of the options, and into
+ * `npm run docs`: writes `docs/guide/configuration.md` and `docs/guide/ratatosk.schema.json` from the options, and into
  * `docs/requirements.md` which tests prove what is done. `npm test` compares them.
  * The words between the tables stand in `tools/docs/configuration.ts`.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { schemaText } from '../src/cli/config-commands.ts'
 import { describeConfig, type OptionRow } from '../src/core/config/index.ts'
 import { defaultModules } from '../src/server/modules.ts'
-import { type Chapter, chapters, head } from './docs/configuration.ts'
+import { type Chapter, chapters, head, SCHEMA } from './docs/configuration.ts'
 import { limitsChapter } from './docs/limits.ts'
 import { proofSources, REQUIREMENTS, requirementsPage } from './docs/requirements.ts'
 import { root, say, text } from './lib/repository.ts'
 
 export const GUIDE = 'docs/guide/configuration.md'
+export { SCHEMA }
 
 /** Every option of a server without plugins. */
 export function optionRows(): readonly OptionRow[] {
   return describeConfig(new Map(defaultModules.map(({ name, options }) => [name, options ?? {}])))
+}
+
+/** The JSON Schema of a server without plugins. */
+export function schema(): string {
+  return schemaText({ modules: new Map(defaultModules.map((one) => [one.name, one])), isWhole: false })
 }
 
 /** The whole page. Throws when an option has no chapter, or a chapter no option. */
@@ -63,6 +70,7 @@ function defaultText(row: OptionRow): string {
 
 if (import.meta.main) {
   writeFileSync(join(root, GUIDE), guide())
+  writeFileSync(join(root, SCHEMA), schema())
   writeFileSync(join(root, REQUIREMENTS), requirementsPage(text(REQUIREMENTS), proofSources()))
-  say(`wrote ${GUIDE} and the proofs in ${REQUIREMENTS}`)
+  say(`wrote ${GUIDE}, ${SCHEMA} and the proofs in ${REQUIREMENTS}`)
 }

@@ -24,6 +24,7 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   { name: 'heap', args: ['--expose-gc', 'heap.ts'], most: 9 },
+  { name: 'hosts', args: ['--expose-gc', 'hosts.ts'], most: 9 },
   { name: 'table', args: ['table.ts'], most: 9 },
   { name: 'senders', args: ['senders.ts'], most: 9 },
   { name: 'loop', args: ['loop.ts'], most: 9 },

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { jid } from '../../src/jid/index.ts'
 import { ClientFailure, type ClientOptions, connectClient, type XmppClient } from '../../src/stream/client.ts'
+import type { ClientAcks } from '../../src/stream/client-acks.ts'
 import { createWorld } from '../../src/world/index.ts'
 import { root } from '../../tools/lib/repository.ts'
 import { type Foreign, freePort, type Place } from '../../tools/real/foreign.ts'
@@ -84,15 +85,21 @@ ${more}
   }
 
   async client(name: string, onStanza: ClientOptions['onStanza']): Promise<XmppClient> {
-    const client = await connectClient(world, {
+    const client = await this.tries(name, onStanza)
+    if (client instanceof ClientFailure) throw new Error(`${name}: ${client}`)
+    return client
+  }
+
+  /** The same, which may fail; `resume`: what a former client had counted. */
+  tries(name: string, onStanza: ClientOptions['onStanza'], resume?: ClientAcks): Promise<XmppClient | ClientFailure> {
+    return connectClient(world, {
       jid: jid(`${name}@localhost/kept`),
       password: 'secret',
       place: { kind: 'tcp', host: '127.0.0.1', port: this.#port },
       tls: 'starttls',
       ca: this.ca,
       ...(onStanza === undefined ? {} : { onStanza }),
+      ...(resume === undefined ? {} : { resume }),
     })
-    if (client instanceof ClientFailure) throw new Error(`${name}: ${client}`)
-    return client
   }
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { Place } from '../../tools/real/foreign.ts'
+import { xml } from '../language/index.ts'
 import { ForeignClient } from './foreign-client.ts'
 import { allScenes, scenes } from './scenes.ts'
 import { Started } from './started.ts'
@@ -37,6 +38,49 @@ it('xmpp-js comes back with the token that it was given (XEP-0484), and has the 
   assert.equal(client?.['online'], true)
   await romeo.leaves()
 })
+
+for (const [name, config, mechanism] of [
+  ['inside of SASL2, by its token (XEP-0198 §9.2)', '', 'HT-SHA-256-NONE'],
+  ['by RFC 6120 (XEP-0198 §5)', 'auth: { sasl2: false }', 'SCRAM-SHA-1'],
+] as const) {
+  it(`SES-09: xmpp-js goes on where it was when its socket is cut, ${name}: each message arrives once`, async () => {
+    await using place = new Place('real-xmpp-js')
+    const server = await Started.start(place, ['romeo', 'juliet'], config)
+    const juliet = server.actor('juliet', 'juliet@localhost/balcony')
+    await juliet.comesOnline()
+    const romeo = ForeignClient.start('xmpp-js', place, server, 'romeo@localhost/orchard', 'starttls', server.ca)
+    const { jid } = await romeo.comesOnline()
+    let said = 0
+    const says = () => juliet.sends(xml`<message to='${jid}' type='chat'><body>${String(said++)}</body></message>`)
+    for (let cuts = 0; cuts < 3; cuts++) {
+      says()
+      romeo.says(juliet.full, `before cut ${cuts}`)
+      romeo.does('cut')
+      await romeo.process.says(new RegExp(`(?:"disconnected"[^]*){${cuts + 1}}`))
+      for (let n = 0; n < 3; n++) says()
+      romeo.does('return')
+      await romeo.process.says(
+        new RegExp(`(?:"event":"resumed","jid":"${jid}","mechanism":"${mechanism}"[^]*){${cuts + 1}}`),
+      )
+      says()
+      romeo.says(juliet.full, `behind cut ${cuts}`)
+      const body = (when: string) =>
+        xml`<message from='${jid}' type='chat'>… <body>${when} cut ${cuts}</body></message>`
+      await juliet.receives(body('before'), body('behind'))
+    }
+    await romeo.hears('message', { from: juliet.full, type: 'chat', body: String(said - 1) })
+    const bodies = [...romeo.process.output.matchAll(/"event":"message".*"body":"(\d+)"/g)].map(([, n]) => Number(n))
+    assert.deepEqual(
+      bodies,
+      Array.from({ length: said }, (_, n) => n),
+    )
+    const [session, ...others] = await server.sessions('romeo@localhost')
+    assert.equal(session?.['auth'], mechanism)
+    assert.deepEqual(others, [])
+    await romeo.leaves()
+    await juliet.closes()
+  })
+}
 
 it('xmpp-js wants copies (XEP-0280) and is inactive (XEP-0352) from its binding on (XEP-0386)', async () => {
   await using place = new Place('real-xmpp-js')

@@ -56,7 +56,7 @@ describe('a chain of back ends', () => {
   } as const
   const second = { romeo: { password: 'two' }, mercutio: { password: 'two' }, tybalt: { password: 'two' } } as const
 
-  it('asks in order, and the first that says yes decides', async () => {
+  it('AUTH-07: asks in order, and the first that says yes decides', async () => {
     const asked: string[] = []
     const chain = new ChainBackend([backend('a', first, asked), backend('b', second, asked)])
     assert.equal(await chain.verify(host, 'juliet', 'one'), 'right')
@@ -86,7 +86,7 @@ describe('a chain of back ends', () => {
     }
   })
 
-  it('and it is never a no: where nobody says yes, the failure is told', async () => {
+  it('AUTH-07: and it is never a no: where nobody says yes, the failure is told', async () => {
     for (const chain of [
       new ChainBackend([backend('a', 'broken'), backend('b', second)]),
       new ChainBackend([backend('b', second), backend('a', 'broken')]),

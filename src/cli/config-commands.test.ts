@@ -1,9 +1,11 @@
 /** `config check` and `config options` on real files with plugins. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { Json } from '../core/command-result.ts'
+import { faultsOf } from '../core/config/json-schema.testing.ts'
 import { createWorld } from '../world/index.ts'
 import { runCli } from './program.ts'
 import type { Terminal } from './terminal.ts'
@@ -128,4 +130,23 @@ test('config options as JSON keeps values and defaults whole', async () => {
   assert.equal(mechanisms.values.length, 7)
   assert.equal(JSON.parse(mechanisms.default).length, 7)
   assert.deepEqual(rows.find((row) => row.path === 'modules.echo.mood').values, ['dull', 'bright'])
+})
+
+test('config schema is the published one, and with plugins knows them and nobody else', async () => {
+  const published = readFileSync(new URL('../../docs/guide/ratatosk.schema.json', import.meta.url), 'utf8')
+  const plain = await cli('hosts: [a.example]\n', 'config', 'schema')
+  assert.deepEqual(plain, { exit: 0, out: published, err: '' })
+  const { exit, out, err } = await cli(plugged, 'config', 'schema')
+  assert.deepEqual([exit, err], [0, ''])
+  const schema = JSON.parse(out)
+  const faults = (value: Json) => faultsOf(value, schema, schema)
+  const plugins = ['./echo.ts']
+  const listeners = [{ protocol: 'echo', port: 0, greeting: 'hello' }]
+  assert.deepEqual(faults({ plugins, listeners, modules: { echo: { mood: 'dull' } } }), [])
+  assert.equal(faults({ plugins, modules: { echo: { mood: 'wild' } } }).length, 1)
+  assert.equal(faults({ plugins, modules: { ehco: {} } }).length, 1)
+  // One that cannot be loaded may bring anything.
+  const missing = await cli('plugins: [./none.ts]\n', 'config', 'schema')
+  assert.equal(missing.out, published)
+  assert.match(missing.err, /^warning: plugin \.\/none\.ts: .*its options are not listed\n$/)
 })

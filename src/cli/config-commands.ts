@@ -1,7 +1,8 @@
-/** `config check` and `config options`: they need no server. */
+/** `config check`, `config options` and `config schema`: they need no server. */
 import { stat } from 'node:fs/promises'
 import {
   ConfigError,
+  configSchema,
   describeConfig,
   describeOptions,
   formatMistake,
@@ -76,26 +77,47 @@ function line(mistake: Mistake, options: GlobalOptions): string {
 
 /** Every option, with those of the plugins that the configuration names, whatever mistakes it has otherwise. */
 export async function optionsCommand(options: GlobalOptions, around: Surroundings): Promise<number> {
-  const rows = optionsOf(await modulesOf(options, around))
+  const { modules } = await modulesOf(options, around)
+  const rows = optionsOf(modules)
   if (options.json === true) for (const row of rows) around.terminal.out(`${JSON.stringify(row)}\n`)
   else table(rows, around)
   return EXIT.ok
 }
 
+/** The schema of `schemaText`, with the plugins that the configuration names: what they do not bring is a mistake then. */
+export async function schemaCommand(options: GlobalOptions, around: Surroundings): Promise<number> {
+  around.terminal.out(schemaText(await modulesOf(options, around)))
+  return EXIT.ok
+}
+
+/** As it is published: `docs/guide/ratatosk.schema.json` is that of a server without plugins. */
+export function schemaText({ modules, isWhole }: KnownModules): string {
+  const schema = configSchema({ modules: schemasOf(modules), protocols: protocolsOf(modules), isOpen: !isWhole })
+  return `${JSON.stringify({ $schema: 'http://json-schema.org/draft-07/schema#', ...schema }, null, 2)}\n`
+}
+
+export interface KnownModules {
+  readonly modules: ReadonlyMap<string, ModuleDefinition>
+  /** True: the configuration names plugins, and all of them are among these. */
+  readonly isWhole: boolean
+}
+
 /** Our modules and those of plugins. What cannot be read or loaded is told of, and its options are missing. */
-async function modulesOf(options: GlobalOptions, around: Surroundings): Promise<ReadonlyMap<string, ModuleDefinition>> {
+async function modulesOf(options: GlobalOptions, around: Surroundings): Promise<KnownModules> {
   const modules = new Map(defaultModules.map((definition) => [definition.name, definition]))
+  let isWhole = false
   const warn = (text: string) => around.terminal.err(`warning: ${text}\n`)
   try {
     const { document, folder } = (await readSettings(options, around)).opened
     const named = await loadPlugins(document.plugins, around.world.disk.resolve(folder, '.'))
     for (const definition of named.modules) modules.set(definition.name, definition)
+    isWhole = document.plugins.length > 0 && named.failed.size === 0
     for (const { message } of named.failed.values()) warn(`${message}: its options are not listed`)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const mistake of error.mistakes) warn(`${formatMistake(mistake)}: options of plugins are not listed`)
   }
-  return modules
+  return { modules, isWhole }
 }
 
 function optionsOf(modules: ReadonlyMap<string, ModuleDefinition>): readonly OptionRow[] {

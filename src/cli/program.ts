@@ -93,6 +93,14 @@ function addConfig(program: Command, around: Surroundings, state: State): void {
       state.exit = await optionsCommand(program.opts(), around)
     })
   addExamples(listing, ['config options', 'config options --json'])
+  const schema = own(config, program, 'schema')
+    .summary('Writes a JSON Schema of the configuration, with which editors complete it.')
+    .description('Writes a JSON Schema (draft-07) of the configuration, the options of its plugins included.')
+    .action(async () => {
+      const { schemaCommand } = await import('./config-commands.ts')
+      state.exit = await schemaCommand(program.opts(), around)
+    })
+  addExamples(schema, ['config schema > ratatosk.schema.json'])
 }
 
 function addStore(program: Command, around: Surroundings, state: State): void {
@@ -174,9 +182,15 @@ function addRemote(
     const last = words.pop() ?? ''
     const parent = words.reduce((at, word) => group(at, program, word), program)
     if (parent.commands.some((command) => command.name() === last)) continue
+    const isTop = description.name === 'top'
     const command = remoteCommand(description, last, async (args, dryRun) => {
-      state.exit = await runRemote(description, args, { ...program.opts<GlobalOptions>(), dryRun }, around)
+      const options = program.opts<GlobalOptions>()
+      if (isTop) {
+        const { runTop } = await import('./top.ts')
+        state.exit = await runTop(args, { ...options, once: command.opts()['once'] === true }, around)
+      } else state.exit = await runRemote(description, args, { ...options, dryRun }, around)
     })
+    if (isTop) command.option('--once', 'look once; otherwise again and again until Ctrl-C, in place on a terminal')
     parent.addCommand(command.copyInheritedSettings(program))
   }
 }

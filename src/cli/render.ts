@@ -73,6 +73,18 @@ function width(text: string): number {
   return sum
 }
 
+/** As much of a line as so many columns show. */
+export function fit(text: string, columns: number): string {
+  let left = columns
+  let shown = ''
+  for (const character of text) {
+    left -= width(character)
+    if (left < 0) break
+    shown += character
+  }
+  return shown
+}
+
 const pad = (text: string, to: number) => text + ' '.repeat(Math.max(0, to - width(text)))
 
 /** One thing: a line a field, lists a line an item. */

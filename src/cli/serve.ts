@@ -1,5 +1,5 @@
 /** `ratatosk serve`: the server as a process. Signals, standard output and the end of the process are here, nowhere else. */
-import { placeText } from '../admin/commands/index.ts'
+import { placeText, shortened } from '../admin/commands/index.ts'
 import { ConfigError, formatMistake } from '../core/config/index.ts'
 import { softwareVersion } from '../core/software.ts'
 import { createServer, type Server } from '../index.ts'
@@ -39,8 +39,9 @@ function isText(settings: Settings, { terminal }: Surroundings): boolean {
 }
 
 function logOf(settings: Settings, around: Surroundings): Promise<Log> {
-  const format = isText(settings, around) ? 'text' : 'json'
-  return openLog({ level: settings.peeked.log.level, format, write: (text) => around.terminal.out(text) })
+  const { level, format } = settings.peeked.log
+  const isForPeople = around.terminal.isOutTty
+  return openLog({ level, format, isForPeople, write: (text) => around.terminal.out(text) })
 }
 
 async function start(
@@ -127,8 +128,14 @@ function commandOf({ file, dataDir }: Settings, { variables }: Surroundings): st
 /** Nobody waits for a reload by signal: the log says what came of it. */
 async function tellReload(server: Server, log: Log): Promise<void> {
   try {
-    const { listeners, applied, needsRestart } = await server.reload()
-    log.info('reloaded', { ...listeners, applied, needsRestart })
+    const { listeners, hosts, applied, needsRestart } = await server.reload()
+    log.info('reloaded', {
+      ...listeners,
+      hostsAdded: hosts.added.length,
+      hostsRemoved: hosts.removed.length,
+      applied: shortened(applied),
+      needsRestart: shortened(needsRestart),
+    })
   } catch (error) {
     if (!(error instanceof ConfigError)) {
       log.error('the reload failed, all is as before', { code: 'RTK_SERVER_RELOAD', error })

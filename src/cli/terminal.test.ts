@@ -82,3 +82,12 @@ test('Ctrl-C, Ctrl-D and the end of the terminal end the question, and leave the
   gone.stdin.end()
   assert.equal(await end, undefined)
 })
+
+test('the size of the terminal is told, where there is one', () => {
+  const stream = (more: object) => Object.assign(new Writable({ write: (_, __, done) => done() }), more)
+  const sizeOf = (more: object) =>
+    new RealTerminal({ stdin: new PassThrough(), stdout: stream(more), stderr: stream({}) }).size
+  assert.deepEqual(sizeOf({ isTTY: true, columns: 80, rows: 24 }), { columns: 80, rows: 24 })
+  assert.equal(sizeOf({ isTTY: true, columns: 0, rows: 0 }), undefined)
+  assert.equal(sizeOf({}), undefined)
+})

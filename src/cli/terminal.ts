@@ -10,6 +10,8 @@ export interface Terminal {
   whenOutEnds?(told: () => void): void
   /** True when a person reads standard output. */
   readonly isOutTty: boolean
+  /** Of the terminal behind standard output; undefined where there is none. */
+  readonly size?: { readonly columns: number; readonly rows: number } | undefined
   /** True when a person reads standard error. */
   readonly isErrTty: boolean
   /** True when a person types. */
@@ -30,7 +32,7 @@ export class Interrupted extends Error {}
 /** What `RealTerminal` uses of the process; tests hand in another. */
 export interface Streams {
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(isRaw: boolean): unknown }
-  readonly stdout: Writable & { readonly isTTY?: boolean }
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
 }
 
@@ -53,6 +55,12 @@ export class RealTerminal implements Terminal {
 
   get isOutTty(): boolean {
     return this.#streams.stdout.isTTY === true
+  }
+
+  get size(): { readonly columns: number; readonly rows: number } | undefined {
+    const { columns = 0, rows = 0 } = this.#streams.stdout
+    // 0 is what a terminal says that was told no size.
+    return columns > 0 && rows > 0 ? { columns, rows } : undefined
   }
 
   get isErrTty(): boolean {

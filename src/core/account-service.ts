@@ -8,6 +8,7 @@ import { StreamError } from '../stanza/error.ts'
 import { BoundedCache } from '../store/cache.ts'
 import type { Stores } from '../store/store.types.ts'
 import type { Clock } from '../world/clock.types.ts'
+import { WorldError } from '../world/error.ts'
 import type { AccountDirectory, AccountState } from './accounts.ts'
 import type { AccountEntry, AccountKeeper, AuthBackend, ClientToken, TokenKeeper } from './auth.ts'
 import { CommandError } from './command-error.ts'
@@ -67,14 +68,23 @@ export class AccountService implements AccountDirectory {
     return this.#known.fetch(key).then((found) => found !== null)
   }
 
+  /** Hosts are gone: should they come back, it may be with other back ends. */
+  forget(hosts: readonly Host[]): void {
+    const domains = new Set(hosts.map(({ domain }) => domain))
+    this.#known.invalidateAll((key) => domains.has(key.slice(0, key.indexOf('\0'))))
+  }
+
   keeps(host: Host): boolean {
     return this.#backends(host).keeper !== undefined
   }
 
   async #load(key: string): Promise<true | undefined> {
     const [domain = '', local = ''] = key.split('\0')
-    const host = this.#running.host(domain)
-    return host !== undefined && (await this.#backends(host).exists(host, local)) ? true : undefined
+    const host = this.#running.knownHost(domain)
+    // It may come back, with its accounts: that it has none must not be remembered.
+    if (host === undefined)
+      throw new WorldError('RTK_HOST_REMOVED', `${domain} is no host any more`, { temporary: true })
+    return (await this.#backends(host).exists(host, local)) ? true : undefined
   }
 
   get #running(): Core {

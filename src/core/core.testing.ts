@@ -1,5 +1,6 @@
 /** For tests: a core over a still clock, with clients that are arrays of stanzas. */
 import { jid } from '../jid/jid.ts'
+import { SimVitals } from '../sim/vitals.ts'
 import type { StreamError } from '../stanza/error.ts'
 import type { Clock, Timer } from '../world/clock.types.ts'
 import type { Log, LogFields } from '../world/log.types.ts'
@@ -93,6 +94,7 @@ export class ListLog implements Log {
 export class FakeLink implements SessionLink {
   readonly written: Octets[] = []
   queuedBytes = 0
+  traffic = { receivedBytes: 0, sentBytes: 0 }
   holds = 0
   closed: StreamError | 'closed' | undefined = undefined
   /** Told, a turn later, that what was written has left; undefined while nothing leaves. */
@@ -154,6 +156,7 @@ export interface Bench {
   readonly core: Core
   readonly clock: StillClock
   readonly log: ListLog
+  readonly vitals: SimVitals
   client(address: string): Client
 }
 
@@ -187,7 +190,8 @@ export function bench(hosts: readonly string[] = ['montague.net', 'capulet.com']
     below: (limit: number) => next++ % limit,
   }
   // A core reads no network, disk or hashing.
-  const world = { clock, random, log } as unknown as World
+  const vitals = new SimVitals()
+  const world = { clock, random, log, vitals } as unknown as World
   const accounts: AccountDirectory = {
     ...keepsNone,
     exists: (host, local) => options.accounts === undefined || options.accounts.includes(`${local}@${host.domain}`),
@@ -199,6 +203,7 @@ export function bench(hosts: readonly string[] = ['montague.net', 'capulet.com']
     core,
     clock,
     log,
+    vitals,
     client(address: string): Client {
       const link = new FakeLink()
       const full = jid(address)

@@ -14,14 +14,16 @@ import type { AccountDirectory } from './accounts.ts'
 import { FanOut } from './fan-out.ts'
 import { FaultLog } from './fault-log.ts'
 import type { Batch } from './hand-over.ts'
+import { HandlerWatch } from './handler-meter.ts'
 import type { Host } from './host.ts'
+import { endInTurns } from './host-end.ts'
 import { HostType } from './host-type.ts'
 import { HttpRoutes } from './http-routes.ts'
 import { Inbound } from './inbound.ts'
 import type { Ledger } from './ledger.ts'
 import { LedgerBook } from './ledger-book.ts'
 import type { CoreLimits } from './limits.ts'
-import { LocalHost } from './local-host.ts'
+import { LocalHost, type LocalHostNeeds } from './local-host.ts'
 import { Metrics } from './metrics.ts'
 import { Packet, refuse, type Verdict } from './packet.ts'
 import { ProtocolTable } from './protocol.ts'
@@ -29,6 +31,7 @@ import { Requests } from './requests.ts'
 import { Resumption } from './resumption.ts'
 import { Router } from './router.ts'
 import { Session } from './session.ts'
+import type { SessionJournal } from './session-journal.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
@@ -51,6 +54,7 @@ export class Core implements SessionOwner<Session> {
   readonly protocols = new ProtocolTable()
   readonly http = new HttpRoutes((domain) => this.#hosts.has(domain))
   readonly storeUses = new StoreUses()
+  readonly handlers: HandlerWatch
   readonly jids: JidCache
   readonly router: Router
   readonly fanOut: FanOut
@@ -59,10 +63,14 @@ export class Core implements SessionOwner<Session> {
   readonly accountEndings = new AccountEndings()
   readonly ledgers: LedgerBook
   readonly resumption: Resumption
+  /** One a host type whose sessions are kept. */
+  readonly durable: SessionJournal[] = []
   limits: CoreLimits
   readonly #inbound: Inbound
   readonly #timed: Timed
   readonly #hosts = new Map<string, LocalHost>()
+  /** Served no more; what was under way for them is not settled yet. */
+  readonly #leaving = new Map<string, LocalHost>()
   readonly #types = new Map<string, HostType>()
   readonly #refused = this.metrics.counter('ratatosk_stanzas_refused_total', 'Stanzas answered with an error')
   readonly #dropped = this.metrics.counter('ratatosk_stanzas_dropped_total', 'Stanzas dropped by a rule or a filter')
@@ -78,11 +86,14 @@ export class Core implements SessionOwner<Session> {
     'Sessions cut because they read too slowly',
   )
   readonly #unsettled: Unsettled
+  /** One object for all hosts, of which there may be 10,000. */
+  readonly #hostNeeds: LocalHostNeeds
 
   constructor(world: World, accounts: AccountDirectory, limits: CoreLimits) {
     this.world = world
     this.#faultLog = new FaultLog(world.clock, world.log)
     this.accounts = accounts
+    this.handlers = new HandlerWatch(() => world.clock.monoMs())
     this.limits = limits
     this.jids = new JidCache(limits.jidCacheMax)
     this.ledgers = new LedgerBook(world.clock, this.metrics)
@@ -92,7 +103,7 @@ export class Core implements SessionOwner<Session> {
       metrics: this.metrics,
       find: (jid) => this.sessions.find(jid),
       each: (fn) => this.sessions.each(undefined, fn),
-      resumed: (session) => this.#hosts.get(session.host.domain)?.type.hooks.notice('session:resumed', session),
+      resumed: (session) => this.localOf(session.host)?.type.hooks.notice('session:resumed', session),
     })
     this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
     const routed = this.metrics.counter('ratatosk_stanzas_routed_total', 'Stanzas routed')
@@ -129,10 +140,20 @@ export class Core implements SessionOwner<Session> {
     this.#inbound = new Inbound({
       router: this.router,
       jids: this.jids,
-      typeOf: (session) => this.#hosts.get(session.host.domain)?.type ?? this.#orphanType,
+      typeOf: (session) => this.localOf(session.host)?.type ?? this.#orphanType,
       timed: (promise) => this.#timed.wait(promise),
     })
+    this.#hostNeeds = {
+      router: this.router,
+      sessions: this.sessions,
+      accounts: this.accounts,
+      timed: (promise) => this.#timed.wait(promise),
+      fault: (place, module, error) => this.#fault(place, module, error),
+      answered: (packet) => this.requests.answered(packet),
+      unsettled: this.#unsettled,
+    }
     this.metrics.gauge('ratatosk_sessions', 'Sessions bound now', () => this.sessions.count())
+    this.metrics.gauge('ratatosk_hosts', 'Hosts served', () => this.#hosts.size)
     this.metrics.gauge('ratatosk_jid_cache_entries', 'Prepared addresses kept', () => this.jids.size)
     this.metrics.counted(
       'ratatosk_jid_cache_evictions_total',
@@ -161,6 +182,7 @@ export class Core implements SessionOwner<Session> {
       return refuse(new StanzaError('RTK_HOOK_FAILED', 'internal-server-error', { cause: error }))
     })
     this.#types.set(name, type)
+    this.handlers.enter(type)
     return type
   }
 
@@ -173,18 +195,52 @@ export class Core implements SessionOwner<Session> {
     const jid = makeJid('', domain)
     if (jid === undefined) throw new Error(`${domain} is not a domain`)
     const host: Host = { domain: jid.domain, jid, type: type.name }
-    const owner = new LocalHost(host, type, {
-      router: this.router,
-      sessions: this.sessions,
-      accounts: this.accounts,
-      timed: (promise) => this.#timed.wait(promise),
-      fault: (place, module, error) => this.#fault(place, module, error),
-      answered: (packet) => this.requests.answered(packet),
-      unsettled: this.#unsettled,
-    })
+    const owner = new LocalHost(host, type, this.#hostNeeds)
     this.router.add(host.domain, owner)
     this.#hosts.set(host.domain, owner)
+    type.hooks.notice('host:added', host)
     return host
+  }
+
+  /**
+   * Serves hosts no more. From now on what is sent to them is for a stranger; then their sessions, once clients that count had
+   * the time to say what they have, end with `host-gone` (RFC 6120 section 4.9.3.5), some a turn. Resolves with the number of
+   * those sessions when the last was told. What their connections leave is settled as for any other session, until
+   * `forgetHosts`. Nothing in the store is touched.
+   */
+  async removeHosts(hosts: readonly Host[]): Promise<number> {
+    const sessions: Session[] = []
+    for (const host of hosts) {
+      const local = this.#hosts.get(host.domain)
+      if (local?.host !== host) continue
+      this.#hosts.delete(host.domain)
+      this.router.remove(host.domain, local)
+      this.#leaving.set(host.domain, local)
+      local.type.hooks.notice('host:removed', host)
+      this.sessions.each(host.domain, (session) => sessions.push(session))
+    }
+    await this.resumption.ask(sessions)
+    return endInTurns(sessions, this.world.clock)
+  }
+
+  /**
+   * Resolves when nothing of removed hosts is under way any more, and forgets them; called when the connections of their
+   * sessions are gone. Before that the modules of their host types may not go.
+   */
+  async forgetHosts(hosts: readonly Host[]): Promise<void> {
+    await this.#unsettled.settledOf(new Set(hosts.map(({ domain }) => domain)))
+    for (const host of hosts) if (this.#leaving.get(host.domain)?.host === host) this.#leaving.delete(host.domain)
+  }
+
+  /** A host that is served, or was until a moment ago and has something under way. */
+  knownHost(domain: string): Host | undefined {
+    return (this.#hosts.get(domain) ?? this.#leaving.get(domain))?.host
+  }
+
+  /** Of a host's value: also of one that is served no more, while something of it is under way. */
+  localOf(host: Host): LocalHost | undefined {
+    const local = this.#hosts.get(host.domain)
+    return local?.host === host ? local : this.#leaving.get(host.domain)
   }
 
   localHost(domain: string): LocalHost | undefined {
@@ -210,7 +266,7 @@ export class Core implements SessionOwner<Session> {
   bind(link: SessionLink, jid: Jid, host: Host, info: LinkInfo): Session {
     const session = new Session(this, link, jid, host, this.world.random.id(), this.world.clock.wallMs(), info)
     this.sessions.add(session)
-    this.#hosts.get(host.domain)?.type.hooks.notice('session:bound', session)
+    this.localOf(host)?.type.hooks.notice('session:bound', session)
     const { log } = this.world
     if (log.enabled('debug'))
       log.debug('a resource was bound', { jid: session.label, address: info.address, listener: info.listener })
@@ -238,8 +294,10 @@ export class Core implements SessionOwner<Session> {
 
   ended(session: Session, end: SessionEnd): void {
     if (!this.sessions.remove(session)) return
+    const { journal } = session.ledger ?? {}
+    if (journal !== undefined) this.durable.find((one) => one === journal)?.ended(session)
     const isOwner = this.router.enter()
-    this.#hosts.get(session.host.domain)?.type.hooks.notice('session:ended', { session, end })
+    this.localOf(session.host)?.type.hooks.notice('session:ended', { session, end })
     session.presence = undefined
     const { log } = this.world
     if (log.enabled('debug'))
@@ -248,7 +306,7 @@ export class Core implements SessionOwner<Session> {
   }
 
   unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void {
-    const local = this.#hosts.get(session.host.domain)
+    const local = this.localOf(session.host)
     if (local === undefined) batch?.ended()
     else this.#unsettled.add(local, session, unsent, batch)
   }
@@ -269,6 +327,15 @@ export class Core implements SessionOwner<Session> {
 
   held(): void {
     this.#holds.value++
+  }
+
+  counts(session: Session, ledger: Ledger): void {
+    this.durable.find((one) => one === ledger.journal)?.enters(session, ledger)
+  }
+
+  /** Something that was accepted for the account is still on the way of the undeliverable. */
+  isUnsettled(jid: Jid): boolean {
+    return this.#unsettled.has(jid)
   }
 
   waits(session: Session, ledger: Ledger): void {

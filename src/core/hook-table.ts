@@ -4,6 +4,7 @@
  */
 import type { StanzaKind } from '../stanza/stanza.ts'
 import type { ChildName, Element } from '../xml/element.types.ts'
+import type { HandlerMeter } from './handler-meter.ts'
 import { orderByName } from './hook-order.ts'
 import type {
   AtOf,
@@ -68,13 +69,27 @@ export class HookPoint {
   presence: readonly Registration[] = []
   iq: readonly Registration[] = []
   all: readonly Registration[] = []
+  /** In order, as they were registered: `all` has them with their time taken while somebody watches. */
+  registered: readonly Registration[] = []
+  #meter: HandlerMeter | undefined
 
   constructor(name: string) {
     this.name = name
   }
 
+  /** Takes the time of the handlers from now on; undefined: no longer, and they cost what they did before. */
+  measure(meter: HandlerMeter | undefined): void {
+    this.#meter = meter
+    this.replace(this.registered)
+  }
+
   replace(entries: readonly Registration[]): void {
-    this.all = orderByName(this.name, entries)
+    this.registered = orderByName(this.name, entries)
+    const meter = this.#meter
+    this.all =
+      meter === undefined
+        ? this.registered
+        : this.registered.map((entry) => ({ ...entry, handler: meter.wrap(entry.module, entry.handler) }))
     // New arrays: a filter that waits goes on with those it began with.
     for (const kind of allKinds) {
       this[kind] = this.all.filter((entry) => entry.kinds === undefined || entry.kinds.includes(kind))
@@ -103,15 +118,23 @@ export class HookTable {
   /** Modules in the order in which they first registered: a reloaded one comes back to its old place. */
   readonly #ranks = new Map<string, number>()
   readonly #fault: HookFault
+  #meter: HandlerMeter | undefined
 
   constructor(fault: HookFault) {
     this.#fault = fault
+  }
+
+  /** As `HookPoint.measure`, for all hooks. */
+  measure(meter: HandlerMeter | undefined): void {
+    this.#meter = meter
+    for (const point of this.#points.values()) point.measure(meter)
   }
 
   point(name: keyof Hooks): HookPoint {
     const known = this.#points.get(name)
     if (known !== undefined) return known
     const point = new HookPoint(name)
+    if (this.#meter !== undefined) point.measure(this.#meter)
     this.#points.set(name, point)
     return point
   }
@@ -137,8 +160,8 @@ export class HookTable {
     }
     if (!this.#ranks.has(module)) this.#ranks.set(module, this.#ranks.size)
     const rank = (of: Registration) => this.#ranks.get(of.module) ?? 0
-    point.replace([...point.all, entry].sort((a, b) => rank(a) - rank(b)))
-    return () => point.replace(point.all.filter((other) => other !== entry))
+    point.replace([...point.registered, entry].sort((a, b) => rank(a) - rank(b)))
+    return () => point.replace(point.registered.filter((other) => other !== entry))
   }
 
   /** Number of handlers in all hooks: a reload must leave it as it was. */

@@ -10,7 +10,7 @@ import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
 import type { Session } from './session.ts'
 import type { SessionEnd } from './session-owner.ts'
-import type { Bind2Request, SignInDone, SignInRequest } from './sign-in.ts'
+import type { Bind2Request, SignedInStream, SignInDone, SignInRequest } from './sign-in.ts'
 
 declare const kind: unique symbol
 
@@ -76,13 +76,6 @@ export interface Stranger {
   readonly isSecure: boolean
 }
 
-/** Who has signed in and is told what the stream can do. */
-export interface SignedIn {
-  readonly host: Host
-  /** Where it was bound in the same go (XEP-0386); what it has already is not to be offered. */
-  readonly session: Session | undefined
-}
-
 /** An iq request to the host from somebody who has not signed in. */
 export interface StrangerRequest extends Stranger {
   readonly el: Element
@@ -132,12 +125,19 @@ export interface Hooks {
   'session:adopted': Notice<Session>
   /** A session has left the table. Its presence is still readable. */
   'session:ended': Notice<{ readonly session: Session; readonly end: SessionEnd }>
+  /** A host came while the server runs. Those of the start are in `hosts()` when a module is set up. */
+  'host:added': Notice<Host>
+  /**
+   * A host is served no more: `host()` does not find it, and what is sent to it is for a stranger. Its sessions end after
+   * this, each with its own notice. What is kept of its accounts stays, for the host may come back.
+   */
+  'host:removed': Notice<Host>
   /** A session that had lost its connection goes on over another. */
   'session:resumed': Notice<Session>
   /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */
   'message:late': Fold<Element, { readonly host: Host; readonly sentMs: number }>
   /** Stream features after sign-in. */
-  'stream:features': Fold<readonly Element[], SignedIn>
+  'stream:features': Fold<readonly Element[], SignedInStream>
   /** Children of `<inline/>` in SASL2's stream feature (XEP-0388 section 2.1), besides Bind 2. */
   'sasl2:features': Fold<readonly Element[], Host>
   /** Names of what may be asked for inside of `<bind/>` (XEP-0386 section 3.1). */

@@ -1,6 +1,7 @@
 /** What the modules of one host type registered: set up once for all its hosts (DESIGN.md section 6). */
 import { StreamElements } from './client-stream.ts'
 import { FeatureTable } from './features.ts'
+import type { HandlerMeter } from './handler-meter.ts'
 import { type HookFault, type HookPoint, HookTable } from './hook-table.ts'
 import { IqTable } from './iq.ts'
 import { ServiceTable } from './service-table.ts'
@@ -36,5 +37,11 @@ export class HostType {
     this.outcome = hooks.point('message:outcome')
     this.astray = hooks.point('message:astray')
     this.presenceSelf = hooks.point('presence:self')
+  }
+
+  /** Takes the time of all handlers from now on; undefined: no longer. */
+  measure(meter: HandlerMeter | undefined): void {
+    this.hooks.measure(meter)
+    this.iq.measure(meter)
   }
 }

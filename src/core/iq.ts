@@ -6,6 +6,7 @@
 
 import type { StanzaError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
+import type { HandlerMeter } from './handler-meter.ts'
 import type { Host } from './host.ts'
 import type { Packet } from './packet.ts'
 
@@ -55,6 +56,9 @@ export interface PayloadName {
 
 export class IqTable {
   readonly #entries = new Map<string, IqEntry>()
+  /** What `find` looks into: the entries themselves, or, while somebody watches, those whose time is taken. */
+  #found: Map<string, IqEntry> = this.#entries
+  #meter: HandlerMeter | undefined
 
   /** Registers; returns the removal. Throws when the payload has a handler: two modules cannot answer one request. */
   add(type: 'get' | 'set', payload: PayloadName, target: IqTarget, entry: IqEntry): () => void {
@@ -66,13 +70,26 @@ export class IqTable {
       )
     }
     this.#entries.set(key, entry)
+    this.measure(this.#meter)
     return () => {
-      if (this.#entries.get(key) === entry) this.#entries.delete(key)
+      if (this.#entries.get(key) !== entry) return
+      this.#entries.delete(key)
+      this.#found.delete(key)
     }
   }
 
+  /** Takes the time of the handlers from now on; undefined: no longer. */
+  measure(meter: HandlerMeter | undefined): void {
+    this.#meter = meter
+    this.#found = this.#entries
+    if (meter === undefined) return
+    this.#found = new Map()
+    for (const [key, entry] of this.#entries)
+      this.#found.set(key, { ...entry, handler: meter.wrap(entry.module, entry.handler) })
+  }
+
   find(type: 'get' | 'set', name: string, ns: string, target: IqTarget): IqEntry | undefined {
-    return this.#entries.get(`${target} ${type} ${ns} ${name}`)
+    return this.#found.get(`${target} ${type} ${ns} ${name}`)
   }
 
   get size(): number {

@@ -23,6 +23,16 @@ export interface LedgerPolicy {
   readonly bytesMax: number
   /** Milliseconds for the answer to a request that has left; then the link is dropped. */
   readonly answerMs: number
+  /** Keeps what ledgers have in a store; left out: it is lost with the process. */
+  readonly journal?: LedgerJournal | undefined
+}
+
+/** Told what is to be kept: a stanza leaves for the client only when `saved` has said that it is. */
+export interface LedgerJournal {
+  /** Something was sent, acknowledged or handled. */
+  changed(ledger: Ledger): void
+  /** It is empty, because another object or the way of the undeliverable has what it had. */
+  leaves(ledger: Ledger): void
 }
 
 /** What is asked for rides behind a stanza: the one that makes so many, or so many bytes … */
@@ -67,6 +77,7 @@ export class Ledger implements Beaten {
   readonly #book: LedgerBook
   #link: SessionLink | undefined
   #expiry: Timer | undefined
+  #waitsSinceMs = 0
   /** Stanzas under way that were received before the count began. */
   #uncounted: number
   #processed = 0
@@ -90,6 +101,13 @@ export class Ledger implements Beaten {
   #batch: Batch | undefined
   /** `#sent` behind the batch. */
   #batchSent = 0
+  #journal: LedgerJournal | undefined
+  /** Places, acknowledged ones counted: what the journal keeps, and what has left over this link. */
+  #saved = 0
+  #written = 0
+  #savedHandled = 0
+  /** Told when all is kept that was handled. */
+  whenSaved: (() => void) | undefined
 
   constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number) {
     this.#book = book
@@ -97,25 +115,38 @@ export class Ledger implements Beaten {
     this.id = id
     this.resumeMs = resumeMs
     this.#uncounted = uncounted
+    this.#journal = policy.journal
   }
 
   // What comes from the client.
 
   /** Stanzas of the client that are settled, and all before them are too. */
   get handled(): number {
+    return this.#journal === undefined ? this.processed32 : this.#savedHandled
+  }
+
+  /** The same, whether it is kept or not. */
+  get processed32(): number {
     const first = this.#open?.[0]
     return first === undefined ? this.#processed : (first - 1) >>> 0
   }
 
-  /** Nothing that others have overtaken is open. */
+  /** Nothing that others have overtaken is open, and what is to be kept is. */
   get isSettled(): boolean {
-    return this.#open === undefined
+    return this.#open === undefined && this.handled === this.#processed
+  }
+
+  get journal(): LedgerJournal | undefined {
+    return this.#journal
   }
 
   /** One more was processed; in order. */
   processed(): void {
     if (this.#uncounted > 0) this.#uncounted--
-    else this.#processed = (this.#processed + 1) >>> 0
+    else {
+      this.#processed = (this.#processed + 1) >>> 0
+      this.#journal?.changed(this)
+    }
   }
 
   /** For the stanza that is being processed something goes on that later ones do not wait for. */
@@ -128,6 +159,7 @@ export class Ledger implements Beaten {
       const rest = this.#open ?? []
       rest.splice(rest.indexOf(number), 1)
       if (rest.length === 0) this.#open = undefined
+      this.#journal?.changed(this)
       closed()
     }
     work.then(done, done)
@@ -137,6 +169,44 @@ export class Ledger implements Beaten {
 
   get sent(): number {
     return this.#sent
+  }
+
+  /** How many of all that were sent he has acknowledged. */
+  get acknowledged(): number {
+    return this.#dropped
+  }
+
+  get #last(): number {
+    return this.#dropped + this.#kept.length
+  }
+
+  /** For the journal: what it does not keep yet, and the places of it. */
+  unsaved(): { readonly first: number; readonly last: number; readonly stanzas: readonly Octets[] } {
+    const first = Math.max(this.#saved, this.#dropped)
+    const stanzas: Octets[] = []
+    for (let place = first; place < this.#last; place++) stanzas.push(this.#kept.at(place - this.#dropped))
+    return { first, last: this.#last, stanzas }
+  }
+
+  /** From the journal: it keeps what was sent up to this place, and what was handled up to this number. */
+  saved(last: number, handled: number): void {
+    this.#saved = last
+    this.#savedHandled = handled
+    this.#writeSaved()
+    this.whenSaved?.()
+  }
+
+  #writeSaved(): void {
+    const link = this.#link
+    if (link === undefined) return
+    const end = Math.min(this.#saved, this.#last)
+    for (let place = Math.max(this.#written, this.#dropped); place < end; place++) {
+      const bytes = this.#kept.at(place - this.#dropped)
+      link.write(bytes)
+      this.#wrote(bytes.length)
+    }
+    this.#written = Math.max(this.#written, end)
+    if (this.#batch !== undefined) this.ask()
   }
 
   /** Stanzas and bytes that he has not acknowledged. */
@@ -159,14 +229,17 @@ export class Ledger implements Beaten {
     this.#link = link
     this.#isAsking = false
     this.#unaskedBeat = this.#book.beat
+    this.#written = this.#last
   }
 
   /**
-   * Counts a stanza, keeps it, and writes it where there is a link. `since`: when it came, in milliseconds since 1970; 0: now.
+   * Counts a stanza, keeps it, and writes it where there is a link; with a journal when it is kept there. `since`: when it came,
+   * in milliseconds since 1970; 0: now.
    */
   deliver(bytes: Octets, since = 0): void {
     const link = this.#link
-    if (link !== undefined) link.write(bytes)
+    const journal = this.#journal
+    if (link !== undefined && journal === undefined) link.write(bytes)
     const kept = this.#kept
     const book = this.#book
     kept.push(bytes)
@@ -176,9 +249,16 @@ export class Ledger implements Beaten {
     if (kept.foreign > foreignMax) kept.own()
     if (!this.#listens) this.#listen()
     if (since > 0 || this.#timedBeat !== book.beat) this.#time(since)
+    if (journal !== undefined) journal.changed(this)
+    else this.#wrote(bytes.length)
+  }
+
+  /** Asks behind what was written, when it is time to. */
+  #wrote(bytes: number): void {
+    const book = this.#book
     if (this.#unasked++ === 0) this.#unaskedBeat = book.beat
-    this.#unaskedBytes += bytes.length
-    if (link === undefined || this.#isAsking) return
+    this.#unaskedBytes += bytes
+    if (this.#link === undefined || this.#isAsking) return
     if (this.#unasked >= askStanzas || this.#unaskedBytes >= askBytes || book.beat - this.#unaskedBeat >= askBeats)
       this.ask()
   }
@@ -187,6 +267,8 @@ export class Ledger implements Beaten {
   ask(): void {
     const link = this.#link
     if (link === undefined || this.#isAsking || this.#kept.length === 0) return
+    // Nothing has left that he could have.
+    if (this.#journal !== undefined && this.#written <= this.#dropped) return
     link.write(this.policy.request)
     this.#isAsking = true
     this.#askedBeat = this.#book.beat
@@ -222,6 +304,7 @@ export class Ledger implements Beaten {
 
   #drop(count: number): void {
     this.#dropped += count
+    this.#journal?.changed(this)
     this.#book.bytes -= this.#kept.drop(count)
     if (this.#kept.length > 0) return
     this.#large = 0
@@ -253,7 +336,10 @@ export class Ledger implements Beaten {
   repeat(): void {
     const link = this.#link
     if (link === undefined) return
-    for (let i = 0; i < this.#kept.length; i++) link.write(this.#kept.at(i))
+    if (this.#journal !== undefined) {
+      this.#written = this.#dropped
+      this.#writeSaved()
+    } else for (let i = 0; i < this.#kept.length; i++) link.write(this.#kept.at(i))
     this.ask()
   }
 
@@ -287,7 +373,13 @@ export class Ledger implements Beaten {
   waits(expiry: Timer): void {
     this.stopsWaiting()
     this.#expiry = expiry
+    this.#waitsSinceMs = this.#book.wallMs
     this.#book.waiting++
+  }
+
+  /** Since when the session waits for its client, in milliseconds since 1970; undefined while it does not. */
+  get waitsSinceMs(): number | undefined {
+    return this.#expiry === undefined ? undefined : this.#waitsSinceMs
   }
 
   stopsWaiting(): void {
@@ -299,6 +391,8 @@ export class Ledger implements Beaten {
 
   /** All that is not acknowledged, which is no more this ledger's. */
   take(): Unacknowledged {
+    this.#journal?.leaves(this)
+    this.#journal = undefined
     const data = { bytes: this.#join(), times: this.#timesFromNow(), batch: this.#batch }
     this.#batch = undefined
     this.#link = undefined
@@ -358,8 +452,12 @@ export class Ledger implements Beaten {
   static decode(data: LedgerData, book: LedgerBook, policy: LedgerPolicy): Ledger {
     const ledger = new Ledger(book, policy, data.id, data.resume, 0)
     ledger.#processed = data.handled
+    // Places go on: a journal knows them.
+    const base = (data.sent - data.kept.length) >>> 0
+    ledger.#dropped = base
+    ledger.#saved = base
     for (const text of data.kept) ledger.deliver(encode(text))
-    ledger.#times = data.times.length === 0 ? undefined : [...data.times]
+    ledger.#times = data.times.length === 0 ? undefined : data.times.map((one, i) => (i % 2 === 0 ? one + base : one))
     ledger.#sent = data.sent
     return ledger
   }

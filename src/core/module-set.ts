@@ -8,12 +8,14 @@ import type { Element } from '../xml/element.types.ts'
 import type { CommandDefinition, CommandRegistry } from './commands.ts'
 import { opt } from './config/opt.ts'
 import type { Core } from './core.ts'
+import { DurableSessions } from './durable.ts'
 import type { Host } from './host.ts'
 import type { HostType } from './host-type.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
 import type { ModuleContext, ModuleDefinition } from './module.ts'
 import { ModuleClock } from './module-clock.ts'
 import type { ServiceName } from './services.ts'
+import { decodeSession, encodeSession } from './session-codec.ts'
 
 export type ModuleErrorCode =
   | 'RTK_MODULE_CIRCLE'
@@ -343,7 +345,26 @@ export class ModuleSet {
         ask: (kind, from: Jid, to: Jid, payload: Element, timeoutMs) =>
           core.requests.ask(kind, from, to, payload, timeoutMs),
       },
-      streams: { element: (element, handler) => keep(type.streamElements.add(element, name, handler)) },
+      streams: {
+        element: (element, handler) => keep(type.streamElements.add(element, name, handler)),
+        journal: (keeper) => {
+          const { clock, log } = core.world
+          const durable = new DurableSessions({
+            clock,
+            log,
+            keeper,
+            isUnsettled: (jid) => core.isUnsettled(jid),
+            encode: (session) => encodeSession(core, session, 'even when busy'),
+            decode: (data) => decodeSession(core, data, undefined),
+          })
+          core.durable.push(durable)
+          keep(async () => {
+            await durable.stop()
+            core.durable.splice(core.durable.indexOf(durable), 1)
+          })
+          return durable
+        },
+      },
       features: {
         add: (feature, on) => {
           for (const target of targets(on)) keep(type.features.add(target, feature))

@@ -13,6 +13,7 @@ import type { AccountDirectory } from './accounts.ts'
 import type { StreamElementHandler } from './client-stream.ts'
 import type { CommandDefinition } from './commands.ts'
 import type { OptionSchema, OptionsOf } from './config/opt.ts'
+import type { SessionKeeper } from './durable.ts'
 import type { FanOutGroup } from './fan-out.ts'
 import type { Identity } from './features.ts'
 import type { FilterOptions } from './hook-table.ts'
@@ -20,6 +21,7 @@ import type { EventOf, Handler, Hooks, NoticeName, ValueOf, WaitingFoldName, Wai
 import type { Host } from './host.ts'
 import type { HttpRoute } from './http-routes.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
+import type { LedgerJournal } from './ledger.ts'
 import type { Counter } from './metrics.ts'
 import type { ProtocolAccept, ProtocolDeclaration } from './protocol.ts'
 import type { RouteOptions, RouteOwner } from './router.ts'
@@ -102,6 +104,8 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   readonly streams: {
     /** A first-level element of clients' streams that is no stanza. Throws when another module has it. */
     element(element: PayloadName, handler: StreamElementHandler): void
+    /** Ledgers with this journal are kept there, and sessions made again of what is there when the server starts. */
+    journal(keeper: SessionKeeper): LedgerJournal
   }
   readonly features: {
     /** A disco#info feature of hosts (default), accounts, or both. */

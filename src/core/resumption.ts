@@ -15,7 +15,7 @@ import type { SessionEnd } from './session-owner.ts'
 const errorFull = new StreamError('RTK_SESSION_UNACKNOWLEDGED', 'policy-violation', 'too much is not acknowledged')
 const errorTaken = new StreamError('RTK_SESSION_RESUMED', 'conflict', 'the session was resumed on another stream')
 
-/** Clients are given so long, in milliseconds, to say what they have when the server stops; and are looked at so often. */
+/** Clients are given so long, in milliseconds, to say what they have when server or host stops; and are looked at so often. */
 const lastAnswerMs = 1_000
 const lastLookMs = 50
 
@@ -34,6 +34,8 @@ export interface ResumptionNeeds {
 export class Resumption {
   readonly #needs: ResumptionNeeds
   readonly #resumed: Counter
+  /** How many ask for a session, by SM-ID, while it is not settled. */
+  readonly #turns = new Map<string, number>()
   readonly #expired: Counter
   readonly #full: Counter
 
@@ -65,12 +67,21 @@ export class Resumption {
   /**
    * Another connection is about to take the session over: the old one is closed, if it seems to be alive. Once all is settled
    * that was received from the client, `decided` is called: with the session as it is then, for `resume`; with undefined
-   * when it has ended, or somebody was quicker.
+   * when it has ended; with the error that ends the connection when a later one asks for the same meanwhile, because a client
+   * that comes again has given the former up.
    */
-  take(session: Session, decided: (session: Session | undefined) => void): void {
+  take(session: Session, decided: (session: Session | StreamError | undefined) => void): void {
     const { jid, ledger } = session
+    const id = ledger?.id ?? ''
+    const turn = (this.#turns.get(id) ?? 0) + 1
+    this.#turns.set(id, turn)
     this.#release(session)
     session.whenSettled(() => {
+      if (this.#turns.get(id) !== turn) {
+        decided(errorTaken)
+        return
+      }
+      this.#turns.delete(id)
       const found = this.#needs.find(jid)
       const isSame = found?.ledger !== undefined && found.ledger.id === ledger?.id && found.ledger.resumeMs > 0
       decided(isSame && !found.isActive ? found : undefined)
@@ -103,11 +114,13 @@ export class Resumption {
     if (!session.isActive) session.close(end)
   }
 
-  /** Asks all clients what they have: the server stops, and what they have need not be kept for them. */
-  async ask(): Promise<void> {
+  /** Asks clients what they have, all or these: they will end, and what they have need not be kept for them. */
+  async ask(sessions?: readonly Session[]): Promise<void> {
+    const each = (fn: (session: Session) => void) =>
+      sessions === undefined ? this.#needs.each(fn) : sessions.forEach(fn)
     for (let waitedMs = 0; waitedMs < lastAnswerMs; waitedMs += lastLookMs) {
       let open = 0
-      this.#needs.each(({ isActive, ledger }) => {
+      each(({ isActive, ledger }) => {
         if (!isActive || ledger === undefined || ledger.length === 0) return
         open++
         ledger.ask()

@@ -86,16 +86,22 @@ export class Router {
       this.#routes.set(domain, { domain, subdomains, balance: options.balance, owners: [owner] })
       if (subdomains) this.#withSubdomains++
     }
-    return () => this.#remove(domain, owner)
+    return () => this.remove(domain, owner)
   }
 
-  #remove(domain: string, owner: RouteOwner): void {
+  /** Takes a domain from an owner; nothing when it is not his. */
+  remove(domain: string, owner: RouteOwner): void {
     const route = this.#routes.get(domain)
     if (route === undefined || !route.owners.includes(owner)) return
     route.owners = route.owners.filter((other) => other !== owner)
     if (route.owners.length > 0) return
     this.#routes.delete(domain)
     if (route.subdomains) this.#withSubdomains--
+  }
+
+  /** Whether the domain has an owner of its own. */
+  has(domain: string): boolean {
+    return this.#routes.has(domain)
   }
 
   /** Domains with a route, for `status`. */

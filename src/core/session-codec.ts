@@ -53,10 +53,14 @@ export class SessionFault extends Error {
   }
 }
 
-/** Faults: `RTK_SESSION_BUSY`, `RTK_SESSION_ENDED`, `RTK_SESSION_SLOT_DATA`. */
-export function encodeSession(core: Core, session: Session): SessionData | SessionFault {
+/**
+ * Faults: `RTK_SESSION_BUSY`, `RTK_SESSION_ENDED`, `RTK_SESSION_SLOT_DATA`. `when`: what is under way is left out, for who
+ * knows that it was not acknowledged.
+ */
+export function encodeSession(core: Core, session: Session, when?: 'even when busy'): SessionData | SessionFault {
   if (session.hasEnded) return new SessionFault('RTK_SESSION_ENDED', `${session.label} has ended`)
-  if (session.isBusy) return new SessionFault('RTK_SESSION_BUSY', `${session.label} has something under way`)
+  if (when === undefined && session.isBusy)
+    return new SessionFault('RTK_SESSION_BUSY', `${session.label} has something under way`)
   const slots = encodeSlots(core.slots, session.slots)
   if (slots instanceof SessionFault) return slots
   const { address, port, transport, tls, auth, listener, agent } = session.info

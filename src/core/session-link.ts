@@ -9,6 +9,8 @@ export interface SessionLink {
   write(bytes: Octets): void
   /** Bytes written that the kernel has not taken. */
   readonly queuedBytes: number
+  /** What came and went over its connection so far. */
+  readonly traffic: Traffic
   /** Stops and resumes the reading of this client: back-pressure. Calls nest. */
   hold(): void
   release(): void
@@ -20,6 +22,12 @@ export interface SessionLink {
   cut(error: StreamError): void
   /** Lets the connection go at once; what the kernel has taken still goes out. */
   drop(): void
+}
+
+/** Bytes as on the wire, by the system's own counters: for whoever looks, at no cost for whoever sends. */
+export interface Traffic {
+  readonly receivedBytes: number
+  readonly sentBytes: number
 }
 
 /** What was written to a link that is gone and may not have left. */

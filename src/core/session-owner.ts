@@ -26,6 +26,8 @@ export interface SessionOwner<S> {
   overflow(session: S, queuedBytes: number): void
   /** The client's reading is held, because `session_pending_stanzas` wait: counted there. */
   held(): void
+  /** It has a ledger with a journal. */
+  counts(session: S, ledger: Ledger): void
   /** It has lost its link, and waits for its client for `ledger.resumeMs` at most. */
   waits(session: S, ledger: Ledger): void
   /** Its client has left too much unacknowledged: it is to be ended. */

@@ -140,6 +140,9 @@ export class Session extends BoundResource implements Origin {
     this.#ledger = ledger
     this.#hasEarlier = this.delivered > ledger.sent
     ledger.goesOver(this.state.kind === 'active' ? this.state.link : undefined)
+    if (ledger.journal === undefined) return
+    ledger.whenSaved = () => this.#tellSettled()
+    this.#owner.counts(this, ledger)
   }
 
   /**

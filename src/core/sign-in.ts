@@ -12,6 +12,13 @@ export interface ClientAgent {
   readonly device: string
 }
 
+/** A stream whose client has signed in, and hears what it may still ask for. */
+export interface SignedInStream {
+  readonly host: Host
+  /** Undefined: a resource is bound next. */
+  readonly session: Session | undefined
+}
+
 /** Somebody has authenticated by SASL2; `<success/>` is not out yet. */
 export interface SignInRequest {
   readonly host: Host

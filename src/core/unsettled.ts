@@ -26,9 +26,12 @@ export const unsentTurnBytes = 65_536
  */
 export const unsentOpenMax = 2 * unsentTurnStanzas
 
+/** So often whoever waits for some accounts looks whether they are settled. */
+const settledPollMs = 20
+
 export interface UnsettledNeeds {
   readonly router: Router
-  readonly clock: Pick<Clock, 'soon'>
+  readonly clock: Pick<Clock, 'after' | 'soon'>
   /** Stanzas that were unsent. */
   readonly unsent: Counter
 }
@@ -149,6 +152,16 @@ export class Unsettled {
       else await Promise.all(this.#waiting)
     }
     this.#hurried--
+  }
+
+  /** Resolves when all that was left for accounts of these domains is kept or refused. */
+  async settledOf(domains: ReadonlySet<string>): Promise<void> {
+    const isOf = (key: string) => domains.has(key.slice(0, key.indexOf('\0')))
+    while ([...this.#accounts.keys()].some(isOf)) {
+      await new Promise<void>((resolve) => void this.#needs.clock.after(settledPollMs, resolve, undefined))
+    }
+    // The last of it may wait for the store.
+    await Promise.all(this.#waiting)
   }
 
   #later(): void {

@@ -3,7 +3,7 @@ import type { Counter } from '../core/metrics.ts'
 import type { Clock } from '../world/clock.types.ts'
 
 /** Keys that are remembered at one time; the one that failed longest ago is forgotten first. */
-const keysMax = 100_000
+export const keysMax = 100_000
 
 export class Failures {
   readonly #clock: Pick<Clock, 'monoMs'>

@@ -121,11 +121,9 @@ it('LST-13: one that throws loses the connection it threw at, and nobody else', 
 })
 
 it('its options are checked by line, and it takes part in reloads of the module and of the listeners', async () => {
-  await using served = await serve([at('plain', 'echo', { greeting: 'one ' })], [echo], {
-    host_types: { other: {} },
-    hosts: { localhost: {}, 'other.example': { type: 'other' } },
-  })
-  const reload = (listener: object) => served.server.reload({ ...base, listeners: [listener] })
+  const two = { host_types: { other: {} }, hosts: { localhost: {}, 'other.example': { type: 'other' } } }
+  await using served = await serve([at('plain', 'echo', { greeting: 'one ' })], [echo], two)
+  const reload = (listener: object) => served.server.reload({ ...base, ...two, listeners: [listener] })
   await assert.rejects(reload(at('plain', 'echo', { greting: 'x' })), (error) => {
     return error instanceof ConfigError && /greting.*greeting/.test(error.message)
   })

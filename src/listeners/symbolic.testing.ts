@@ -10,17 +10,22 @@ import type { Place } from '../world/net.types.ts'
 
 export class SymbolicServer {
   readonly simulation: Simulation
-  readonly server: Server
+  #server: Server
   readonly ca = authorityPem('test')
   readonly engine: SimulatedEngine
-  readonly #world: SimWorld
+  #world: SimWorld
+  readonly #start: (world: SimWorld) => Promise<Server>
   readonly #base: Readonly<Record<string, unknown>>
 
-  /** Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret`. */
+  /**
+   * Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret`. `database`:
+   * the host of its store.
+   */
   static run(
     config: Readonly<Record<string, unknown>>,
     work: (server: SymbolicServer) => Promise<void>,
     seed = 1,
+    database = 'server',
   ): Promise<void> {
     return simulate(seed, async (simulation) => {
       const world = simulation.world('server')
@@ -29,23 +34,26 @@ export class SymbolicServer {
       await world.disk.writeText('/tls/cert.pem', certPem, 0o600)
       await world.disk.writeText('/tls/key.pem', keyPem, 0o600)
       await world.disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
-      const engine = new SimulatedEngine(world.clock)
+      const engine = new SimulatedEngine(simulation.world(database).clock)
       const base = {
         hosts: { localhost: {} },
         auth: { scram_iterations: 4096 },
         store: { engine: 'memory' },
         tls: { certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }] },
       }
-      const server = await createServer({
-        world,
-        dataDir: '/data',
-        control: true,
-        stores: () => openStores(world, engine),
-        config: { ...base, ...config },
-      })
+      const start = (on: SimWorld) =>
+        createServer({
+          world: on,
+          dataDir: '/data',
+          control: true,
+          stores: () => openStores(on, engine),
+          config: { ...base, ...config },
+        })
+      const server = await start(world)
       await server.accounts.add(jid('romeo@localhost'), 'secret')
-      await work(new SymbolicServer(simulation, server, engine, world, base))
-      await server.close()
+      const symbolic = new SymbolicServer(simulation, server, engine, world, base, start)
+      await work(symbolic)
+      await symbolic.server.close()
     })
   }
 
@@ -55,12 +63,26 @@ export class SymbolicServer {
     engine: SimulatedEngine,
     world: SimWorld,
     base: Readonly<Record<string, unknown>>,
+    start: (world: SimWorld) => Promise<Server>,
   ) {
     this.simulation = simulation
-    this.server = server
+    this.#server = server
+    this.#start = start
     this.engine = engine
     this.#world = world
     this.#base = base
+  }
+
+  get server(): Server {
+    return this.#server
+  }
+
+  /** The process is killed, and started again on the same disk and store; the store must be another host's (`database`). */
+  async crash(): Promise<void> {
+    this.engine.crash()
+    this.#world.crash()
+    this.#world = this.simulation.world('server')
+    this.#server = await this.#start(this.#world)
   }
 
   /** Reloads the server with these sections, as `run` starts it with them. */

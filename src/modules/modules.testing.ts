@@ -17,6 +17,7 @@ import { ModuleSet } from '../core/module-set.ts'
 import { type Origin, Packet } from '../core/packet.ts'
 import type { Session } from '../core/session.ts'
 import { jid } from '../jid/jid.ts'
+import { SimVitals } from '../sim/vitals.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import { openStores } from '../store/front.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
@@ -140,7 +141,13 @@ export class House {
       below: (limit: number) => next++ % limit,
     }
     // Modules read no network and no disk.
-    const world = { clock, random, hashing: new RealHashing(), log: new ListLog() } as unknown as World
+    const world = {
+      clock,
+      random,
+      hashing: new RealHashing(),
+      log: new ListLog(),
+      vitals: new SimVitals(),
+    } as unknown as World
     const engine = new SimulatedEngine(clock)
     const stores = await settling(clock, openStores(world, engine))
     const house = new House(options, stores, engine, world, clock)

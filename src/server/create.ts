@@ -21,7 +21,7 @@ export interface ServerOptions {
   readonly dataDir?: string
   /** Further modules, beside those that the configuration names under `plugins`. */
   readonly plugins?: readonly ModuleDefinition[]
-  /** Where the log goes; without it there is none. One with `setLevel` gets the configuration's `log.level` at a reload. */
+  /** Where the log goes; without it there is none. One with `setLevel` gets the configuration's `log.level` at a reload, one with `setFormat` its `log.format`. */
   readonly log?: Log
   /**
    * Opens the control socket; off by default. Where its name in the data directory would be too long, it goes into one of
@@ -55,7 +55,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   try {
     const stores = await (options.stores ?? openStores(world))(config)
     try {
-      const read: Read = (given = options.config ?? {}) => configure({ ...options, config: given }, world)
+      const pause = () => new Promise<void>((resolve) => world.clock.soon(resolve, undefined))
+      const read: Read = (given = options.config ?? {}) => configure({ ...options, config: given }, world, pause)
       return await Server.start({ config, read, world, stores, modules, isKept, controlPath: control, lock })
     } catch (error) {
       await stores.close()
@@ -67,10 +68,11 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   }
 }
 
-/** The checked configuration with the modules that it may name, and where its options stand. */
+/** The checked configuration with the modules that it may name, and where its options stand; `pause` lets others run between. */
 export async function configure(
   options: Pick<ServerOptions, 'config' | 'dataDir' | 'modeOf' | 'onWarning' | 'plugins' | 'variable'>,
   world: Pick<World, 'disk' | 'net'>,
+  pause?: () => Promise<void>,
 ): Promise<{
   readonly config: Config
   readonly modules: ReadonlyMap<string, ModuleDefinition>
@@ -78,7 +80,8 @@ export async function configure(
 }> {
   const { config: given = {}, dataDir, plugins = [], onWarning, modeOf, variable } = options
   const isFile = 'file' in given && typeof given.file === 'string'
-  const opened = await openConfig(isFile ? { file: given.file as string } : { value: given }, world.disk)
+  const source = isFile ? { file: given.file as string } : { value: given }
+  const opened = await openConfig(source, world.disk, pause)
   const named = await loadPlugins(opened.document.plugins, world.disk.resolve(opened.folder, '.'))
   const all = [...defaultModules, ...plugins, ...named.modules]
   const modules = modulesByName(all)
@@ -95,6 +98,7 @@ export async function configure(
   })
   if (config === undefined) throw new ConfigError(mistakes)
   for (const mistake of mistakes) onWarning?.(mistake)
+  await pause?.()
   return { config, modules, where: whereIn(opened.document) }
 }
 

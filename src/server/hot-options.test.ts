@@ -49,6 +49,24 @@ const inMemory = { hosts: ['localhost'], store: { engine: 'memory' } }
 
 /** What only real sockets, files and logs show. */
 const realProofs: Readonly<Record<string, Proof>> = {
+  async 'metrics.access'() {
+    const asked = (access: string) => ({
+      ...inMemory,
+      listeners: [{ protocol: 'http', address, port: 0 }],
+      metrics: { access },
+    })
+    const server = await createServer({ config: asked('none') })
+    try {
+      const place = server.listening[0]?.place
+      assert.ok(place?.kind === 'tcp')
+      const status = async () => (await fetch(`http://${address}:${place.port}/metrics`)).status
+      assert.equal(await status(), 403)
+      await server.reload(asked('loopback'))
+      assert.equal(await status(), 200)
+    } finally {
+      await server.close()
+    }
+  },
   async 'listeners[].mode'() {
     const folder = mkdtempSync(join(tmpdir(), 'rtk-hot-'))
     const path = join(folder, 'http.sock')
@@ -149,6 +167,23 @@ const realProofs: Readonly<Record<string, Proof>> = {
       await server.close()
     }
   },
+  async 'log.format'() {
+    const written: string[] = []
+    const log = await openLog({ level: 'info', format: 'json', write: (line) => written.push(line) })
+    const server = await createServer({ world: createWorld({ log }), config: { ...inMemory, listeners: [] } })
+    try {
+      const form = () => {
+        written.length = 0
+        log.with({ module: 'm' }).info('hello')
+        return written[0]?.startsWith('{') ? 'json' : 'text'
+      }
+      assert.equal(form(), 'json')
+      await server.reload({ ...inMemory, listeners: [], log: { format: 'text' } })
+      assert.equal(form(), 'text')
+    } finally {
+      await server.close()
+    }
+  },
 }
 
 /** Other values of what needs a restart. */
@@ -166,7 +201,7 @@ const others = (folder: string) => ({
     tls: 'verify',
     tls_ca: join(folder, 'ca.pem'),
   },
-  log: { format: 'json' },
+  modules: { sm: { durable: true } },
   control: { enabled: false, socket: join(folder, 'c.sock') },
 })
 

@@ -34,7 +34,11 @@ const inOneWrite =
 /** A house with the store's figures. */
 export async function houseWithFigures(): Promise<House> {
   const house = await House.build()
-  enterFigures(house.core.metrics, { store: house.stores.metrics, controlConnections: () => 0 })
+  enterFigures(house.core.metrics, {
+    store: house.stores.metrics,
+    net: { queues: { behind: 0, behindBytes: 0, handshakes: 0 } },
+    controlConnections: () => 0,
+  })
   return house
 }
 

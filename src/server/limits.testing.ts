@@ -2,6 +2,7 @@
 import { header, type Wire } from '../../plays/language/wire.ts'
 import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
+import type { SimVitals } from '../sim/vitals.ts'
 
 type Sections = Readonly<Record<string, unknown>>
 
@@ -9,6 +10,8 @@ type Sections = Readonly<Record<string, unknown>>
 export interface Ground {
   readonly symbolic: SymbolicServer
   counter(name: string): number
+  /** Of the server's process. */
+  readonly vitals: SimVitals
   /** An account with the password `secret`; romeo@localhost is there already. */
   account(name: string): Promise<void>
   connected(from?: string): Promise<Wire>
@@ -98,6 +101,7 @@ export function groundOf(symbolic: SymbolicServer, metric: string): Ground {
   return {
     symbolic,
     counter: (name) => symbolic.counter(name),
+    vitals: symbolic.simulation.world('server').vitals,
     account,
     connected,
     secured,

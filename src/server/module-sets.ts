@@ -22,6 +22,16 @@ export class ModuleSets {
     this.#needs = needs
   }
 
+  /** Host types that have their modules. */
+  get types(): ReadonlySet<string> {
+    return new Set(this.#sets.keys())
+  }
+
+  /** Those of them that have no host any more. */
+  get unused(): readonly string[] {
+    return [...this.#sets.keys()].filter((type) => this.#needs.core.hosts(type).length === 0)
+  }
+
   of(type: string): ModuleSet | undefined {
     return this.#sets.get(type)
   }

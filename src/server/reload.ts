@@ -9,11 +9,20 @@ import type { ModuleDefinition } from '../core/module.ts'
 import { type ModuleEntry, ModuleError } from '../core/module-set.ts'
 import type { ListenerChanges } from './listeners.ts'
 
+/** Domains. */
+export interface HostChanges {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  /** Sessions of hosts that were removed: they have ended. */
+  readonly sessionsEnded: number
+}
+
 /** What a reload did. Certificates are read again each time. */
 export interface Reloaded {
   /** Listeners with their places; those that are in no list were left alone. */
   readonly listeners: ListenerChanges
-  /** Other options, modules and hosts that have changed and count now, with their places in the file, sorted. */
+  readonly hosts: HostChanges
+  /** Other options and modules that have changed and count now, with their places in the file, sorted. */
   readonly applied: readonly string[]
   /** Those that have changed and count from the next start on, as in `store.path (ratatosk.yaml:7)`, sorted. */
   readonly needsRestart: readonly string[]
@@ -39,18 +48,21 @@ export interface ReloadPlan extends Pick<Reloaded, 'applied' | 'needsRestart'> {
   readonly config: Config
   readonly modules: readonly ModuleChanges[]
   readonly newHosts: readonly HostConfig[]
+  /** Domains that go. */
+  readonly goneHosts: readonly string[]
 }
 
 type Modules = HostTypeConfig['modules']
 
 /**
- * `known`: the modules that this server was started with; `speaks`: whether it has a protocol. Throws `ModuleError` when a module would
- * lack what it needs.
+ * `known`: the modules that this server was started with; `loaded`: the host types that have their modules; `speaks`: whether it has a
+ * protocol. Throws `ModuleError` when a module would lack what it needs.
  */
 export function planReload(
   running: Config,
   { config: read, where }: ReadConfig,
   known: ReadonlyMap<string, ModuleDefinition>,
+  loaded: ReadonlySet<string>,
   speaks: (protocol: string) => boolean,
 ): ReloadPlan {
   const applied = new Set<string>()
@@ -64,13 +76,12 @@ export function planReload(
   const sections = takeOver(plainSections, pick(running), pick(read), '', plain)
   note(plain, '')
   const hosts = hostsAfter(running, read, note)
-  const served = new Set([...running.hosts.values()].map(({ type }) => type))
   const types = new Map(read.host_types)
   const modules: ModuleChanges[] = []
-  for (const type of served) {
+  for (const type of loaded) {
     const before = running.host_types.get(type)
     const after = read.host_types.get(type)
-    // A type that is gone: its hosts were told of, and live on as they are.
+    // A type that is gone: a host that keeps it was told of, and lives on as it is; so do those that go, to their end.
     if (before === undefined || after === undefined) {
       if (before !== undefined) types.set(type, before)
       continue
@@ -93,12 +104,13 @@ export function planReload(
   const listeners = listenersAfter(running, read, speaks, note)
   const config = Object.freeze({ ...running, ...sections, file, access, shapers, listeners, hosts, host_types: types })
   const newHosts = [...hosts.values()].filter(({ domain }) => !running.hosts.has(domain))
-  return { config, modules, newHosts, applied: [...applied].sort(), needsRestart: [...waiting].sort() }
+  const goneHosts = [...running.hosts.keys()].filter((domain) => !hosts.has(domain))
+  return { config, modules, newHosts, goneHosts, applied: [...applied].sort(), needsRestart: [...waiting].sort() }
 }
 
 function pick(config: Config) {
-  const { tls, limits, store, log, control, data_dir, plugins } = config
-  return { tls, limits, store, log, control, data_dir, plugins }
+  const { tls, limits, store, log, control, metrics, data_dir, plugins } = config
+  return { tls, limits, store, log, control, metrics, data_dir, plugins }
 }
 
 /** One of a protocol that came with a new plugin waits, and leaves its place to whoever has it. */
@@ -115,20 +127,14 @@ function listenersAfter(
   )
 }
 
-/** New ones come; what becomes of the sessions of one that goes, or that changes its type, is decided by a restart. */
+/** They come and go. One that changes its type keeps it until a restart: its sessions would have to end, and nobody said so. */
 function hostsAfter(running: Config, read: Config, note: (changes: OptionChanges, prefix: string) => void) {
   const hosts = new Map<string, HostConfig>()
   const changes: OptionChanges = { applied: [], waiting: [] }
   for (const [domain, host] of read.hosts) {
     const before = running.hosts.get(domain)
     hosts.set(domain, before ?? host)
-    if (before === undefined) changes.applied.push(childPath('hosts', domain))
-    else if (!isSame(before, host)) changes.waiting.push(childPath('hosts', domain))
-  }
-  for (const [domain, host] of running.hosts) {
-    if (hosts.has(domain)) continue
-    hosts.set(domain, host)
-    changes.waiting.push(childPath('hosts', domain))
+    if (before !== undefined && !isSame(before, host)) changes.waiting.push(childPath('hosts', domain))
   }
   note(changes, '')
   return hosts

@@ -2,7 +2,7 @@
  * A running server: everything put together (DESIGN.md section 14). It installs no signal handler, prints nothing, never
  * exits, and keeps nothing at module level; two of them live in one process.
  */
-import { coreCommands, reloadCommand } from '../admin/commands/index.ts'
+import { coreCommands, reloadCommand, shortened } from '../admin/commands/index.ts'
 import { type Control, openControl } from '../admin/control/server.ts'
 import { AccountService } from '../core/account-service.ts'
 import { Binder } from '../core/binder.ts'
@@ -24,14 +24,18 @@ import type { Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
 import { isLevelled } from '../world/log.ts'
 import type { World } from '../world/world.types.ts'
-import { Certificates, type LocalAuthority } from './certificates.ts'
+import { Certificates } from './certificates.ts'
 import { commandLog } from './command-log.ts'
 import { enterFigures } from './figures.ts'
 import { health } from './health.ts'
+import { enterLimitFigures } from './limit-figures.ts'
 import { coreLimits } from './limits.ts'
 import { Listeners, type OpenListener } from './listeners.ts'
+import type { LocalAuthority } from './local-certificates.ts'
+import { metricsPage } from './metrics-page.ts'
 import { ModuleSets } from './module-sets.ts'
 import { protocolsOf } from './plugins.ts'
+import { enterProcessFigures } from './process-figures.ts'
 import { planReload, type ReadConfig, type Reloaded, type ReloadPlan } from './reload.ts'
 import { ownStores, SignIn } from './sign-in.ts'
 
@@ -76,10 +80,13 @@ export class Server {
   readonly #foreign: readonly PluginProtocol[]
   readonly #startedMs: number
   #control: Control | undefined
+  #unwatchVitals: (() => void) | undefined
   #closing: Promise<void> | undefined
   /** What it was started with, or the last `reload` was given; undefined: the former. */
   #given: GivenConfig | undefined
   #reloading: Promise<void> = Promise.resolve()
+  /** The end of what hosts had under way that the last reload removed. Never rejects. */
+  #farewell: Promise<void> = Promise.resolve()
   readonly #ended = Promise.withResolvers<void>()
 
   /** Starts a server; when something fails, all that was opened is closed again. */
@@ -106,7 +113,7 @@ export class Server {
     this.#startedMs = world.clock.monoMs()
     this.#signIn = signIn
     const backend = (host: Host) => {
-      const plugin = this.core.localHost(host.domain)?.type.services.find('auth-backend')
+      const plugin = this.core.localOf(host)?.type.services.find('auth-backend')
       return signIn.backend(host.type, this.#hostType(host).auth.backends, plugin)
     }
     const evicted = { value: 0 }
@@ -124,8 +131,11 @@ export class Server {
     this.accounts.attach(this.core)
     enterFigures(this.core.metrics, {
       store: stores.metrics,
+      net: world.net,
       controlConnections: () => this.#control?.connections ?? 0,
     })
+    enterProcessFigures(this.core.metrics, world.vitals)
+    enterLimitFigures(this.core.metrics, { config: () => this.#config, modules: parts.modules })
     for (const definition of ownStores) this.core.storeUses.enter(definition, 'the server')
     this.commands = new CommandRegistry(commandLog(world.log, (name) => this.commands.find(name)?.permission))
     this.#moduleSets = new ModuleSets({ core: this.core, stores, commands: this.commands, modules: parts.modules })
@@ -185,9 +195,11 @@ export class Server {
     for (const type of config.host_types.values()) {
       if (this.core.hosts(type.name).length > 0) await this.#moduleSets.load(type)
     }
+    for (const durable of this.core.durable) await durable.restore()
     for (const command of coreCommands(this)) this.commands.add(command)
     this.commands.add(reloadCommand(this))
     for (const route of health(this)) this.core.http.add(route)
+    this.core.http.add(metricsPage(this))
     await this.#listeners.open(config)
     await this.#openControl()
   }
@@ -235,6 +247,11 @@ export class Server {
     return this.core.metrics
   }
 
+  /** From now on delays and collections of the process are looked at: somebody wants to know. */
+  watchVitals(): void {
+    if (!this.isClosing) this.#unwatchVitals ??= this.#world.vitals.watch()
+  }
+
   get stores(): Stores {
     return this.#parts.stores
   }
@@ -254,8 +271,8 @@ export class Server {
 
   /**
    * Takes over what is hot in the configuration that the server was started with, as it is now, or in another one:
-   * listeners, certificates, modules and new hosts too. Established sessions are left alone. What else has changed is
-   * named: it needs a restart. Calls wait for one another. Rejects with `ConfigError` (all mistakes), `WorldError` when a
+   * listeners, certificates, modules and hosts too. Established sessions are left alone, but for those of a host that goes:
+   * they have ended when it resolves. What else has changed is named: it needs a restart. Calls wait for one another. Rejects with `ConfigError` (all mistakes), `WorldError` when a
    * certificate cannot be read or a listener cannot be opened, or `ModuleError`; then nothing has changed.
    */
   reload(given?: GivenConfig): Promise<Reloaded> {
@@ -269,7 +286,9 @@ export class Server {
 
   async #reload(given = this.#given): Promise<Reloaded> {
     const { read, world, isKept } = this.#parts
-    const plan = planReload(this.#config, await read(given), this.#parts.modules, (protocol) =>
+    const made = await read(given)
+    await this.#farewell
+    const plan = planReload(this.#config, made, this.#parts.modules, this.#moduleSets.types, (protocol) =>
       this.#listeners.speaks(protocol),
     )
     const { config } = plan
@@ -286,15 +305,18 @@ export class Server {
         await this.#moduleSets.load(type)
         undo.push(() => this.#moduleSets.unload(type.name))
       }
-      const taken = plan.newHosts.find(({ domain }) => this.core.router.domains.includes(domain))
+      const taken = plan.newHosts.find(({ domain }) => this.core.router.has(domain))
       if (taken !== undefined) {
         throw new WorldError('RTK_HOST_TAKEN', `the domain ${taken.domain} is a module's`, { temporary: false })
       }
       const listeners = await this.#listeners.apply(config)
       signIn.use()
-      this.#use(plan)
-      this.#given = given
-      return { listeners, applied: plan.applied, needsRestart: plan.needsRestart }
+      const sessionsEnded = await this.#use(plan, given)
+      const { goneHosts: removed, applied, needsRestart } = plan
+      const hosts = { added: plan.newHosts.map(({ domain }) => domain), removed, sessionsEnded }
+      if (hosts.added.length > 0) world.log.info('hosts were added', { hosts: shortened(hosts.added) })
+      if (removed.length > 0) world.log.info('hosts were removed', { hosts: shortened(removed), sessionsEnded })
+      return { listeners, hosts, applied, needsRestart }
     } catch (error) {
       for (const step of undo.reverse()) await step()
       this.#certificates = before
@@ -302,15 +324,39 @@ export class Server {
     }
   }
 
-  /** From here on nothing fails, and nobody sees a half. */
-  #use({ config, modules, newHosts }: ReloadPlan): void {
+  /** From here on nothing fails, and nobody sees a half. Resolves with the sessions that ended with their hosts. */
+  #use({ config, modules, newHosts, goneHosts }: ReloadPlan, given: GivenConfig | undefined): Promise<number> {
     const { log } = this.#world
     this.#config = config
     this.core.limits = coreLimits(config.limits)
     this.core.jids.resize(config.limits.jid_cache_entries)
-    if (isLevelled(log)) log.setLevel(config.log.level)
+    if (isLevelled(log)) {
+      log.setLevel(config.log.level)
+      log.setFormat?.(config.log.format)
+    }
     this.#moduleSets.configure(modules)
+    this.#given = given
     for (const { domain, type } of newHosts) this.core.addHost(domain, this.core.hostType(type))
+    return goneHosts.length === 0 ? Promise.resolve(0) : this.#removeHosts(goneHosts)
+  }
+
+  #removeHosts(domains: readonly string[]): Promise<number> {
+    const hosts = domains.flatMap((domain) => this.core.host(domain) ?? [])
+    const ended = this.core.removeHosts(hosts)
+    const gone = this.#c2s.leave(new Set(domains), ended, stopTimeoutMs)
+    this.#farewell = this.#takeLeave(hosts, gone)
+    return ended
+  }
+
+  /** What hosts that go had under way comes to its end; then modules that nobody needs any more go too. */
+  async #takeLeave(hosts: readonly Host[], gone: Promise<void>): Promise<void> {
+    await gone
+    await this.core.forgetHosts(hosts)
+    this.accounts.forget(hosts)
+    if (this.#moduleSets.unused.length === 0) return
+    // Modules may have asked the store whom to tell of the sessions that ended; an answer to us comes after theirs.
+    await Promise.allSettled(hosts.slice(0, 1).map(async (host) => this.accounts.count(host)))
+    for (const type of this.#moduleSets.unused) await this.#moduleSets.unload(type)
   }
 
   /** The modules of a host type. */
@@ -337,11 +383,13 @@ export class Server {
   async #close(): Promise<void> {
     await inTurn([
       () => this.#reloading,
+      () => this.#unwatchVitals?.(),
       () => this.#listeners.close(),
       () => this.core.resumption.ask(),
       () => this.#c2s.stop(),
       () => this.core.close(),
       () => this.#c2s.drained(stopTimeoutMs),
+      () => this.#farewell,
       () => this.core.unsentSettled(),
       () => this.#http.stop(),
       () => this.#foreign.map((protocol) => protocol.stop()),

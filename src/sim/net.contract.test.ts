@@ -25,6 +25,8 @@ for (const kind of netKinds(temporary)) {
           await server.until(({ heard }) => heard.length >= bytes.length)
           await client.until(({ heard }) => heard === 'welcome')
           assert.equal(server.heard, bytes)
+          assert.deepEqual([client.live.sentBytes, client.live.receivedBytes], [300_000, 7])
+          assert.deepEqual([server.live.sentBytes, server.live.receivedBytes], [7, 300_000])
           await over()
         }
       }))
@@ -69,13 +71,34 @@ for (const kind of netKinds(temporary)) {
         assert.ok(queued > 0 && queued <= bytes.length + (kind.name.includes('plain') ? 1 : 0), `${queued} queued`)
         assert.equal(server.heard, '')
         assert.equal(client.happened('drained'), 0)
+        const { behind, behindBytes } = bench.world.net.queues
+        assert.equal(behind, 1)
+        assert.ok(behindBytes > 0 && behindBytes <= queued, `${behindBytes} of ${queued}`)
         server.live.resume()
         await client.until((end) => end.happened('drained') > 0)
         assert.equal(client.live.queuedBytes, 0)
         await server.until(({ heard }) => heard.length > bytes.length)
         assert.ok(server.heard === `${bytes}.`)
         assert.equal(client.happened('drained'), 1)
+        assert.deepEqual(bench.world.net.queues, { behind: 0, behindBytes: 0, handshakes: 0 })
         await over()
+      }))
+
+    it('forgets who was behind when his connection is gone', () =>
+      kind.run(async (bench) => {
+        const { client, server, listening } = await connectPair(bench, TCP, (_, transport) => transport.pause())
+        for (let i = 0; i < 12; i++) client.live.write(pattern(1_000_000))
+        const turn = Promise.withResolvers<void>()
+        bench.world.clock.after(50, turn.resolve, undefined)
+        await turn.promise
+        client.live.write(ascii('.'))
+        assert.equal(bench.world.net.queues.behind, 1)
+        client.live.destroy()
+        await client.until(closedAlready)
+        assert.deepEqual(bench.world.net.queues, { behind: 0, behindBytes: 0, handshakes: 0 })
+        server.live.resume()
+        await server.until(closedAlready)
+        await listening.close()
       }))
 
     it('delivers nothing between pause and resume, and loses nothing', () =>

@@ -1,6 +1,16 @@
 /** The network as one simulated host sees it. */
 
-import type { Endpoint, Listening, ListenOptions, Net, Place, Transport, TransportHandler } from '../world/net.types.ts'
+import { queuesOf } from '../world/behind.ts'
+import type {
+  Endpoint,
+  Listening,
+  ListenOptions,
+  Net,
+  NetQueues,
+  Place,
+  Transport,
+  TransportHandler,
+} from '../world/net.types.ts'
 import { netError, UNIX_PATH_LIMIT } from '../world/net-error.ts'
 import type { NetworkEnd, NetworkListener } from './network.ts'
 import type { Life } from './scheduler.ts'
@@ -26,6 +36,10 @@ export class SimNet implements Net {
 
   constructor(around: SimSurroundings) {
     this.#around = around
+  }
+
+  get queues(): NetQueues {
+    return queuesOf(this.#around)
   }
 
   listen(place: Place, options: ListenOptions, accept: (transport: Transport) => TransportHandler): Promise<Listening> {

@@ -61,6 +61,7 @@ function symbolicFacts(pem: Certificate): CertificateFacts {
     der,
     fingerprint: Buffer.from(hashing.hash('sha256', der)).toString('hex'),
     notAfter: new Date(body.notAfter),
+    names: body.names,
     isFor: (name) =>
       body.names.some((held) => held === name || (held.startsWith('*.') && held.slice(1) === afterLabel(name))),
     isSignedBy: (roots) => roots.includes(authorityPem(body.issuer)),
@@ -85,9 +86,11 @@ class SimCertificate implements TlsCertificate {
   readonly facts: CertificateFacts
   readonly fingerprint: string
   readonly notAfter: Date
+  readonly names: readonly string[]
 
   constructor(facts: CertificateFacts) {
     this.facts = facts
+    this.names = facts.names
     this.fingerprint = facts.fingerprint
     this.notAfter = facts.notAfter
   }

@@ -31,6 +31,8 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
   readonly local: Endpoint
   readonly life: Life
   readonly number: number
+  receivedBytes = 0
+  sentBytes = 0
   readonly #around: SimSurroundings
   #out: SimLink | undefined
   #in: SimLink | undefined
@@ -110,6 +112,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
       return true
     }
     this.#unsent += bytes
+    this.sentBytes += bytes.length
     this.#pump()
     return this.#unsent === ''
   }
@@ -226,6 +229,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
     const { buffer, network } = this.#around
     const start = network.random.below(LARGEST_OFFSET)
     buffer.write(bytes, start, 'latin1')
+    this.receivedBytes += bytes.length
     try {
       this.handler.data(buffer, start, start + bytes.length)
     } finally {

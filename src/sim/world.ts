@@ -10,6 +10,7 @@ import type { SimNetwork } from './network.ts'
 import { SimRandom } from './random.ts'
 import type { Life, Scheduler } from './scheduler.ts'
 import { SIM_BUFFER_BYTES } from './transport.ts'
+import { SimVitals } from './vitals.ts'
 
 export interface SimWorldParts {
   readonly scheduler: Scheduler
@@ -31,6 +32,7 @@ export class SimWorld implements World {
   readonly disk: SimDisk
   readonly hashing: SimHashing
   readonly log: SimLog
+  readonly vitals = new SimVitals()
   readonly #network: SimNetwork
   readonly #life: Life = { alive: true }
 
@@ -45,6 +47,7 @@ export class SimWorld implements World {
       clock: this.clock,
       turn,
       handshakes: new Handshakes(turn),
+      behind: new Set(),
       network,
       life: this.#life,
       host,

@@ -143,6 +143,12 @@ export class BoundedCache<V extends object | string | number | bigint | boolean>
     this.#flights.delete(key)
   }
 
+  /** Forgets all that `isMeant`. */
+  invalidateAll(isMeant: (key: string) => boolean): void {
+    const keys = [...this.#entries.keys(), ...this.#flights.keys()]
+    for (const key of keys) if (isMeant(key)) this.invalidate(key)
+  }
+
   clear(): void {
     this.counters.invalidations++
     this.#entries.clear()

@@ -8,7 +8,7 @@ import { StanzaError } from '../stanza/error.ts'
 import { NS_SM, smAnswer, smEnable, smRequest } from '../stanza/sm.ts'
 import { WorldError } from '../world/error.ts'
 import type { HashName } from '../world/hashing.types.ts'
-import type { CloseCause, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
+import type { CloseCause, Net, Place, TlsClientOptions, Transport, TransportHandler } from '../world/net.types.ts'
 import type { World } from '../world/world.types.ts'
 import type { Element, Octets } from '../xml/index.ts'
 import { C2sClient } from './c2s-client.ts'
@@ -17,7 +17,7 @@ import { ClientAcks, isOfAcks } from './client-acks.ts'
 import { clientErrors } from './client-errors.ts'
 import { Connection } from './connection.ts'
 import { clientFraming } from './framing.ts'
-import { defaultClientLimits, type StreamLimits } from './limits.ts'
+import { defaultStreamLimits, type StreamLimits } from './limits.ts'
 import type { StanzaSink } from './machine.types.ts'
 import { stretch } from './sasl/index.ts'
 import { NS_BIND2 } from './sasl2.ts'
@@ -75,6 +75,9 @@ export class ClientFailure {
     return `${this.code}: ${this.text}`
   }
 }
+
+/** A server's features, with its mechanisms and what can be asked for in one go, are more than a client may say in one. */
+const beforeSignIn = { ...defaultStreamLimits.before, elements: 256 }
 
 const defaultConnectTimeoutMs = 10_000
 const defaultRequestMs = 10_000
@@ -262,7 +265,9 @@ export class XmppClient implements StanzaSink {
   }
 }
 
-export type ClientWorld = Pick<World, 'clock' | 'random' | 'net' | 'hashing'>
+export type ClientWorld = Pick<World, 'clock' | 'random' | 'hashing'> & {
+  readonly net: Pick<Net, 'connect' | 'listen' | 'tls'>
+}
 
 /** What the machine asks: the password's key, and news of its life. */
 class Driver implements C2sClientDriver {
@@ -374,7 +379,7 @@ export function runClient(
   transport: Transport,
   options: ClientOptions,
 ): Promise<XmppClient | ClientFailure> {
-  const limits: StreamLimits = { ...defaultClientLimits, ...options.limits }
+  const limits: StreamLimits = { ...defaultStreamLimits, before: beforeSignIn, ...options.limits }
   const secure = tlsOptions(options)
   const connection = new Connection(transport, {
     clock: world.clock,

@@ -43,8 +43,8 @@ export interface ConnectionOptions {
 }
 
 const defaultLingerMs = 2_000
-const defaultTurnStanzas = 64
-const defaultTurnBytes = 65_536
+export const defaultTurnStanzas = 64
+export const defaultTurnBytes = 65_536
 
 /** What it takes from the peer now. */
 type Intake =
@@ -129,6 +129,11 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
       this.#early.push(bytes)
       this.#heldBytes += bytes.length
     }
+  }
+
+  get traffic(): { readonly receivedBytes: number; readonly sentBytes: number } {
+    const { receivedBytes, sentBytes } = this.transport
+    return { receivedBytes, sentBytes }
   }
 
   get queuedBytes(): number {

@@ -143,6 +143,8 @@ export class MemoryTransport implements Transport {
   /** Bytes that the peer does not take. */
   isStuck = false
   queuedBytes = 0
+  receivedBytes = 0
+  sentBytes = 0
   isPaused = false
   closedCause: CloseCause | undefined = undefined
   log: string[] = []
@@ -175,6 +177,7 @@ export class MemoryTransport implements Transport {
   write(bytes: Octets): void {
     if (this.#isClosing || this.isClosed) return
     this.log.push(bytes)
+    this.sentBytes += bytes.length
     this.#peer.#arrive({ bytes })
   }
 
@@ -287,6 +290,7 @@ export class MemoryTransport implements Transport {
     if (rest !== '') this.#inbox.unshift({ bytes: rest as Octets })
     // A buffer that is overwritten afterwards, as the shared one of the real door is.
     const bytes = Buffer.from(` ${now}`, 'latin1')
+    this.receivedBytes += now.length
     if (!this.#isClosing) this.handler.data(bytes, 1, bytes.length)
     bytes.fill(0x21)
   }

@@ -7,6 +7,8 @@ export interface CertificateFacts {
   /** SHA-256 of the DER, hexadecimal. */
   readonly fingerprint: string
   readonly notAfter: Date
+  /** Domain names in it, in lower case; wildcards as they stand. */
+  readonly names: readonly string[]
   /** Whether it is for this domain name or address. */
   isFor(name: string): boolean
   /** Whether one of these roots signed it. */
@@ -20,6 +22,9 @@ export function readCertificate(pem: string): CertificateFacts {
     der: certificate.raw,
     fingerprint: createHash('sha256').update(certificate.raw).digest('hex'),
     notAfter: new Date(certificate.validTo),
+    names: (certificate.subjectAltName ?? '')
+      .split(', ')
+      .flatMap((name) => (name.startsWith('DNS:') ? name.slice('DNS:'.length).toLowerCase() : [])),
     isFor: (name) => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined,
     isSignedBy: (rootsPem) =>
       (rootsPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).some((root) => {

@@ -18,6 +18,7 @@ function surroundings(): DoorSurroundings {
   return {
     turn,
     handshakes: new Handshakes(turn),
+    behind: new Set(),
     clock: new RealClock(turn),
     tls: new RealTls(),
     buffer: Buffer.alloc(65_536),

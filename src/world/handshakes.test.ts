@@ -22,12 +22,15 @@ test('so many handshakes begin in a turn, the others in those that follow, in th
   const count = 2 * HANDSHAKES_A_TURN + 3
   for (let i = 0; i < count; i++) handshakes.begin(() => begun.push(i))
   const after: number[] = [begun.length]
+  const waiting = [handshakes.waiting]
   for (let turn = 0; turn < 3; turn++) {
     turns.end()
     after.push(begun.length)
+    waiting.push(handshakes.waiting)
   }
   assert.deepEqual(after, [HANDSHAKES_A_TURN, 2 * HANDSHAKES_A_TURN, count, count])
   assert.deepEqual(begun, [...Array(count).keys()])
+  assert.deepEqual(waiting, [HANDSHAKES_A_TURN + 3, 3, 0, 0])
 })
 
 test('one that comes while others wait does not overtake them', () => {

@@ -17,6 +17,11 @@ export class Handshakes {
     this.#turn = turn
   }
 
+  /** Those that wait for a later turn. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Calls `begin` at once, or in a later turn when enough have begun in this one. */
   begin(begin: () => void): void {
     if (this.#begun < HANDSHAKES_A_TURN && this.#waiting.length === 0) this.#start(begin)

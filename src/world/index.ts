@@ -7,6 +7,7 @@ import type { Log } from './log.types.ts'
 import { RealNet, type SocketChoice } from './net.ts'
 import { RealRandom } from './random.ts'
 import { Turn } from './turn.ts'
+import { RealVitals } from './vitals.ts'
 import type { World } from './world.types.ts'
 
 export interface WorldOptions {
@@ -27,5 +28,6 @@ export function createWorld(options: WorldOptions = {}): World {
     disk: new RealDisk(),
     hashing: new RealHashing(),
     log,
+    vitals: new RealVitals(),
   }
 }

@@ -103,6 +103,9 @@ describe('local certificate authority', () => {
     assert.deepEqual(again, { ...first, authorityIsNew: false, hostIsNew: false })
     const wider = renewLocalCertificates(first, ['example.org', 'chat.example.org'], NOW)
     assert.deepEqual([wider.authorityIsNew, wider.hostIsNew], [false, true])
+    const narrower = renewLocalCertificates(wider, ['example.org'], NOW)
+    assert.deepEqual([narrower.authorityIsNew, narrower.hostIsNew], [false, true])
+    assert.equal(new X509Certificate(narrower.host.certPem).checkHost('chat.example.org'), undefined)
     const old = renewLocalCertificates(
       first,
       ['example.org'],

@@ -56,8 +56,8 @@ export interface RenewedCertificates extends LocalCertificates {
 }
 
 /**
- * Keeps what is still good of `stored` and makes the rest: a root without one, a host certificate when its names do not
- * cover `hosts` (domain names or addresses; loopback is always covered), its root is another, or it runs out.
+ * Keeps what is still good of `stored` and makes the rest: a root without one, a host certificate when its names are not
+ * those of `hosts` (domain names or addresses) and loopback, its root is another, or it runs out.
  */
 export function renewLocalCertificates(
   stored: Partial<LocalCertificates>,
@@ -206,7 +206,10 @@ function covers(host: Certificate | undefined, authority: Certificate, hosts: re
   if (host === undefined || !lasts(host, now)) return false
   const certificate = new X509Certificate(host.certPem)
   if (!certificate.verify(createPublicKey(authority.certPem))) return false
-  return allNames(hosts).every(
+  const names = allNames(hosts)
+  // A host that is gone is not vouched for any longer.
+  if (certificate.subjectAltName?.split(', ').length !== names.length) return false
+  return names.every(
     (name) => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined,
   )
 }

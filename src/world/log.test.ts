@@ -41,6 +41,26 @@ describe('log', () => {
     assert.equal(write(), 0)
   })
 
+  it('writes in another form when it is told to, and so do all that were made from it', async () => {
+    for (const isForPeople of [false, true]) {
+      const written: string[] = []
+      const log = await openLog({ level: 'info', format: 'auto', isForPeople, write: (line) => written.push(line) })
+      const child = log.with({ module: 'm' })
+      const forms = () => {
+        for (const one of [log, child]) one.info('hello')
+        return written.splice(0).map((line) => (line.startsWith('{') ? 'json' : 'text'))
+      }
+      const auto = isForPeople ? ['text', 'text'] : ['json', 'json']
+      assert.deepEqual(forms(), auto)
+      log.setFormat?.('text')
+      assert.deepEqual(forms(), ['text', 'text'])
+      log.setFormat?.('json')
+      assert.deepEqual(forms(), ['json', 'json'])
+      log.setFormat?.('auto')
+      assert.deepEqual(forms(), auto)
+    }
+  })
+
   it('writes lines for people, on which nothing a peer sent can act', async () => {
     const { log, written } = await lines('text')
     log.info('hello', { name: 'a b', plain: 'x', port: 1, evil: '\u001b[2J\r\n' })

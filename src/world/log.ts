@@ -2,7 +2,7 @@
  * The log. An embedding program gets the silent one unless it hands over another; `openLog` makes the speaking one, pino
  * behind our interface, loaded when it is asked for.
  */
-import type { LevelledLog, Log, LogFields, LogLevel } from './log.types.ts'
+import type { LevelledLog, Log, LogFields, LogFormat, LogLevel } from './log.types.ts'
 import { copyText, redact } from './redact.ts'
 
 export const silentLog: Log = {
@@ -17,8 +17,10 @@ export const silentLog: Log = {
 export interface LogOptions {
   /** The lowest level that is written, until `setLevel` says otherwise. */
   readonly level: LogLevel
-  /** One JSON object a line, or a line for people. */
-  readonly format: 'json' | 'text'
+  /** One JSON object a line, or a line for people, until `setFormat` says otherwise. */
+  readonly format: LogFormat
+  /** True: people read it, and `auto` is text. */
+  readonly isForPeople?: boolean
   /** Takes whole lines, their end included. */
   write(line: string): void
 }
@@ -36,7 +38,8 @@ interface Writer {
 
 export async function openLog(options: LogOptions): Promise<LevelledLog> {
   const { pino } = await import('pino')
-  const write = options.format === 'json' ? options.write : (line: string) => options.write(textLine(line))
+  const form: Form = { weight: weights[options.level], isText: false, isForPeople: options.isForPeople === true }
+  const write = (line: string) => options.write(form.isText ? textLine(line) : line)
   const writer: Writer = pino(
     {
       // What is below the level never gets here.
@@ -48,7 +51,9 @@ export async function openLog(options: LogOptions): Promise<LevelledLog> {
     },
     { write },
   )
-  return new WritingLog(writer, { weight: weights[options.level] })
+  const log = new WritingLog(writer, form)
+  log.setFormat(options.format)
+  return log
 }
 
 /** Whether the lowest level of this log can be changed. */
@@ -56,18 +61,25 @@ export function isLevelled(log: Log): log is LevelledLog {
   return 'setLevel' in log
 }
 
+/** One for all logs that were made from one. */
+interface Form {
+  /** Of the lowest level. */
+  weight: number
+  isText: boolean
+  readonly isForPeople: boolean
+}
+
 class WritingLog implements LevelledLog {
   readonly #writer: Writer
-  /** One for all logs that were made from one. */
-  readonly #lowest: { weight: number }
+  readonly #form: Form
 
-  constructor(writer: Writer, lowest: { weight: number }) {
+  constructor(writer: Writer, form: Form) {
     this.#writer = writer
-    this.#lowest = lowest
+    this.#form = form
   }
 
   enabled(level: LogLevel): boolean {
-    return weights[level] >= this.#lowest.weight
+    return weights[level] >= this.#form.weight
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -87,11 +99,15 @@ class WritingLog implements LevelledLog {
   }
 
   setLevel(lowest: LogLevel): void {
-    this.#lowest.weight = weights[lowest]
+    this.#form.weight = weights[lowest]
+  }
+
+  setFormat(format: LogFormat): void {
+    this.#form.isText = format === 'text' || (format === 'auto' && this.#form.isForPeople)
   }
 
   with(fields: LogFields): Log {
-    return new WritingLog(this.#writer.child(redact(fields)), this.#lowest)
+    return new WritingLog(this.#writer.child(redact(fields)), this.#form)
   }
 
   #write(level: LogLevel, message: string, fields: LogFields | undefined): void {

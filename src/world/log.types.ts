@@ -14,7 +14,12 @@ export interface Log {
   with(fields: LogFields): Log
 }
 
+/** `auto`: text where people read it, else JSON. Whoever opens a log knows which that is. */
+export type LogFormat = 'auto' | 'json' | 'text'
+
 /** A log whose lowest level can be changed while it is used: its own, and that of all that were made from it. */
 export interface LevelledLog extends Log {
   setLevel(lowest: LogLevel): void
+  /** The same for the form of its lines, where it has several. */
+  setFormat?(format: LogFormat): void
 }

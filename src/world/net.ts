@@ -4,12 +4,13 @@
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, connect as openSocket, type Server, type Socket } from 'node:net'
+import { queuesOf } from './behind.ts'
 import type { Clock } from './clock.types.ts'
 import { type Accepted, type Door, type DoorSurroundings, READ_BUFFER_BYTES } from './door.ts'
 import { WorldError } from './error.ts'
 import { Handshakes } from './handshakes.ts'
 import type { Log } from './log.types.ts'
-import type { Listening, ListenOptions, Net, Place, Transport, TransportHandler } from './net.types.ts'
+import type { Listening, ListenOptions, Net, NetQueues, Place, Transport, TransportHandler } from './net.types.ts'
 import { netError, placeText, UNIX_PATH_LIMIT } from './net-error.ts'
 import { selfTest } from './self-test.ts'
 import { FastDoor } from './socket.ts'
@@ -47,9 +48,14 @@ export class RealNet implements Net {
 
   constructor(clock: Clock, turn: Turn, log: Log, choice: SocketChoice = 'auto') {
     const handshakes = new Handshakes(turn)
-    this.#around = { clock, turn, handshakes, tls: this.tls, buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) }
+    const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+    this.#around = { clock, turn, handshakes, behind: new Set(), tls: this.tls, buffer }
     this.#log = log
     this.#choice = choice
+  }
+
+  get queues(): NetQueues {
+    return queuesOf(this.#around)
   }
 
   async listen(

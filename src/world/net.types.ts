@@ -59,6 +59,8 @@ export interface TlsServerContext {
 export interface TlsCertificate {
   readonly fingerprint: string
   readonly notAfter: Date
+  /** Domain names in it, in lower case, to look it up by; empty where it has none, as one for addresses. */
+  readonly names: readonly string[]
   /** Whether it is for this domain name (ASCII form) or address; wildcards count (RFC 6125 section 6.4). */
   isFor(name: string): boolean
 }
@@ -111,6 +113,12 @@ export interface Transport {
   readonly local: Endpoint
   readonly remote: Endpoint
   readonly tls: TlsInfo | undefined
+  /**
+   * Bytes that came and went so far, as on the wire, TLS and its handshake included. The system's own counters: nobody adds up
+   * anything for them.
+   */
+  readonly receivedBytes: number
+  readonly sentBytes: number
   /** Bytes accepted by `write` that the kernel has not taken yet, those of the present tick included. */
   readonly queuedBytes: number
   /** Replaces the handler: a listener hands a connection on this way. */
@@ -168,8 +176,19 @@ export interface Listening {
   close(): Promise<void>
 }
 
+/** What waits in a net as a whole. */
+export interface NetQueues {
+  /** Connections whose peer does not take what is written as fast as it is. */
+  readonly behind: number
+  /** Bytes that wait for them. */
+  readonly behindBytes: number
+  /** TLS handshakes that begin in a later turn. */
+  readonly handshakes: number
+}
+
 export interface Net {
   readonly tls: Tls
+  readonly queues: NetQueues
   /** Rejects with `WorldError` (RTK_NET_ADDRESS_IN_USE, RTK_NET_ADDRESS_NOT_AVAILABLE, RTK_NET_PERMISSION …). */
   listen(place: Place, options: ListenOptions, accept: (transport: Transport) => TransportHandler): Promise<Listening>
   /** Resolves when connected. Rejects with `WorldError` (RTK_NET_REFUSED, RTK_NET_TIMEOUT, RTK_NET_UNREACHABLE …). */

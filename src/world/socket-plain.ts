@@ -108,6 +108,14 @@ class PlainTransport extends BaseTransport {
     return this.#local
   }
 
+  get receivedBytes(): number {
+    return this.#socket.bytesRead
+  }
+
+  get sentBytes(): number {
+    return this.#socket.bytesWritten
+  }
+
   keepAlive(idleMs: number): void {
     // Whole seconds only: a part of one would be 0, which leaves the system's two hours.
     const whole = Math.ceil(idleMs / 1000) * 1000

@@ -31,6 +31,9 @@ interface Handle {
   onread: (this: Handle) => void
   transport?: FastTransport
   readonly writeQueueSize: number
+  /** So far; undefined once it is closed. */
+  readonly bytesRead: number | undefined
+  readonly bytesWritten: number | undefined
   useUserBuffer(buffer: Uint8Array): void
   readStart(): number
   readStop(): number
@@ -228,6 +231,14 @@ export class FastTransport extends BaseTransport {
     if (this.gone || this.#handle.getsockname === undefined || this.#handle.getsockname(out) !== 0)
       return { host: '', port: 0 }
     return { host: plainHost(out.address), port: out.port ?? 0 }
+  }
+
+  get receivedBytes(): number {
+    return this.#handle.bytesRead ?? 0
+  }
+
+  get sentBytes(): number {
+    return this.#handle.bytesWritten ?? 0
   }
 
   keepAlive(idleMs: number): void {

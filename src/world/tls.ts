@@ -53,6 +53,7 @@ export interface ServerSide {
 class PreparedCertificate implements TlsCertificate {
   readonly fingerprint: string
   readonly notAfter: Date
+  readonly names: readonly string[]
   readonly isFor: (name: string) => boolean
   readonly endPoint: Uint8Array | undefined
   readonly pem: Certificate
@@ -61,10 +62,11 @@ class PreparedCertificate implements TlsCertificate {
   readonly #others = new Map<string, SecureContext>()
 
   constructor(pem: Certificate) {
-    const { fingerprint, notAfter, isFor, der } = readCertificate(pem.certPem)
+    const { fingerprint, notAfter, names, isFor, der } = readCertificate(pem.certPem)
     this.endPoint = endPoint(der)
     this.fingerprint = fingerprint
     this.notAfter = notAfter
+    this.names = names
     this.isFor = isFor
     this.pem = pem
     // An empty list of roots: a context that never verifies anybody need not hold the system's.

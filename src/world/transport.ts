@@ -3,6 +3,7 @@
  * The sockets themselves are `socket.ts` (fast) and `socket-plain.ts` (plain); both only send, read and shut.
  */
 import { type Octets, own } from '../xml/octets.ts'
+import type { Behind } from './behind.ts'
 import type { Clock, Timer } from './clock.types.ts'
 import type { Handshakes } from './handshakes.ts'
 import type {
@@ -35,6 +36,7 @@ export interface TransportSurroundings {
   readonly clock: Clock
   readonly turn: TurnEnd
   readonly handshakes: Handshakes
+  readonly behind: Behind
 }
 
 const OPEN = 0
@@ -93,6 +95,8 @@ export abstract class BaseTransport implements Transport, Flushable {
   }
 
   abstract get local(): Endpoint
+  abstract get receivedBytes(): number
+  abstract get sentBytes(): number
   abstract keepAlive(idleMs: number): void
   /** Hands bytes to the system: true when it took them all at once, else `sent` follows. */
   protected abstract send(bytes: string): boolean
@@ -157,6 +161,7 @@ export abstract class BaseTransport implements Transport, Flushable {
   #fallsBehind(): void {
     this.#owesDrained = true
     if (this.#since === 0) this.#since = this.around.clock.wallMs()
+    if (this.#state !== GONE) this.around.behind.add(this)
   }
 
   get unsent(): Unsent {
@@ -360,6 +365,7 @@ export abstract class BaseTransport implements Transport, Flushable {
     if (this.#owesDrained) {
       this.#owesDrained = false
       this.#since = 0
+      this.around.behind.delete(this)
       if (this.#state === OPEN) this.handler.drained()
     }
     // In its call the handler may have written, closed or started TLS; all of that settles in its own turn.
@@ -429,6 +435,7 @@ export abstract class BaseTransport implements Transport, Flushable {
         taken: flying.length > 0 ? Math.max(0, this.#flyingTo - this.untaken()) : 0,
         since: this.#firstUnsentMs(),
       }
+    this.around.behind.delete(this)
     this.#flying = ''
     this.#rope = ''
     this.#clear = ''

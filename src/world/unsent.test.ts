@@ -26,12 +26,19 @@ class Turn {
 /** A connection whose kernel takes so many bytes. */
 class Connection extends BaseTransport {
   readonly local = { host: '', port: 0 }
+  readonly receivedBytes = 0
+  readonly sentBytes = 0
   room = 0
   #left = 0
 
   constructor(turn: Turn) {
     const clock = { wallMs: () => turn.now }
-    const around = { turn, clock, handshakes: new Handshakes(turn) } as unknown as TransportSurroundings
+    const around = {
+      turn,
+      clock,
+      handshakes: new Handshakes(turn),
+      behind: new Set(),
+    } as unknown as TransportSurroundings
     super(around, idle, { host: '', port: 0 })
   }
 

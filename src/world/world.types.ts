@@ -5,6 +5,7 @@ import type { Hashing } from './hashing.types.ts'
 import type { Log } from './log.types.ts'
 import type { Net } from './net.types.ts'
 import type { Random } from './random.types.ts'
+import type { Vitals } from './vitals.types.ts'
 
 export interface World {
   readonly clock: Clock
@@ -13,4 +14,5 @@ export interface World {
   readonly disk: Disk
   readonly hashing: Hashing
   readonly log: Log
+  readonly vitals: Vitals
 }

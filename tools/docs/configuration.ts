@@ -11,6 +11,9 @@ export interface Chapter {
   readonly isTold?: (path: string) => boolean
 }
 
+/** Published beside the guide, and in the package. */
+export const SCHEMA = 'docs/guide/ratatosk.schema.json'
+
 const section = (name: string) => (path: string) => path === name || path.startsWith(`${name}.`)
 const under = (name: string) => (path: string) => path.startsWith(`${name}.`)
 
@@ -26,13 +29,26 @@ of this page, with the options of your plugins.
   in the unit in which the server counts.
 - A *value rule* is a value, or the name of a rule under \`access\` that gives one.
 - *Change*: what is *hot* is taken over by \`ratatosk reload\`, what is *restart* when the server starts: a reload tells of it. What is
-  given to a connection (limits down to \`close_timeout\`, its shaper, its TLS) counts for those that come from then on.`
+  given to a connection (limits down to \`close_timeout\`, its shaper, its TLS) counts for those that come from then on.
+
+Editors complete the file, tell what an option means and mark mistakes while they are written, with the JSON Schema (draft-07)
+[ratatosk.schema.json](ratatosk.schema.json). The editors that speak YAML by yaml-language-server (Visual Studio Code with its YAML
+extension, Neovim, Emacs, Helix …) find it by a comment at the top; in a project with the package it is
+\`node_modules/ratatosk/ratatosk.schema.json\`:
+
+\`\`\`yaml
+# yaml-language-server: $schema=ratatosk.schema.json
+hosts: [example.org]
+\`\`\`
+
+\`ratatosk config schema > ratatosk.schema.json\` writes it anew, with the modules and options of your plugins. It knows neither files nor
+the names of your rules and shapers, nor the ranges of durations and sizes: \`config check\` has the last word.`
 
 export const chapters: readonly Chapter[] = [
   {
     title: 'Hosts: `hosts`',
-    text: `The domains that are served; default \`[localhost]\`. A list, or a map from a domain to the name of its host type. A reload adds
-new ones; one that goes, or gets another type, waits for a restart.`,
+    text: `The domains that are served; default \`[localhost]\`. A list, or a map from a domain to the name of its host type. Hosts
+come and go by a reload ([operate.md](operate.md#hosts)); one that gets another type waits for a restart.`,
     example: `hosts:
   example.org: default
   guests.example.org: small
@@ -146,6 +162,15 @@ store:
     example: `control:
   socket: /run/ratatosk/control.sock`,
     owns: section('control'),
+  },
+  {
+    title: 'Figures: `metrics`',
+    text: `Every figure of the server, as OpenMetrics, at \`/metrics\` of the HTTP listeners: who asks from this machine gets them, others
+need a rule, and \`none\` is for nobody. What there is, and how Prometheus is told: [metrics.md](metrics.md).`,
+    example: `access:
+  prometheus: [{ allow: { address: [192.0.2.7, 127.0.0.1] } }]
+metrics: { access: prometheus }`,
+    owns: section('metrics'),
   },
   {
     title: 'Plugins: `plugins`',

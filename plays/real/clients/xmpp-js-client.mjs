@@ -72,6 +72,8 @@ xmpp.on('online', async (address) => {
   await xmpp.send(xml('presence'))
   tell('online', { jid: String(address), mechanism, roster })
 })
+xmpp.streamManagement.on('resumed', () => tell('resumed', { jid: String(xmpp.jid), mechanism }))
+xmpp.on('disconnect', () => tell('disconnected'))
 xmpp.on('stanza', (stanza) => {
   const { from, type } = stanza.attrs
   const copy = stanza.getChildByAttr('xmlns', 'urn:xmpp:carbons:2')
@@ -99,6 +101,8 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
   const { do: deed, to, body, status } = JSON.parse(line)
   if (deed === 'say') await say(xml('message', { to, type: 'chat' }, xml('body', {}, body)), said++)
   else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
+  else if (deed === 'cut') (xmpp.socket.socket ?? xmpp.socket).destroy()
+  else if (deed === 'return') await xmpp.reconnect.reconnect()
   else if (deed === 'active') await xmpp.send(xml('active', 'urn:xmpp:csi:0'))
   else if (deed === 'again') {
     await xmpp.stop()

@@ -175,6 +175,9 @@ test('SM-02: sessions are listed with all that the table has of them, and kicked
     priority: 0,
     received: 0,
     delivered: 0,
+    waiting_since: '',
+    unacknowledged: 0,
+    unacknowledged_bytes: 0,
   })
   const jids = async (of: string) => (await call('session list', { of })).result.map((row) => row['jid'])
   assert.deepEqual(await jids('b.example'), ['thor@b.example/hammer'])

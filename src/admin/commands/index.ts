@@ -5,7 +5,9 @@ import { serverCommands } from './server.ts'
 import type { CommandServices } from './services.ts'
 import { sessionCommands } from './sessions.ts'
 import { tokenCommands } from './tokens.ts'
+import { topCommand } from './top.ts'
 
+export { shortened } from './lists.ts'
 export { type ReloadResult, reloadCommand } from './reload.ts'
 export { placeText } from './server.ts'
 export type { CommandServices, ListenerInfo } from './services.ts'
@@ -16,5 +18,6 @@ export function coreCommands(services: CommandServices): readonly CommandDefinit
     ...tokenCommands(services),
     ...sessionCommands(services),
     ...serverCommands(services),
+    topCommand(services),
   ]
 }

@@ -1,5 +1,6 @@
 /** `reload`: takes over what changed in the configuration. */
 import { type CommandDefinition, defineCommand, field } from '../../core/commands.ts'
+import { shortened } from './lists.ts'
 
 /** What a reload did; lists of names. */
 export interface ReloadResult {
@@ -8,6 +9,11 @@ export interface ReloadResult {
     readonly changed: readonly string[]
     readonly closed: readonly string[]
   }
+  readonly hosts: {
+    readonly added: readonly string[]
+    readonly removed: readonly string[]
+    readonly sessionsEnded: number
+  }
   readonly applied: readonly string[]
   readonly needsRestart: readonly string[]
 }
@@ -15,21 +21,35 @@ export interface ReloadResult {
 export function reloadCommand(server: { reload(): Promise<ReloadResult> }): CommandDefinition {
   return defineCommand({
     name: 'reload',
-    summary: 'Reads the configuration and the certificates again; sessions are left alone.',
+    summary: 'Reads the configuration and the certificates again; sessions live on, but for those of a host that goes.',
     examples: ['reload'],
     permission: 'server:reload',
     args: {},
     result: {
       result: field.text('Result', "'reloaded'."),
-      opened: field.list('Opened', 'Listeners that are new.'),
-      changed: field.list('Changed', 'Listeners with other options than before.'),
-      closed: field.list('Closed', 'Listeners that are gone; their connections live on.'),
-      applied: field.list('Applied', 'Options, modules and hosts that have changed and count now.'),
+      opened: field.list('Listeners opened', 'Listeners that are new.'),
+      changed: field.list('Listeners changed', 'Listeners with other options than before.'),
+      closed: field.list('Listeners closed', 'Listeners that are gone; their connections live on.'),
+      hosts_added: field.list('Hosts added', 'Domains that are served from now on.'),
+      hosts_removed: field.list(
+        'Hosts removed',
+        'Domains that are served no more; what is kept of their accounts stays.',
+      ),
+      sessions_ended: field.int('Sessions ended', 'Sessions of hosts that were removed.'),
+      applied: field.list('Applied', 'Options and modules that have changed and count now.'),
       needs_restart: field.list('Needs a restart', 'Options that have changed and count from the next start on.'),
     },
     run: async () => {
-      const { listeners, applied, needsRestart } = await server.reload()
-      return { result: 'reloaded', ...listeners, applied, needs_restart: needsRestart }
+      const { listeners, hosts, applied, needsRestart } = await server.reload()
+      return {
+        result: 'reloaded',
+        ...listeners,
+        hosts_added: shortened(hosts.added),
+        hosts_removed: shortened(hosts.removed),
+        sessions_ended: hosts.sessionsEnded,
+        applied: shortened(applied),
+        needs_restart: shortened(needsRestart),
+      }
     },
   })
 }

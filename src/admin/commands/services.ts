@@ -8,8 +8,8 @@ export interface CommandServices {
     AccountService,
     'add' | 'count' | 'list' | 'remove' | 'revokeTokens' | 'setPassword' | 'setState' | 'tokens'
   >
-  readonly core: Pick<Core, 'host' | 'hosts' | 'metrics' | 'sessions'> & {
-    readonly world: Pick<Core['world'], 'clock' | 'log'>
+  readonly core: Pick<Core, 'handlers' | 'host' | 'hosts' | 'hostTypes' | 'metrics' | 'sessions'> & {
+    readonly world: Pick<Core['world'], 'clock' | 'log' | 'vitals'>
   }
   readonly stores: { readonly state: { readonly name: string; readonly code: string; readonly text: string } }
   readonly listening: readonly ListenerInfo[]

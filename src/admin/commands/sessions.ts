@@ -10,7 +10,8 @@ import type { CommandServices } from './services.ts'
 type Services = Pick<CommandServices, 'core'>
 
 function rowOf(session: Session) {
-  const { info } = session
+  const { info, ledger } = session
+  const since = ledger?.waitsSinceMs
   return {
     jid: session.jid.toString(),
     created: new Date(session.createdMs).toISOString(),
@@ -24,6 +25,9 @@ function rowOf(session: Session) {
     priority: session.priority,
     received: session.received,
     delivered: session.delivered,
+    waiting_since: since === undefined ? '' : new Date(since).toISOString(),
+    unacknowledged: ledger?.length ?? 0,
+    unacknowledged_bytes: ledger?.bytes ?? 0,
   }
 }
 
@@ -57,6 +61,12 @@ const list = (services: Services) =>
       priority: field.int('Priority', 'Of its presence.'),
       received: field.int('In', 'Stanzas received from the client.'),
       delivered: field.int('Out', 'Stanzas delivered to the client.'),
+      waiting_since: field.time(
+        'Waiting',
+        "When it lost its connection and began to wait for its client; '' while it has one.",
+      ),
+      unacknowledged: field.int('Unacked', 'Stanzas that the client has not acknowledged, where it counts them.'),
+      unacknowledged_bytes: field.int('', 'Bytes of these.'),
     },
     run: ({ of }) => {
       const found: Session[] = []

@@ -16,7 +16,7 @@ import {
 import { RowQueue } from './row-queue.ts'
 
 /** Commands at one time on one connection; RTK_CONTROL_BUSY. */
-const MAX_RUNNING = 16
+export const MAX_RUNNING = 16
 /** Input rows that wait for their command before the connection is paused. */
 const MAX_WAITING_ROWS = 1_000
 /** Bytes of results that wait for the client before the command is held. */

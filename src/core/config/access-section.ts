@@ -26,8 +26,8 @@ export interface AccessSection {
   readonly valueRules: Map<string, ValueRuleInput>
 }
 
-const words = ['anonymous', 'unix']
-const fixedRules = [...builtInRules.keys()].filter((name) => name !== 'admins')
+export const words = ['anonymous', 'unix']
+export const fixedRules = [...builtInRules.keys()].filter((name) => name !== 'admins')
 const matcherKeys = ['user', 'host', 'domain', 'address', 'rule', 'anonymous']
 const bareJid = jid({ bare: true, description: 'A user.' })
 const always: Matcher = { kind: 'all' }

@@ -270,7 +270,7 @@ const rows: [string, string, string][] = [
   [
     'unknown section with nothing near',
     'federation: {}',
-    "1:1: there is no section 'federation' (known: tls, limits, store, log, control, data_dir, plugins, access, auth, bind, host_types, hosts, listeners, modules, session, shapers)",
+    "1:1: there is no section 'federation' (known: tls, limits, store, log, control, metrics, data_dir, plugins, access, auth, bind, host_types, hosts, listeners, modules, session, shapers)",
   ],
   ['listener without protocol', 'listeners: [{ port: 5222 }]', "1:13: 'protocol' is missing (it is c2s or http)"],
   [

@@ -16,7 +16,7 @@ import { asMap, object, readFields } from './opt-structure.ts'
 import type { OptionSchema, Reading, SecretRead, Shaping } from './option.ts'
 import { authOptions, plainSections, sessionOptions, shaperOptions } from './sections.ts'
 import { checkStore } from './store-section.ts'
-import { parseYaml, sectionsOf } from './yaml.ts'
+import { parseYaml, parseYamlInTurns, sectionsOf } from './yaml.ts'
 
 export interface CheckOptions {
   /** Options of every module that can be named, plugins' included. */
@@ -72,6 +72,16 @@ const hostTypeKeys = ['modules', 'auth', 'session']
 /** Parses YAML. `file` is only a name for mistakes. */
 export function parseConfigText(text: string, file: string): ConfigDocument {
   const { input, report, brokenFrom } = parseYaml(text, file)
+  return documentOf(input, report, brokenFrom)
+}
+
+/** The same with pauses, for a server that runs meanwhile. */
+export async function parseConfigTextInTurns(
+  text: string,
+  file: string,
+  pause: () => Promise<void>,
+): Promise<ConfigDocument> {
+  const { input, report, brokenFrom } = await parseYamlInTurns(text, file, pause)
   return documentOf(input, report, brokenFrom)
 }
 

@@ -3,7 +3,15 @@ import type { AccessRule } from '../access.ts'
 import type { Limits } from './limits.ts'
 import type { ListenerConfig } from './listener-section.ts'
 import type { Shaping } from './option.ts'
-import type { AuthConfig, ControlConfig, LogConfig, SessionConfig, StoreConfig, TlsConfig } from './sections.ts'
+import type {
+  AuthConfig,
+  ControlConfig,
+  LogConfig,
+  MetricsConfig,
+  SessionConfig,
+  StoreConfig,
+  TlsConfig,
+} from './sections.ts'
 
 export interface HostConfig {
   /** Canonical. */
@@ -40,4 +48,5 @@ export interface Config {
   readonly store: StoreConfig
   readonly log: LogConfig
   readonly control: ControlConfig
+  readonly metrics: MetricsConfig
 }

@@ -1,4 +1,4 @@
-/** Tables of options for the guide, `--help` and, later, a JSON Schema: made from the schemas, never written by hand. */
+/** Tables of options for the guide and `--help`: made from the schemas, never written by hand. */
 import type { OptionSchema, Reload } from './option.ts'
 
 export interface OptionRow {

@@ -8,8 +8,10 @@ export {
   parseConfigValue,
 } from './check.ts'
 export type { Config, HostConfig, HostTypeConfig } from './config.types.ts'
+export { configSchema } from './config-schema.ts'
 export { describeOptions, type OptionRow } from './describe.ts'
 export { describeConfig } from './describe-config.ts'
+export type { JsonSchema } from './json-schema.ts'
 export { type ConnectionLimits, connectionLimits, type Limits, limitOptions, serverLimits } from './limits.ts'
 export type { ListenerConfig, ListenerProtocol } from './listener-section.ts'
 export {

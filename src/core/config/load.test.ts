@@ -22,7 +22,7 @@ function worldOf(files: Readonly<Record<string, { text: string; mode?: number }>
   }
   const tls: Tls = {
     prepare: ({ certPem, keyPem }) => {
-      if (certPem === keyPem) return { fingerprint: '', notAfter: new Date(0), isFor: () => true }
+      if (certPem === keyPem) return { fingerprint: '', notAfter: new Date(0), names: [], isFor: () => true }
       throw new WorldError('RTK_TLS_BAD_CERTIFICATE', 'certificate and key do not fit', { temporary: false })
     },
   }

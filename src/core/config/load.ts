@@ -1,7 +1,14 @@
 /** From a file, a text or a value to the `Config` that a server runs with, its file names resolved. */
 import type { Disk } from '../../world/disk.types.ts'
 import { WorldError } from '../../world/error.ts'
-import { type CheckOptions, type ConfigDocument, checkDocument, parseConfigText, parseConfigValue } from './check.ts'
+import {
+  type CheckOptions,
+  type ConfigDocument,
+  checkDocument,
+  parseConfigText,
+  parseConfigTextInTurns,
+  parseConfigValue,
+} from './check.ts'
 import type { Config } from './config.types.ts'
 import { checkFiles, type FileDoors } from './files.ts'
 import type { ListenerConfig } from './listener-section.ts'
@@ -20,13 +27,18 @@ export interface OpenedConfig {
   readonly folder: string
 }
 
-/** Reads and parses. Rejects with `ConfigError` when the file cannot be read; mistakes in it come with `finishConfig`. */
-export async function openConfig(source: ConfigSource, disk: Disk): Promise<OpenedConfig> {
+/**
+ * Reads and parses; a long file with pauses where they are given. Rejects with `ConfigError` when the file cannot be read; mistakes
+ * in it come with `finishConfig`.
+ */
+export async function openConfig(source: ConfigSource, disk: Disk, pause?: () => Promise<void>): Promise<OpenedConfig> {
   if ('value' in source) return { document: parseConfigValue(source.value), folder: '' }
   if ('text' in source) return { document: parseConfigText(source.text, source.name), folder: '' }
   try {
     const text = await disk.readText(source.file)
-    return { document: parseConfigText(text, source.file), folder: disk.resolve(source.file, '..') }
+    const folder = disk.resolve(source.file, '..')
+    if (pause === undefined) return { document: parseConfigText(text, source.file), folder }
+    return { document: await parseConfigTextInTurns(text, source.file, pause), folder }
   } catch (error) {
     if (!(error instanceof WorldError)) throw error
     const missing = error.code === 'RTK_DISK_NOT_FOUND'

@@ -23,6 +23,8 @@ export interface Making<T> {
   readonly unit?: string
   readonly min?: number | undefined
   readonly max?: number | undefined
+  readonly unlimited?: boolean | undefined
+  readonly lengths?: Option<unknown>['lengths']
   readonly secret?: boolean
   readonly values?: readonly string[]
   readonly fields?: Option<unknown>['fields']
@@ -33,6 +35,8 @@ export interface Making<T> {
 export function plainReading(report = new Report('')): Reading {
   return { report, names: { rules: builtInRules, valueRules: new Map(), shapers: new Map() }, secrets: [] }
 }
+
+const anyLength = Object.freeze({ min: undefined, max: undefined })
 
 /** The floor under all helpers; listeners and sections with a form of their own are made with it too. */
 export function makeOption<T>(about: About<unknown>, making: Making<T>): Option<T> {
@@ -54,6 +58,8 @@ export function makeOption<T>(about: About<unknown>, making: Making<T>): Option<
     unit: making.unit ?? '',
     min: making.min,
     max: making.max,
+    unlimited: making.unlimited ?? false,
+    lengths: making.lengths ?? anyLength,
     values: making.values,
     fields: making.fields,
     of: making.of,

@@ -18,6 +18,7 @@ export function string(about: About<string> & StringLimits): Option<string> {
   return makeOption(about, {
     kind: 'string',
     expects,
+    lengths: { min: about.minLength, max: about.maxLength },
     read: (input, reading) => {
       if (input.kind !== 'string') {
         const quoted = input.kind === 'number' || input.kind === 'bool' ? `write it in quotes: '${input.value}'` : ''
@@ -96,6 +97,7 @@ function measured(about: About<string> & AmountLimits, measure: Measure): Option
     unit: measure.unit,
     min,
     max,
+    unlimited: about.unlimited,
     read: (input, reading) => {
       if (input.kind === 'number') {
         if (input.value === 0 && measure.kind !== 'frequency' && (min ?? 0) === 0) return 0

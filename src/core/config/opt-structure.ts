@@ -15,6 +15,7 @@ export function list<T>(of: Option<T>, about: About<readonly unknown[]> & CountL
     kind: 'list',
     expects: `a list, each ${of.expects}`,
     of,
+    lengths: { min: about.minItems, max: about.maxItems },
     read: (input, reading) => {
       if (input.kind === 'null') return wrongType(input, reading, `a list, each ${of.expects}`)
       const items = input.kind === 'list' ? input.items : [input]
@@ -41,6 +42,7 @@ export function map<T>(
     kind: 'map',
     expects,
     of,
+    lengths: { min: about.minItems, max: about.maxItems },
     read: (input, reading) => {
       if (input.kind !== 'map') return wrongType(input, reading, expects)
       if (outOfRange(input, reading, input.entries.length, about.minItems, about.maxItems, ' entries')) return undefined

@@ -87,6 +87,10 @@ export interface Option<T> {
   readonly unit: string
   readonly min: number | undefined
   readonly max: number | undefined
+  /** True: 'unlimited' is a value too. */
+  readonly unlimited: boolean
+  /** Of a text its characters, of a list or map its members. */
+  readonly lengths: { readonly min: number | undefined; readonly max: number | undefined }
   /** Of `opt.oneOf`. */
   readonly values: readonly string[] | undefined
   /** Of `opt.object`. */

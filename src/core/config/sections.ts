@@ -177,7 +177,6 @@ export const logOptions = {
   }),
   format: opt.oneOf(['auto', 'json', 'text'], {
     default: 'auto',
-    reload: 'restart',
     description: 'One JSON object a line, or text for people; `auto` is text on a terminal.',
   }),
 }
@@ -196,6 +195,14 @@ export const controlOptions = {
   ),
 }
 
+export const metricsOptions = {
+  access: opt.access({
+    default: 'loopback',
+    description:
+      'Who may ask for `/metrics` on the HTTP listeners, by address. Who asks by way of a proxy that says so counts as unknown.',
+  }),
+}
+
 export const shaperOptions = {
   rate: opt.rate({ min: '1 B/s', description: 'Bytes a second in the long run; a stanza counts as 128 at least.' }),
   burst: opt.bytes({ default: '64 KiB', description: 'Bytes that may pass at once after silence.' }),
@@ -208,6 +215,7 @@ export const plainSections = {
   store: opt.object(storeOptions, { description: 'Where data is kept.' }),
   log: opt.object(logOptions, { description: 'The log, on standard output.' }),
   control: opt.object(controlOptions, { description: 'The control socket.' }),
+  metrics: opt.object(metricsOptions, { description: 'Figures over HTTP, as OpenMetrics.' }),
   data_dir: opt.path({
     default: 'data',
     reload: 'restart',
@@ -225,4 +233,5 @@ export type AuthConfig = OptionsOf<typeof authOptions>
 export type SessionConfig = OptionsOf<typeof sessionOptions>
 export type StoreConfig = OptionsOf<typeof storeOptions>
 export type LogConfig = OptionsOf<typeof logOptions>
+export type MetricsConfig = OptionsOf<typeof metricsOptions>
 export type ControlConfig = OptionsOf<typeof controlOptions>

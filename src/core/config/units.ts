@@ -96,3 +96,26 @@ export function showBytes(bytes: number): string {
     [1, 'B'],
   ])
 }
+
+/** Whatever letters are in capitals: JSON Schema's patterns know no flag for that. */
+const anyCase = (word: string) => word.replaceAll(/[a-z]/g, (letter) => `[${letter.toUpperCase()}${letter}]`)
+
+const oneOfUnits = (units: Readonly<Record<string, number>>) =>
+  `(?:${Object.keys(units)
+    .toSorted((a, b) => b.length - a.length)
+    .map((name) => `${anyCase(name)}[sS]?`)
+    .join('|')})`
+
+const amountPattern = (units: Readonly<Record<string, number>>) =>
+  `(?:\\d[\\d_]*(?:\\.[\\d_]+)?\\s*${oneOfUnits(units)}[\\s,]*)+`
+
+/** The words for no limit. */
+export const endlessWords: readonly string[] = [...endless]
+
+/** What an amount looks like, as a regular expression of JSON Schema. */
+export const amountPatterns = {
+  duration: `^\\s*${amountPattern(durationUnits)}$`,
+  bytes: `^\\s*${amountPattern(byteUnits)}$`,
+  rate: `^\\s*${amountPattern(byteUnits)}/\\s*${oneOfUnits(durationUnits)}\\s*$`,
+  frequency: `^\\s*\\d+(?:\\.\\d+)?\\s*/\\s*${oneOfUnits(durationUnits)}\\s*$`,
+} as const

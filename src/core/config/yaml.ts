@@ -1,5 +1,17 @@
 /** YAML to `Input`, places kept. Syntax errors and duplicate keys are reported, and what could be read is given back. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml'
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  type YAMLError,
+} from 'yaml'
 import { childPath, emptyMap, type Input, type InputEntry, type Place } from './input.ts'
 import { Report, suggest } from './mistake.ts'
 
@@ -14,10 +26,46 @@ export interface ParsedYaml {
   readonly brokenFrom: number
 }
 
+/** Words of YAML (some 6 to a line) that are read between two pauses: about 5 ms. */
+const lexemesInTurn = 4_000
+
 export function parseYaml(text: string, file: string): ParsedYaml {
+  const steps = parseInSteps(text, file)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** The same with pauses, in which a running server serves: 10,000 hosts take a tenth of a second. */
+export async function parseYamlInTurns(text: string, file: string, pause: () => Promise<void>): Promise<ParsedYaml> {
+  const steps = parseInSteps(text, file)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await pause()
+  }
+}
+
+/** What the library's `parseDocument` does, in parts. */
+function* parseInSteps(text: string, file: string): Generator<void, ParsedYaml> {
   const report = new Report(file)
   const lines = new LineCounter()
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'silent' })
+  lines.addNewLine(0)
+  const parser = new Parser(lines.addNewLine)
+  const tokens: CST.Token[] = []
+  let lexemes = 0
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token)
+    if (++lexemes % lexemesInTurn === 0) yield
+  }
+  tokens.push(...parser.end())
+  const isLong = lexemes > lexemesInTurn
+  if (isLong) yield
+  const composer = new Composer({ lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'silent' })
+  const [doc] = [...composer.compose(tokens, true, text.length)]
+  if (doc === undefined) throw new Error('the library gave no document')
+  if (isLong) yield
   let brokenFrom = Number.POSITIVE_INFINITY
   for (const error of doc.errors) {
     const place = placeAt(lines, error.pos[0])
@@ -27,7 +75,9 @@ export function parseYaml(text: string, file: string): ParsedYaml {
   for (const warning of doc.warnings) {
     report.warning({ place: placeAt(lines, warning.pos[0]), path: '' }, 'RTK_CONFIG_SYNTAX', syntaxText(warning))
   }
-  return { input: new Reader(doc, lines, report).read(doc.contents, '', 0), report, brokenFrom }
+  const input = new Reader(doc, lines, report).read(doc.contents, '', 0)
+  if (isLong) yield
+  return { input, report, brokenFrom }
 }
 
 function placeAt(lines: LineCounter, offset: number): Place {

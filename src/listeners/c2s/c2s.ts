@@ -94,6 +94,16 @@ export class C2sProtocol implements Protocol {
     return this.#open.drained(timeoutMs)
   }
 
+  /**
+   * Hosts are served no more: their streams without a session end with `host-gone`; those of sessions are ended with these.
+   * Resolves when the connections of both are gone; those that linger for longer than `timeoutMs` after all were `told` are dropped.
+   */
+  async leave(domains: ReadonlySet<string>, told: Promise<unknown>, timeoutMs: number): Promise<void> {
+    const leaving = [...this.#open].filter((client) => client.leave(domains))
+    await told
+    await this.#open.gone(leaving, timeoutMs)
+  }
+
   #limitsOf(listener: ListenerConfig): StreamLimits {
     const known = this.#limits.get(listener)
     if (known !== undefined) return known

@@ -1,6 +1,7 @@
 import type { ClientStream, Resumable, TakeOver } from '../../core/client-stream.ts'
 import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
+import { hostGone } from '../../core/host-end.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { LinkInfo } from '../../core/session-link.ts'
@@ -58,6 +59,16 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   /** The server stops: clients that have no session yet are told too. */
   stop(): void {
     this.machine?.close(errorStopping)
+  }
+
+  /** Whether its stream is to one of these hosts, which are served no more. One without a session is told, and ends. */
+  leave(domains: ReadonlySet<string>): boolean {
+    if (this.#session !== undefined) return domains.has(this.#session.host.domain)
+    const { machine } = this
+    // In a TLS handshake there is no stream to tell it on: the next header is answered.
+    if (machine === undefined || machine.state === 'tls' || !domains.has(this.#host?.domain ?? '')) return false
+    machine.close(hostGone)
+    return true
   }
 
   /** Its connection does not end by itself. */
@@ -206,7 +217,8 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   }
 
   claim(el: Element): boolean {
-    const local = this.needs.core.localHost(this.#host?.domain ?? '')
+    // While a host leaves, its clients say what they have.
+    const local = this.#host === undefined ? undefined : this.needs.core.localOf(this.#host)
     const handler = local?.type.streamElements.find(el)
     if (handler === undefined) return this.machine?.state === 'features' && this.#requested(el)
     handler(el, this)
@@ -285,7 +297,10 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     resumption.take(session, (found) => {
       const machine = this.machine
       if (machine === undefined || machine.state !== state) decided()
-      else if (found === undefined) decided(undefined, answers.failed())
+      else if (found instanceof StreamError) {
+        machine.close(found)
+        decided()
+      } else if (found === undefined) decided(undefined, answers.failed())
       else {
         this.#session = found
         decided(found, answers.taken(found))
@@ -307,7 +322,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   #tellError(error: StreamError): void {
     const { metrics } = this.needs.core
-    metrics.counter(errorCounter(error), errorHelp).value++
+    metrics.family('ratatosk_stream_errors_total', 'condition', errorHelp).count(error.condition)
     // A refused connection was counted when it came.
     if (error.code !== this.accepted.refusal) metrics.refusals.count(error.code)
     if (error.cause === undefined) return
@@ -331,8 +346,3 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
 const signInsHelp = 'Sign-ins that succeeded'
 const errorHelp = 'Streams that the server ended with this error'
-
-/** One counter a condition: there are 25 of them. */
-function errorCounter({ condition }: StreamError): string {
-  return `ratatosk_stream_errors_${condition.replaceAll('-', '_')}_total`
-}

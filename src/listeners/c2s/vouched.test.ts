@@ -54,7 +54,7 @@ describe('ANONYMOUS', () => {
     })
   })
 
-  it('has an access class of its own', () =>
+  it('AUTH-03: has an access class of its own', () =>
     SymbolicServer.run(
       {
         ...anonymous,
@@ -70,7 +70,7 @@ describe('ANONYMOUS', () => {
       },
     ))
 
-  it('two of them are two accounts, and neither can be bound to', () =>
+  it('AUTH-03: two of them are two accounts, and neither can be bound to', () =>
     SymbolicServer.run(anonymous, async (server) => {
       const names = new Set<string>()
       for (let n = 0; n < 2; n++) {
@@ -107,7 +107,7 @@ describe('EXTERNAL', () => {
       assert.equal(await offered({ addresses: ['romeo@localhost'], issuer: 'nobody' }), false)
     }))
 
-  it('signs in the account of the certificate, and no other', () =>
+  it('AUTH-05: signs in the account of the certificate, and no other', () =>
     run(async (server) => {
       const shown = { addresses: ['romeo@localhost'] }
       const first = await secured(server, shown)

@@ -66,9 +66,8 @@ async function words(actor: { drain(): Promise<readonly Element[]> }): Promise<s
 describe('the state of a client', () => {
   it('is offered after sign-in (§4.1)', async () => {
     const { house } = await scene()
-    const features = house.core
-      .hostType('default')
-      .hooks.fold('stream:features', [], { host: house.host('montague.net'), session: undefined })
+    const stream = { host: house.host('montague.net'), session: undefined }
+    const features = house.core.hostType('default').hooks.fold('stream:features', [], stream)
     assert.ok(features.some((el) => el.name === 'csi' && el.ns === NS_CSI))
   })
 

@@ -40,9 +40,8 @@ async function signsIn(ground: Ground, asked: Asked): Promise<{ wire: Wire; succ
 async function counted(ground: Ground) {
   const one = await signsIn(ground, { bind: enable })
   const id = /<bound [^>]*><enabled [^>]* id='([^']*)' resume='true' max='300'\/>/.exec(one.success)?.[1]
-  const features = await one.wire.hears(/<stream:features.*?<\/stream:features>/)
-  // It has it; @xmpp/client takes the offer for one to resume.
-  assert.doesNotMatch(features, /urn:xmpp:sm:3/)
+  // It is not to be asked for again.
+  assert.doesNotMatch(await one.wire.hears(/<stream:features.*?<\/stream:features>/), /<sm /)
   return { ...one, id: id ?? assert.fail(one.success) }
 }
 
@@ -69,6 +68,15 @@ describe('§9.1: <enable/> inside of <bind/>', () => {
       // A message, her own presence.
       hers.says(`<a ${NS} h='2'/>`)
       assert.deepEqual(await hearsIds(hers), [])
+    }))
+
+  it('where it was not asked for it is offered behind <success/>, and enabled as ever', () =>
+    play({}, async (ground) => {
+      const { wire, success } = await signsIn(ground, { bind: '' })
+      assert.ok(success.includes("<bound xmlns='urn:xmpp:bind:0'/>"), success)
+      await wire.hears(new RegExp(`<stream:features>.*<sm ${NS}/>.*</stream:features>`))
+      wire.says(enable)
+      await wire.hears(/<enabled [^>]* resume='true'/)
     }))
 
   it('without resume it is enabled without an id', () =>
@@ -254,6 +262,26 @@ describe('§9.2: <resume/> inside of <authenticate/>', () => {
       assert.ok(success.includes(`<resumed ${NS} h='1' previd='${id}'/></success>`), success)
     }))
 
+  it('of two connections that ask for one session the later has it, and the former ends (seed 7070)', () =>
+    play({}, async (ground) => {
+      const { promise, resolve } = Promise.withResolvers<undefined>()
+      const { wire, id } = await counted(ground)
+      const { hooks } = ground.symbolic.server.core.hostType('default')
+      const remove = hooks.on('stanza:sent', 'obstacle', () => promise, { kinds: ['message'] })
+      wire.says(message('romeo@localhost', 'x', 'slow'))
+      await ground.passes(100)
+      const [former, later] = [await ground.secured('juliet'), await ground.secured('juliet')]
+      for (const one of [former, later]) {
+        one.says(authenticate({ bind: enable, more: resume(id, 0) }))
+        await ground.passes(100)
+      }
+      resolve(undefined)
+      remove()
+      await former.hears(/<stream:error><conflict /)
+      await later.hears(new RegExp(`<resumed ${NS} h='1' previd='${id}'/></success>`))
+      assert.equal(ground.counter('ratatosk_sessions'), 1)
+    }))
+
   it('where none is allowed it is not implemented, and the resource is bound', () =>
     play({ modules: { sm: { resume_timeout: '0 seconds' } } }, async (ground) => {
       const { success } = await signsIn(ground, { bind: enable, more: resume('x', 0) })
@@ -277,7 +305,7 @@ describe('a client in its own words', () => {
     return client instanceof ClientFailure ? assert.fail(String(client)) : client
   }
 
-  it('SES-09: a token of FAST (XEP-0484) and a session that goes on, with one message of the client', () =>
+  it('SES-09, AUTH-05: a token of FAST (XEP-0484) and a session that goes on, with one message of the client', () =>
     play({}, async (ground) => {
       const mechanism = 'HT-SHA-256-NONE'
       const session = [smEnable(true)]

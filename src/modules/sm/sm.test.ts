@@ -37,6 +37,11 @@ async function handled(wire: Wire): Promise<number> {
   return Number(/h='(\d+)'/.exec(await wire.hears(/<a [^>]*>/))?.[1])
 }
 
+async function rowsOf({ symbolic }: Ground, of: string) {
+  const caller = { name: 'test', permits: () => true, signal: new AbortController().signal }
+  return (await symbolic.server.commands.call('session list', { of }, caller)).result
+}
+
 /** juliet comes back, and asks for her session. */
 async function comesBack(ground: Ground, id: string, h: number | string): Promise<Wire> {
   const wire = await ground.signedIn('juliet')
@@ -460,13 +465,23 @@ describe('§7: a stream that is closed in good order', () => {
       await back.hears(failed('item-not-found', '0'))
     }))
 
-  it('one that just goes away does not', () =>
+  it('one that just goes away does not; `session list` says since when it waits, and for how much', () =>
     play({}, async (ground) => {
-      const juliet = await ground.bound('juliet')
+      const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
       await counts(juliet)
       juliet.closes()
       await ground.passes(100)
       assert.equal(ground.counter('ratatosk_sessions_waiting'), 1)
+      const now = ground.symbolic.simulation.world('romeo').clock.wallMs()
+      romeo.says(message(here('juliet'), 'x', '1'))
+      await ground.passes(60_000)
+      const [row] = await rowsOf(ground, 'juliet@localhost')
+      const since = new Date(String(row?.['waiting_since'])).getTime()
+      assert.ok(since <= now && now - since < 1_000, `${since} of ${now}`)
+      assert.equal(row?.['unacknowledged'], 1)
+      assert.ok(Number(row?.['unacknowledged_bytes']) > 50)
+      const [other] = await rowsOf(ground, 'romeo@localhost')
+      assert.deepEqual([other?.['waiting_since'], other?.['unacknowledged']], ['', 0])
     }))
 })
 

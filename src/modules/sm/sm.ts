@@ -24,6 +24,8 @@ import {
 } from '../../stanza/sm.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { Ended } from './ended.ts'
+import { accountData, keeperOf } from './kept.ts'
+import { smStore } from './sm.store.ts'
 
 // §3: a second `<enable/>` ends the stream.
 const errorTwice = new StreamError('RTK_SM_ENABLED', 'policy-violation', 'stream management is enabled')
@@ -65,11 +67,21 @@ export default defineModule({
         'A client that has been asked what it has, and does not answer in this time, is taken to be gone: its connection is dropped.',
       reload: 'hot',
     }),
+    durable: opt.bool({
+      default: false,
+      description:
+        'Keep sessions and what their clients have not acknowledged in the store, so that they outlive the server. Each stanza then waits for a commit.',
+      reload: 'restart',
+    }),
   },
-  setup(ctx) {
+  async setup(ctx) {
     const { options } = ctx
     const ended = new Ended()
+    const store = options.durable ? await ctx.store(smStore) : undefined
+    const journal = store === undefined ? undefined : ctx.streams.journal(keeperOf(store, ctx.hosts))
+    if (store !== undefined) accountData(ctx, store)
     const policy: LedgerPolicy = {
+      journal,
       request: smRequest,
       begun: { name: 'enabled', ns: NS_SM },
       get stanzasMax() {
