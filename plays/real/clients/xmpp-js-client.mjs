@@ -30,7 +30,6 @@ if (resumes) {
   Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 3000 })
   xmpp.on('disconnect', () => tell('suspended'))
   xmpp.streamManagement.on('resumed', () => {
-    tell('resumed')
     // It is online a moment later.
     queueMicrotask(() => {
       const again = [...kept].sort(([one], [other]) => one - other)
