@@ -95,7 +95,7 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
 describe('resumption', { concurrency: true }, async () => {
   const kinds = { slixmpp: 'romeo', aioxmpp: 'tybalt', 'xmpp-js': 'paris' } as const
   for (const [kind, account] of Object.entries(kinds)) {
-    it(`${kind} resumes after every break of the road, and each message arrives once`, async () => {
+    it(`SES-09: ${kind} resumes after every break of the road, and each message arrives once`, async () => {
       await using place = new Place('real-resumption')
       const server = await Started.start(place, ['juliet', account])
       await resumes(server, place, kind as Kind, account)
