@@ -67,7 +67,10 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
   await romeo.comesOnline()
   const [session] = await server.sessions(`${account}@localhost`)
 
-  await converse(relay, romeo, juliet)
+  await converse(relay, romeo, juliet).catch((error: Error) => {
+    error.message += `\n${relay.made} connections; of ${kind}:\n${romeo.process.output.slice(-3000)}`
+    throw error
+  })
 
   // Nothing comes behind the last.
   romeo.says(juliet.full, 'the end')
