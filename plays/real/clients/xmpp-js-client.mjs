@@ -27,7 +27,7 @@ let said = 0
 if (resumes) {
   xmpp.reconnect.delay = 100
   // How soon it takes a silent connection for lost.
-  Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 3000 })
+  Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 6000 })
   xmpp.on('disconnect', () => tell('suspended'))
   xmpp.streamManagement.on('resumed', () => {
     // It is online a moment later.
