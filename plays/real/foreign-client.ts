@@ -83,7 +83,7 @@ export class ForeignClient {
   /** It reported exactly this. */
   async hears(event: string, more: Readonly<Record<string, string>>): Promise<void> {
     const line = JSON.stringify({ event, ...more }).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-    await this.process.says(new RegExp(`^${line}$`, 'm'))
+    await this.process.says(new RegExp(`^${line}$`, 'm'), 60)
   }
 
   /** How often it reported this. */

@@ -50,7 +50,9 @@ for (const how of ['starttls', 'direct'] as const) {
     assert.equal(session?.['auth'], 'PLAIN')
     assert.equal(session?.['tls'], 'TLSv1.3')
     await juliet.receives(xml`<presence from='${full}'>…</presence>`)
-    await listening.says(/<presence from='juliet@localhost\/balcony'[^>]*><status>here<\/status><\/presence>/)
+    await listening.says(
+      /<presence from='juliet@localhost\/balcony'[^>]*><status>here<\/status><delay [^>]*><\/presence>/,
+    )
     juliet.sends(xml`<message to='${full}' type='chat'><body>${awkward}</body></message>`)
     await listening.says(new RegExp(`^.*juliet@localhost: ${quoted(awkward)}$`, 'm'))
 

@@ -67,7 +67,10 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
   await romeo.comesOnline()
   const [session] = await server.sessions(`${account}@localhost`)
 
-  await converse(relay, romeo, juliet)
+  await converse(relay, romeo, juliet).catch((error: Error) => {
+    error.message += `\n${relay.made} connections; of ${kind}:\n${romeo.process.output.slice(-3000)}`
+    throw error
+  })
 
   // Nothing comes behind the last.
   romeo.says(juliet.full, 'the end')
@@ -95,7 +98,7 @@ async function resumes(server: Started, place: Place, kind: Kind, account: strin
 describe('resumption', { concurrency: true }, async () => {
   const kinds = { slixmpp: 'romeo', aioxmpp: 'tybalt', 'xmpp-js': 'paris' } as const
   for (const [kind, account] of Object.entries(kinds)) {
-    it(`${kind} resumes after every break of the road, and each message arrives once`, async () => {
+    it(`SES-09: ${kind} resumes after every break of the road, and each message arrives once`, async () => {
       await using place = new Place('real-resumption')
       const server = await Started.start(place, ['juliet', account])
       await resumes(server, place, kind as Kind, account)
@@ -127,7 +130,7 @@ async function profanityResumes(): Promise<void> {
   const down: Break = { loses: { ways: ['down'], bytes: 200 }, end: 'reset' }
   const ends: readonly Break[] = [{ end: 'reset' }, down, { end: 'left' }, { end: 'reset' }]
   for (const [times, how] of ends.entries()) {
-    for (let n = 0; n < window; n++) {
+    for (let n = 0; n < 5; n++) {
       speaks()
       mercutio.says(juliet.bare, `${times} ${n}`)
       await juliet.receives(xml`<message from='${mercutio.jid}' type='chat'>… <body>${times} ${n}</body>…</message>`)

@@ -83,7 +83,7 @@ ${more}
           port: this.ports[tls === 'direct' ? 'direct' : 'starttls'],
         }),
         ca: readFileSync(this.ca, 'utf8'),
-        patienceMs: 20_000,
+        patienceMs: 60_000,
         note: () => undefined,
       },
     )

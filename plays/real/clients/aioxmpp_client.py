@@ -81,7 +81,7 @@ client = aioxmpp.PresenceManagedClient(
     aioxmpp.JID.fromstr(account), security,
     override_peer=[("localhost", int(port), CONNECTORS[tls]())], max_initial_attempts=1)
 # How soon it takes a silent connection for lost, and tries again.
-client.stream.soft_timeout = client.stream.round_trip_time = datetime.timedelta(seconds=2)
+client.stream.soft_timeout = client.stream.round_trip_time = datetime.timedelta(seconds=3)
 client.backoff_start = datetime.timedelta(seconds=0.1)
 
 roster = client.summon(aioxmpp.RosterClient)

@@ -112,8 +112,8 @@ async def watch():
         await asyncio.sleep(1)
         connection = client.transport
         try:
-            if kept is None:
-                await client["xep_0199"].ping(timeout=3)
+            if client["xep_0198"].enabled_in:
+                await client["xep_0199"].ping(timeout=6)
         except slixmpp.exceptions.IqTimeout:
             if client.transport is connection:
                 client.abort()

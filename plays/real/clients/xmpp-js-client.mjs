@@ -4,6 +4,7 @@
  * 'resumes' if it is to come back when its connection is lost (XEP-0198). Trusted roots come with NODE_EXTRA_CA_CERTS.
  */
 import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
 import { client, jid, xml } from '@xmpp/client'
 
 const [account, password, port, tls, ...asks] = process.argv.slice(2)
@@ -29,10 +30,9 @@ let said = 0
 if (resumes) {
   xmpp.reconnect.delay = 100
   // How soon it takes a silent connection for lost.
-  Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 3000 })
+  Object.assign(xmpp.streamManagement, { requestAckInterval: 500, timeout: 6000 })
   xmpp.on('disconnect', () => tell('suspended'))
   xmpp.streamManagement.on('resumed', () => {
-    tell('resumed')
     // It is online a moment later.
     queueMicrotask(() => {
       const again = [...kept].sort(([one], [other]) => one - other)
@@ -103,8 +103,12 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
   const { do: deed, to, body, status } = JSON.parse(line)
   if (deed === 'say') await say(xml('message', { to, type: 'chat' }, xml('body', {}, body)), said++)
   else if (deed === 'presence') await xmpp.send(xml('presence', {}, xml('status', {}, status)))
-  else if (deed === 'cut') (xmpp.socket.socket ?? xmpp.socket).destroy()
-  else if (deed === 'return') await xmpp.reconnect.reconnect()
+  else if (deed === 'cut') {
+    // Before it is enabled there is nothing to resume.
+    while (!xmpp.streamManagement.enabled) await wait(10)
+    const socket = xmpp.socket.socket ?? xmpp.socket
+    socket.destroy()
+  } else if (deed === 'return') await xmpp.reconnect.reconnect()
   else if (deed === 'active') await xmpp.send(xml('active', 'urn:xmpp:csi:0'))
   else if (deed === 'again') {
     await xmpp.stop()
