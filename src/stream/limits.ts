@@ -47,3 +47,9 @@ export const defaultStreamLimits: StreamLimits = {
   },
   after: defaultLimits,
 }
+
+/** Of a client: a server's features name each mechanism twice, and more than a stranger may say. */
+export const defaultClientLimits: StreamLimits = {
+  ...defaultStreamLimits,
+  before: { ...defaultStreamLimits.before, elements: 256 },
+}
