@@ -20,6 +20,9 @@ import { listener } from './limits.testing.ts'
 
 const NS = 'jabber:client'
 
+/** A client that is not answered so long gives its connection up. */
+const patienceMs = 5_000
+
 /** What came to a client. */
 export interface Came {
   /** Of a message; '' for other stanzas, and for errors. */
@@ -139,7 +142,7 @@ export class Fickle {
       tls: 'starttls',
       ca: this.#symbolic.ca,
       connectTimeoutMs: 2_000,
-      limits: { negotiationMs: 5_000 },
+      limits: { negotiationMs: patienceMs },
       ...(acks === undefined ? {} : { resume: acks }),
       onStanza: (el, one) => {
         if (el.name === 'message' && el.attr('type') === 'error') this.errors.push(el.attr('id') ?? '')
@@ -165,8 +168,15 @@ export class Fickle {
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
     const enabling = client.acks === undefined ? client.enable() : undefined
     life.acks = client.acks
-    // Where nobody has counted, what was not settled is still to be said.
-    if (enabling !== undefined && (await enabling)?.name !== 'enabled') return undefined
+    if (enabling !== undefined) {
+      // It may have bound over a connection that is lost by now, and nobody tells it so.
+      const { clock } = this.#symbolic.simulation.world(this.name)
+      const patience = clock.after(patienceMs, (one: XmppClient) => one.destroy(), client)
+      const answer = await enabling
+      patience.cancel()
+      // Where nobody has counted, what was not settled is still to be said.
+      if (answer?.name !== 'enabled') return undefined
+    }
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
     for (const el of this.#greeting) client.send(el)
