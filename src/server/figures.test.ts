@@ -361,7 +361,7 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     ground.symbolic.engine.hang()
     romeo.says(message('juliet@localhost', 'refused'))
     await ground.passes(60_000)
-    await romeo.hears(/<internal-server-error /)
+    await romeo.hears(/<resource-constraint /)
     rose(1)
     ground.symbolic.engine.resume()
   },

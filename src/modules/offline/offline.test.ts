@@ -370,7 +370,8 @@ describe('when the store fails', () => {
     assert.deepEqual(await ids(nurse), ['2'])
     for (let i = 0; i < 3; i++) await house.pass(8_000)
     const [error] = await juliet.drain()
-    assert.equal(conditionOf(error), 'service-unavailable')
+    // Her privacy lists are asked for first.
+    assert.equal(conditionOf(error), 'resource-constraint')
     assert.equal(error?.child('error')?.attr('type'), 'wait')
     house.engine.resume()
     await house.settle()

@@ -26,8 +26,10 @@ const retryMs = 5000
 interface Departure {
   readonly jid: Jid
   readonly host: Host
-  /** What applied to the session at its end. */
-  readonly screen: Screen | undefined
+  /** What applied to the session at its end; asked for when its lists were not in memory then. */
+  readonly screen: () => Screen | undefined
+  /** Undefined: they are. */
+  readonly ready: () => Promise<void> | undefined
   readonly directed: readonly Jid[]
   /** Contacts whose subscription changed since, and whether they saw the resource. The first change decides. */
   readonly changed: Map<string, { readonly contact: Jid; readonly hadSeen: boolean }>
@@ -75,7 +77,7 @@ export class Departures {
   /** Resources that have ended, of which this address, that could see them, was not told yet. */
   leaving(account: Jid, to: Jid): readonly Jid[] {
     const waiting = this.#waiting.get(account.toString()) ?? []
-    return waiting.filter(({ screen }) => screen?.passes('presence-out', to) !== false).map(({ jid }) => jid)
+    return waiting.filter(({ screen }) => screen()?.passes('presence-out', to) !== false).map(({ jid }) => jid)
   }
 
   /** An available session takes itself back. */
@@ -105,7 +107,7 @@ export class Departures {
     const departure: Departure = {
       jid: session.jid,
       host: session.host,
-      screen: this.#privacy()?.screen(session),
+      ...this.#screened(session),
       directed: this.#directed.takeAll(session),
       changed,
       timer: undefined,
@@ -140,9 +142,22 @@ export class Departures {
     this.#waiting.clear()
   }
 
+  /** Who was shown the session by lists that must be read first (after a reload of their module) is told of its end all the same. */
+  #screened(session: Session): Pick<Departure, 'screen' | 'ready'> {
+    const privacy = this.#privacy()
+    if (privacy?.ready(session) !== undefined) {
+      return { screen: () => this.#privacy()?.screen(session), ready: () => this.#privacy()?.ready(session) }
+    }
+    const screen = privacy?.screen(session)
+    return { screen: () => screen, ready: () => undefined }
+  }
+
   #attempt(departure: Departure): void {
     const account = departure.jid.bare
-    const done = withItems(this.#roster, departure.host, account.local, (items) => this.complete(account, items))
+    const finish = () =>
+      withItems(this.#roster, departure.host, account.local, (items) => this.complete(account, items))
+    const ready = departure.ready()
+    const done = ready === undefined ? finish() : ready.then(finish)
     if (!(done instanceof Promise)) return
     done.catch((error: unknown) => {
       this.#delayed.value++
@@ -166,7 +181,7 @@ export class Departures {
     // Who told himself is gone; behind his address may stand the session that replaced him.
     const others = directed.filter((one) => !one.equals(jid))
     const all = this.#all(jid, [...told, ...own.map((other) => other.jid)], others)
-    void broadcast(this.#ctx, unavailable, jid, shownTo(screen, this.#ctx.sessions, all))
+    void broadcast(this.#ctx, unavailable, jid, shownTo(screen(), this.#ctx.sessions, all))
   }
 
   /** Each address once: the account's own available resources are among those told. */

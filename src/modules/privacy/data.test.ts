@@ -224,7 +224,7 @@ describe('a store that fails', () => {
   it('a change that is not kept does not count', async () => {
     const { house, elsewhere, one } = await scene()
     house.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
-    assert.equal(told(await one.ask('set', block('a@b.lit'))), 'internal-server-error')
+    assert.equal(told(await one.ask('set', block('a@b.lit'))), 'resource-constraint')
     house.engine.failing = undefined
     await one.drain()
     elsewhere.send(say('a@b.lit/x'))

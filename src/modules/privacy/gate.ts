@@ -27,7 +27,7 @@ const notTaken = refuse(new StanzaError('RTK_PRIVACY_DENIED', 'service-unavailab
 const dropped = drop('RTK_PRIVACY_DENIED')
 const passedOver = drop('RTK_PRIVACY_PASSED_OVER')
 // Better no stanza than one that is blocked.
-const unknown = refuse(new StanzaError('RTK_PRIVACY_STORE', 'internal-server-error', { type: 'wait' }))
+const unknown = refuse(new StanzaError('RTK_PRIVACY_STORE', 'resource-constraint'))
 const unknownDropped = drop('RTK_PRIVACY_STORE')
 
 export interface GateCounters {
