@@ -284,7 +284,7 @@ export class Unsettled {
     if (rests.length === 0 && behind.length === 0 && open === 0 && asked === 0) this.#accounts.delete(key)
   }
 
-  #awaits(wait: Promise<void>, ended?: () => void): void {
+  #awaits(wait: Promise<unknown>, ended?: () => void): void {
     const done = () => {
       this.#waiting.delete(known)
       ended?.()
