@@ -83,6 +83,8 @@ export class Fickle {
   /** What it says when its session has begun. */
   readonly #greeting: readonly Element[]
   readonly lives: Life[] = []
+  /** What came in sessions that ended before anybody counted. */
+  readonly uncounted: Came[] = []
   client: XmppClient | undefined
   /** Ids of its messages that came back as errors. */
   readonly errors: string[] = []
@@ -175,7 +177,10 @@ export class Fickle {
       const answer = await enabling
       patience.cancel()
       // Where nobody has counted, what was not settled is still to be said.
-      if (answer?.name !== 'enabled') return undefined
+      if (answer?.name !== 'enabled') {
+        this.uncounted.push(...life.early)
+        return undefined
+      }
     }
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
@@ -210,6 +215,11 @@ export interface Story {
   readonly isGated: boolean
   /** By SM-ID: how many stanzas the client had acknowledged when its session ended. */
   readonly acknowledged: ReadonlyMap<string, number>
+  /**
+   * Ids of messages that went to a session before it counted (one for a full JID may): of those nobody knows whether they came
+   * when the connection breaks, for the kernel had them.
+   */
+  readonly unpromised: ReadonlySet<string>
   passes(ms: number): Promise<void>
 }
 
@@ -240,6 +250,10 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
         const { ledger } = session
         if (ledger !== undefined) acknowledged.set(ledger.id, ledger.sent - ledger.length)
       })
+      const unpromised = new Set<string>()
+      hooks.on('message:outcome', 'test', ({ packet, sessions }) => {
+        if (sessions.some(({ ledger }) => ledger === undefined)) unpromised.add(packet.el.attr('id') ?? '')
+      })
       if (seed % 4 !== 0) symbolic.simulation.network.everywhere = ROUGH
       const isDouble = seed % 3 === 2
       const juliet = isDouble ? [first, copies] : [presence]
@@ -253,6 +267,7 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
         to: isDouble && seed % 2 === 0 ? 'juliet@localhost/here' : 'juliet@localhost',
         isGated: seed % 3 > 0,
         acknowledged,
+        unpromised,
         passes: (ms: number) => symbolic.simulation.advance(ms),
       }
       await act(story)
