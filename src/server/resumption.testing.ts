@@ -20,9 +20,6 @@ import { listener } from './limits.testing.ts'
 
 const NS = 'jabber:client'
 
-/** A client that is not answered so long gives its connection up. */
-const patienceMs = 5_000
-
 /** What came to a client. */
 export interface Came {
   /** Of a message; '' for other stanzas, and for errors. */
@@ -89,6 +86,8 @@ export class Fickle {
   /** Ids of its messages that came back as errors. */
   readonly errors: string[] = []
   isComing = false
+  /** The connection that it is making was lost. */
+  #isLost = false
   /** What it said while it had no connection. */
   readonly #unsaid: Element[] = []
 
@@ -111,6 +110,12 @@ export class Fickle {
 
   get life(): Life | undefined {
     return this.lives.at(-1)
+  }
+
+  /** Its connection is lost, which nobody tells it: it gives it up by itself, or as soon as it has it. */
+  loses(): void {
+    this.#isLost = this.isComing
+    this.goes()
   }
 
   /** Its connection is cut on its own side. */
@@ -137,6 +142,7 @@ export class Fickle {
     let life: Life | undefined = acks === undefined ? undefined : before
     let mine: XmppClient | undefined
     let isOver = false
+    this.#isLost = false
     const client = await connectClient(this.#symbolic.simulation.world(this.name), {
       ...optionsOf(this.#way, this.name, jid(this.#address)),
       password: 'secret',
@@ -144,7 +150,7 @@ export class Fickle {
       tls: 'starttls',
       ca: this.#symbolic.ca,
       connectTimeoutMs: 2_000,
-      limits: { negotiationMs: patienceMs },
+      limits: { negotiationMs: 5_000 },
       ...(acks === undefined ? {} : { resume: acks }),
       onStanza: (el, one) => {
         if (el.name === 'message' && el.attr('type') === 'error') this.errors.push(el.attr('id') ?? '')
@@ -157,7 +163,12 @@ export class Fickle {
         if (this.client === mine) this.client = undefined
       },
     })
-    if (client instanceof ClientFailure || isOver) return
+    if (client instanceof ClientFailure) return
+    if (isOver || this.#isLost) {
+      this.uncounted.push(...fresh.early)
+      client.destroy()
+      return
+    }
     mine = client
     this.client = client
     if (acks === undefined || client.acks !== acks) life = await this.#begins(client, fresh, acks)
@@ -170,17 +181,10 @@ export class Fickle {
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
     const enabling = client.acks === undefined ? client.enable() : undefined
     life.acks = client.acks
-    if (enabling !== undefined) {
-      // It may have bound over a connection that is lost by now, and nobody tells it so.
-      const { clock } = this.#symbolic.simulation.world(this.name)
-      const patience = clock.after(patienceMs, (one: XmppClient) => one.destroy(), client)
-      const answer = await enabling
-      patience.cancel()
+    if (enabling !== undefined && (await enabling)?.name !== 'enabled') {
       // Where nobody has counted, what was not settled is still to be said.
-      if (answer?.name !== 'enabled') {
-        this.uncounted.push(...life.early)
-        return undefined
-      }
+      this.uncounted.push(...life.early)
+      return undefined
     }
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
@@ -287,7 +291,7 @@ export function harm({ symbolic }: Story, random: SimRandom, one: Fickle): void 
     case 1:
       // Neither end is told; the client gives up by itself.
       network.lose(one.name, 'server')
-      one.goes()
+      one.loses()
       return
     case 2:
       one.goes()
