@@ -127,7 +127,7 @@ export class Core implements SessionOwner<Session> {
     })
     this.metrics.gauge(
       'ratatosk_accounts_unsettled',
-      'Accounts of which what was unsent is being settled; what comes for them waits',
+      'Accounts that messages wait for, because what was unsent is being settled, or nobody knows yet whether they exist',
       () => this.#unsettled.size,
     )
     this.requests = new Requests(this.router, world.clock, world.random, (code) => this.#refusals.count(code))

@@ -45,6 +45,8 @@ interface Unsettled {
   has(to: Jid): boolean
   /** Handles a stanza for such an account behind it. */
   behind(to: Jid, handle: () => Promise<void> | undefined): Promise<void> | undefined
+  /** Others for the account wait until a stanza has this answer. */
+  asks(to: Jid, answer: Promise<unknown>): void
 }
 
 export class LocalHost implements RouteOwner {
@@ -234,13 +236,15 @@ export class LocalHost implements RouteOwner {
     const exists = this.#needs.accounts.exists(this.host, local)
     if (exists === true) return this.#keep(packet)
     if (exists === false) return this.#refuseMessage(packet, errorNoAccount)
-    return exists.then(
+    const handled = exists.then(
       (found) => (found ? this.#keep(packet) : this.#refuseMessage(packet, errorNoAccount)),
       (error) => {
         this.#needs.fault('account', this.name, error)
         return this.#refuseMessage(packet, refusalFor(error, errorUnknown))
       },
     )
+    this.#needs.unsettled.asks(packet.to, exists)
+    return handled
   }
 
   #keep(packet: Packet): Promise<void> | undefined {

@@ -196,6 +196,80 @@ describe('what comes for the account meanwhile', () => {
   })
 })
 
+describe('while nobody knows yet whether the account exists', () => {
+  /** Whether accounts exist is known when `knows` is called. */
+  function unknown() {
+    const made = ground()
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    let known: boolean | undefined
+    Object.assign(made.core.accounts, { exists: () => known ?? promise })
+    return {
+      ...made,
+      knows: async (exists: boolean) => {
+        known = exists
+        resolve(exists)
+        // The turn ends before anybody has heard of it.
+        made.clock.turn()
+        while (made.clock.turn() || unsettled(made) > 0) await settles()
+      },
+    }
+  }
+
+  it('the rest of what a connection left does not overtake its beginning, because somebody comes', async () => {
+    const made = unknown()
+    goes(made.client(`${bare}/a`), messages(100))
+    const b = made.client(`${bare}/b`)
+    while (made.clock.turn());
+    assert.deepEqual(made.kept, [], 'nothing of it is handled')
+    await made.knows(true)
+    assert.deepEqual(made.kept, upTo(100))
+    assert.deepEqual(b.take(), [])
+    assert.equal(unsettled(made), 0)
+  })
+
+  it('nor because the answer is known to the next first', async () => {
+    const made = unknown()
+    goes(made.client(`${bare}/a`), messages(100))
+    await made.knows(true)
+    assert.deepEqual(made.kept, upTo(100))
+  })
+
+  it('one message does not overtake another, because somebody comes', async () => {
+    const made = unknown()
+    made.client('romeo@montague.net/orchard').send(message(bare, 'first'))
+    const b = made.client(`${bare}/b`)
+    made.client('nurse@montague.net/n').send(`<message to='${bare}/b' type='chat' id='second'/>`)
+    while (made.clock.turn());
+    assert.deepEqual([made.kept, b.take()], [[], []])
+    await made.knows(true)
+    assert.deepEqual(made.kept, ['first'])
+    assert.deepEqual(
+      b.take().map((el) => el.attr('id')),
+      ['second'],
+    )
+    assert.equal(unsettled(made), 0)
+  })
+
+  it('a stop waits for the answer, and all is refused when there is no such account', async () => {
+    const made = unknown()
+    const romeo = made.client('romeo@montague.net/orchard')
+    goes(made.client(`${bare}/a`), messages(100))
+    let isSettled = false
+    const settled = made.core.unsentSettled().then(() => {
+      isSettled = true
+    })
+    while (made.clock.turn()) await settles()
+    assert.equal(isSettled, false)
+    await made.knows(false)
+    await settled
+    assert.deepEqual(made.kept, [])
+    assert.deepEqual(
+      romeo.take().map((el) => `${el.attr('id')} ${el.attr('type')}`),
+      upTo(100).map((id) => `${id} error`),
+    )
+  })
+})
+
 describe('accounts', () => {
   it('have their slices in turn, even when one of them is written to without end', async () => {
     const made = ground()

@@ -2,7 +2,8 @@
  * What connections that are gone left unsent, on its way to other resources, into the store or back to its senders. A
  * turn settles a slice of it, so that one who was cut with a full queue costs the others nothing they notice.
  *
- * The order is kept: what comes for an account meanwhile waits until what was sent to it before is settled.
+ * The order is kept: what comes for an account meanwhile waits until what was sent to it before is settled, and while a
+ * stanza waits for the answer whether its account exists, none for that account is handled.
  */
 import { type Jid, parseJid } from '../jid/jid.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
@@ -76,6 +77,8 @@ interface Account {
   readonly behind: (() => void)[]
   /** Of what connections left: stanzas that wait for the store. What came meanwhile could overtake them there. */
   open: number
+  /** Stanzas that wait for the answer whether the account exists: somebody who comes meanwhile makes it known to the next. */
+  asked: number
 }
 
 export class Unsettled {
@@ -113,11 +116,29 @@ export class Unsettled {
       batch,
       times: left.times === undefined ? undefined : new SendingTimes(left.times),
     }
-    const key = keyOf(session.jid)
-    const known = this.#accounts.get(key)
-    if (known === undefined) this.#accounts.set(key, { key, rests: [rest], behind: [], open: 0 })
-    else known.rests.push(rest)
+    this.#account(session.jid).rests.push(rest)
     this.#run()
+  }
+
+  /** A stanza for the account of this address waits for this answer, and is handled by who heard of it before. */
+  asks(to: Jid, answer: Promise<unknown>): void {
+    const account = this.#account(to)
+    account.asked++
+    this.#awaits(answer, () => {
+      account.asked--
+      this.#tidy(account)
+      if (this.#accounts.size > 0) this.#later()
+    })
+  }
+
+  #account(jid: Jid): Account {
+    const key = keyOf(jid)
+    let account = this.#accounts.get(key)
+    if (account === undefined) {
+      account = { key, rests: [], behind: [], open: 0, asked: 0 }
+      this.#accounts.set(key, account)
+    }
+    return account
   }
 
   /** Whether something that was sent to the account of this address is not settled. */
@@ -210,6 +231,7 @@ export class Unsettled {
   /** Settles one stanza of an account. False when it has none, or none yet. */
   #step(account: Account): boolean {
     const { rests, behind } = account
+    if (account.asked > 0) return false
     const rest = rests.at(-1)
     if (rest === undefined) {
       if (account.open > 0) return false
@@ -249,17 +271,20 @@ export class Unsettled {
     if (account !== undefined) account.open++
     this.#awaits(wait, () => {
       this.#open--
-      if (account !== undefined && --account.open === 0) this.#tidy(account)
+      if (account !== undefined) {
+        account.open--
+        this.#tidy(account)
+      }
       if (this.#accounts.size > 0) this.#later()
     })
   }
 
   /** Nothing is remembered of an account of which all is settled. */
-  #tidy({ key, rests, behind }: Account): void {
-    if (rests.length === 0 && behind.length === 0) this.#accounts.delete(key)
+  #tidy({ key, rests, behind, open, asked }: Account): void {
+    if (rests.length === 0 && behind.length === 0 && open === 0 && asked === 0) this.#accounts.delete(key)
   }
 
-  #awaits(wait: Promise<void>, ended?: () => void): void {
+  #awaits(wait: Promise<unknown>, ended?: () => void): void {
     const done = () => {
       this.#waiting.delete(known)
       ended?.()
@@ -270,8 +295,8 @@ export class Unsettled {
 }
 
 /** It can go on when the store has answered, and not before. */
-function isWaiting({ rests, open }: Account): boolean {
-  return rests.length === 0 && open > 0
+function isWaiting({ rests, open, asked }: Account): boolean {
+  return asked > 0 || (rests.length === 0 && open > 0)
 }
 
 function keyOf({ domain, local }: Jid): string {

@@ -83,6 +83,7 @@ function placesOf(story: Story, one: Fickle): ReadonlyMap<string, readonly Place
   const found = ({ id, isCopy }: Came, life: string) => {
     if (id !== '') places.set(id, [...(places.get(id) ?? []), { life, isCopy }])
   }
+  for (const came of one.uncounted) found(came, `${one.name}, uncounted`)
   one.lives.forEach(({ id, received, early }, number) => {
     // What it had and did not acknowledge when it ended, the server could not know of.
     const known = story.acknowledged.get(id) ?? received.length
@@ -100,7 +101,8 @@ interface Place {
 
 /**
  * Where each message is: with a client of the account, or an error. Another client may have a copy, which is all that is left of
- * one that the client lost to whom it was sent. No session has a message and its copy.
+ * one that the client lost to whom it was sent. No session has a message and its copy. What a session was sent before it counted
+ * may be lost with its connection; what came of it, came.
  */
 function check(story: Story, said: number): void {
   const { romeo, juliet, tablet, symbolic } = story
@@ -114,7 +116,7 @@ function check(story: Story, said: number): void {
     const isRight =
       originals <= 1 &&
       new Set(all.map(({ life }) => life)).size === all.length &&
-      all.length + errors > 0 &&
+      (all.length + errors > 0 || story.unpromised.has(id)) &&
       (tablet !== undefined || originals === 1)
     if (isRight) continue
     const where = all.map(({ life, isCopy }) => (isCopy ? `${life}, a copy` : life))

@@ -80,10 +80,14 @@ export class Fickle {
   /** What it says when its session has begun. */
   readonly #greeting: readonly Element[]
   readonly lives: Life[] = []
+  /** What came in sessions that ended before anybody counted. */
+  readonly uncounted: Came[] = []
   client: XmppClient | undefined
   /** Ids of its messages that came back as errors. */
   readonly errors: string[] = []
   isComing = false
+  /** The connection that it is making was lost. */
+  #isLost = false
   /** What it said while it had no connection. */
   readonly #unsaid: Element[] = []
 
@@ -106,6 +110,12 @@ export class Fickle {
 
   get life(): Life | undefined {
     return this.lives.at(-1)
+  }
+
+  /** Its connection is lost, which nobody tells it: it gives it up by itself, or as soon as it has it. */
+  loses(): void {
+    this.#isLost = this.isComing
+    this.goes()
   }
 
   /** Its connection is cut on its own side. */
@@ -132,6 +142,7 @@ export class Fickle {
     let life: Life | undefined = acks === undefined ? undefined : before
     let mine: XmppClient | undefined
     let isOver = false
+    this.#isLost = false
     const client = await connectClient(this.#symbolic.simulation.world(this.name), {
       ...optionsOf(this.#way, this.name, jid(this.#address)),
       password: 'secret',
@@ -152,7 +163,12 @@ export class Fickle {
         if (this.client === mine) this.client = undefined
       },
     })
-    if (client instanceof ClientFailure || isOver) return
+    if (client instanceof ClientFailure) return
+    if (isOver || this.#isLost) {
+      this.uncounted.push(...fresh.early)
+      client.destroy()
+      return
+    }
     mine = client
     this.client = client
     if (acks === undefined || client.acks !== acks) life = await this.#begins(client, fresh, acks)
@@ -165,8 +181,11 @@ export class Fickle {
     if (client.notResumed !== undefined) before?.acknowledged(client.notResumed)
     const enabling = client.acks === undefined ? client.enable() : undefined
     life.acks = client.acks
-    // Where nobody has counted, what was not settled is still to be said.
-    if (enabling !== undefined && (await enabling)?.name !== 'enabled') return undefined
+    if (enabling !== undefined && (await enabling)?.name !== 'enabled') {
+      // Where nobody has counted, what was not settled is still to be said.
+      this.uncounted.push(...life.early)
+      return undefined
+    }
     life.id = life.acks?.id ?? ''
     this.lives.push(life)
     for (const el of this.#greeting) client.send(el)
@@ -200,6 +219,11 @@ export interface Story {
   readonly isGated: boolean
   /** By SM-ID: how many stanzas the client had acknowledged when its session ended. */
   readonly acknowledged: ReadonlyMap<string, number>
+  /**
+   * Ids of messages that went to a session before it counted (one for a full JID may): of those nobody knows whether they came
+   * when the connection breaks, for the kernel had them.
+   */
+  readonly unpromised: ReadonlySet<string>
   passes(ms: number): Promise<void>
 }
 
@@ -230,6 +254,10 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
         const { ledger } = session
         if (ledger !== undefined) acknowledged.set(ledger.id, ledger.sent - ledger.length)
       })
+      const unpromised = new Set<string>()
+      hooks.on('message:outcome', 'test', ({ packet, sessions }) => {
+        if (sessions.some(({ ledger }) => ledger === undefined)) unpromised.add(packet.el.attr('id') ?? '')
+      })
       if (seed % 4 !== 0) symbolic.simulation.network.everywhere = ROUGH
       const isDouble = seed % 3 === 2
       const juliet = isDouble ? [first, copies] : [presence]
@@ -243,6 +271,7 @@ export function tell(seed: number, act: (story: Story) => Promise<void>): Promis
         to: isDouble && seed % 2 === 0 ? 'juliet@localhost/here' : 'juliet@localhost',
         isGated: seed % 3 > 0,
         acknowledged,
+        unpromised,
         passes: (ms: number) => symbolic.simulation.advance(ms),
       }
       await act(story)
@@ -262,7 +291,7 @@ export function harm({ symbolic }: Story, random: SimRandom, one: Fickle): void 
     case 1:
       // Neither end is told; the client gives up by itself.
       network.lose(one.name, 'server')
-      one.goes()
+      one.loses()
       return
     case 2:
       one.goes()
