@@ -3,7 +3,7 @@
  * as a row, and held to its bounds.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,6 +59,7 @@ export class Arena {
   readonly server: AbusedServer
   readonly #twin: AbusedServer
   readonly #rows: AbuseRow[] = []
+  readonly #attackers = new Set<ChildProcess>()
 
   /** Starts both servers; `attacked` is for the one alone. */
   static async open(both: Start = {}, attacked: Start = {}): Promise<Arena> {
@@ -79,8 +80,9 @@ export class Arena {
     this.#twin = twin
   }
 
-  /** Ends the servers, and prints the table. */
+  /** Ends the attackers and the servers, and prints the table. */
   close(): void {
+    for (const attacker of this.#attackers) attacker.kill('SIGKILL')
     this.server.kill()
     this.#twin.kill()
     rmSync(this.folder, { recursive: true, force: true })
@@ -103,6 +105,7 @@ export class Arena {
       given,
     ]
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#attackers.add(child)
     const ready = Promise.withResolvers<unknown>()
     const done = Promise.withResolvers<Done>()
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -111,6 +114,7 @@ export class Arena {
       if (said.done !== undefined) done.resolve(said.done)
     })
     child.on('exit', (code) => {
+      this.#attackers.delete(child)
       const error = new Error(`the attacker ended with ${code}`)
       ready.reject(error)
       done.reject(error)
@@ -132,6 +136,8 @@ export class Arena {
     const running = given.run().finally(() => {
       isOver = true
     })
+    // Awaited below; the innocent may fail before it.
+    running.catch(() => undefined)
     const times: number[] = []
     const twins: number[] = []
     do {
