@@ -43,6 +43,11 @@ export interface Case {
   /** By how much the metric moves; without it by one at least. */
   readonly moves?: number
   readonly growthMaxMiB: number
+  /**
+   * The attack may be run so many times until the innocent waited no more than was fair; default: once. What the server is at
+   * fault for is there each time, what else the machine does is not.
+   */
+  readonly rounds?: number
   /** Returns what the attacker was told. */
   run(): Promise<string>
 }
@@ -125,6 +130,14 @@ export class Arena {
 
   /** Runs an attack while the innocent talk, enters its row, and holds it to its bounds. */
   async row(given: Case): Promise<void> {
+    for (let left = given.rounds ?? 1; left > 0; left--) {
+      const { during, mostMs } = await this.#round(given)
+      if (during <= mostMs) return
+      assert.ok(left > 1, `the innocent waited ${during} ms, and no more than ${mostMs} was fair`)
+    }
+  }
+
+  async #round(given: Case): Promise<{ readonly during: number; readonly mostMs: number }> {
     const { server } = this
     const metric = given.metric ?? (limits[given.limit] ?? fixedLimits[given.limit])?.metric
     assert.ok(metric !== undefined, `no limit ${given.limit}`)
@@ -164,6 +177,6 @@ export class Arena {
     else assert.equal(entered.moved, given.moves, metric)
     assert.ok(entered.growthMiB <= given.growthMaxMiB, `memory grew by ${entered.growthMiB} MiB`)
     const mostMs = Math.max(unnoticedMs, beforeFactor * before, twinFactor * entered.twin)
-    assert.ok(entered.during <= mostMs, `the innocent waited ${entered.during} ms, and no more than ${mostMs} was fair`)
+    return { during: entered.during, mostMs }
   }
 }
