@@ -40,6 +40,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       moves: 375,
       // 32 requests of 160 KB are on their way at any time, each in several forms.
       growthMaxMiB: 200,
+      rounds: 3,
       async run() {
         const { done } = await arena.attack('roster', { count: 3_000_000, perSet: 8_000 })
         const answers = await done

@@ -3,7 +3,7 @@
  * as a row, and held to its bounds.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,6 +43,11 @@ export interface Case {
   /** By how much the metric moves; without it by one at least. */
   readonly moves?: number
   readonly growthMaxMiB: number
+  /**
+   * The attack may be run so many times until the innocent waited no more than was fair; default: once. What the server is at
+   * fault for is there each time, what else the machine does is not.
+   */
+  readonly rounds?: number
   /** Returns what the attacker was told. */
   run(): Promise<string>
 }
@@ -59,6 +64,7 @@ export class Arena {
   readonly server: AbusedServer
   readonly #twin: AbusedServer
   readonly #rows: AbuseRow[] = []
+  readonly #attackers = new Set<ChildProcess>()
 
   /** Starts both servers; `attacked` is for the one alone. */
   static async open(both: Start = {}, attacked: Start = {}): Promise<Arena> {
@@ -79,8 +85,9 @@ export class Arena {
     this.#twin = twin
   }
 
-  /** Ends the servers, and prints the table. */
+  /** Ends the attackers and the servers, and prints the table. */
   close(): void {
+    for (const attacker of this.#attackers) attacker.kill('SIGKILL')
     this.server.kill()
     this.#twin.kill()
     rmSync(this.folder, { recursive: true, force: true })
@@ -103,6 +110,7 @@ export class Arena {
       given,
     ]
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#attackers.add(child)
     const ready = Promise.withResolvers<unknown>()
     const done = Promise.withResolvers<Done>()
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -111,6 +119,7 @@ export class Arena {
       if (said.done !== undefined) done.resolve(said.done)
     })
     child.on('exit', (code) => {
+      this.#attackers.delete(child)
       const error = new Error(`the attacker ended with ${code}`)
       ready.reject(error)
       done.reject(error)
@@ -121,6 +130,14 @@ export class Arena {
 
   /** Runs an attack while the innocent talk, enters its row, and holds it to its bounds. */
   async row(given: Case): Promise<void> {
+    for (let left = given.rounds ?? 1; left > 0; left--) {
+      const { during, mostMs } = await this.#round(given)
+      if (during <= mostMs) return
+      assert.ok(left > 1, `the innocent waited ${during} ms, and no more than ${mostMs} was fair`)
+    }
+  }
+
+  async #round(given: Case): Promise<{ readonly during: number; readonly mostMs: number }> {
     const { server } = this
     const metric = given.metric ?? (limits[given.limit] ?? fixedLimits[given.limit])?.metric
     assert.ok(metric !== undefined, `no limit ${given.limit}`)
@@ -132,6 +149,8 @@ export class Arena {
     const running = given.run().finally(() => {
       isOver = true
     })
+    // Awaited below; the innocent may fail before it.
+    running.catch(() => undefined)
     const times: number[] = []
     const twins: number[] = []
     do {
@@ -158,6 +177,6 @@ export class Arena {
     else assert.equal(entered.moved, given.moves, metric)
     assert.ok(entered.growthMiB <= given.growthMaxMiB, `memory grew by ${entered.growthMiB} MiB`)
     const mostMs = Math.max(unnoticedMs, beforeFactor * before, twinFactor * entered.twin)
-    assert.ok(entered.during <= mostMs, `the innocent waited ${entered.during} ms, and no more than ${mostMs} was fair`)
+    return { during: entered.during, mostMs }
   }
 }

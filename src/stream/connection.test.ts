@@ -167,6 +167,24 @@ test('a read of 64 KiB ends the turn too', () => {
   assert.equal(driver.sink.stanzas.length, 1)
 })
 
+test('64 KiB end a turn in however many reads they come: TLS tells a record at a time', () => {
+  const { client, driver, transport, clock, connection } = rawPair(account, secured)
+  signIn(client)
+  clock.settle()
+  const record = Buffer.from(`<message><body>${'x'.repeat(16_384)}</body></message>`)
+  const seen: number[] = []
+  // Two turns, of four records each and one that was told already.
+  for (let turn = 0; turn < 2; turn++) {
+    for (let n = 0; n < 5; n++) connection.data(record, 0, record.length)
+    seen.push(driver.sink.stanzas.length)
+    assert.ok(transport.isPaused)
+    clock.settle()
+    assert.ok(!transport.isPaused)
+    seen.push(driver.sink.stanzas.length)
+  }
+  assert.deepEqual(seen, [4, 5, 8, 10])
+})
+
 test('RCV-08: white space between stanzas is a keep-alive', () => {
   const { client, connection, driver } = rawPair(account, secured)
   signIn(client)

@@ -34,7 +34,7 @@ export interface ConnectionOptions {
   readonly lingerMs?: number
   /** Stanzas of one source that are handled in one turn of the event loop; the others then come first. */
   readonly turnStanzas?: number
-  /** Bytes of one read that end a source's turn. */
+  /** Bytes that end a source's turn, in however many reads they came since the last. */
   readonly turnBytes?: number
   /** Counts the turns that ended full: a flood. */
   readonly fullTurns?: { value: number }
@@ -71,6 +71,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #isPaused = false
   #isFeeding = false
   #turnLeft = 0
+  #turnBytes = 0
   /** Read and not handled. */
   #kept: Uint8Array | undefined
   #peerEnded = false
@@ -300,7 +301,6 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
       return
     }
     this.#feed(bytes, start, end)
-    if (end - start >= (this.#options.turnBytes ?? defaultTurnBytes)) this.#yield()
     this.#regulate()
     if (this.#peerEnded && !this.#isBlocked) this.#machine?.peerEnded()
   }
@@ -350,6 +350,9 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
       at = end
     }
     this.#isFeeding = false
+    // Since the last turn: TLS tells a record at a time, of 16 KB, and up to 2 MB of them before anybody else is read.
+    this.#turnBytes += at - start
+    if (this.#turnBytes >= (this.#options.turnBytes ?? defaultTurnBytes)) this.#yield()
     if (at === end) return
     if (this.#intake === 'open') this.#keep(bytes, at, end)
     else if (this.#intake === 'handshake') this.discardedBytes += end - at
@@ -385,6 +388,7 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #yield(): void {
     if (this.#isYielding) return
     this.#isYielding = true
+    this.#turnBytes = 0
     const { fullTurns } = this.#options
     if (fullTurns !== undefined) fullTurns.value++
     this.#options.clock.soon(nextTurn, this)
