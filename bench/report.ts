@@ -3,6 +3,7 @@
  *
  *     bin/node bench/report.ts --name 2026-11            prints
  *     bin/node bench/report.ts --name 2026-11 --write    writes
+ *     bin/node bench/report.ts --name ONE --name OTHER   a group that both have is taken from the later
  */
 
 import { join } from 'node:path'
@@ -209,18 +210,25 @@ export function report(all: readonly Measurement[], machine: Machine | undefined
   return parts.join('\n\n')
 }
 
+/** Figures of different hours do not stand in one ratio: a group comes whole from the last run that has it. */
+export function latest(runs: readonly (readonly Measurement[])[]): readonly Measurement[] {
+  const from = new Map(runs.flatMap((run) => run.map((m) => [m.group, run] as const)))
+  return runs.flatMap((run) => run.filter((m) => from.get(m.group) === run))
+}
+
 function main(): void {
   const options = {
-    name: { type: 'string' },
+    name: { type: 'string', multiple: true },
     write: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   } as const
   const { values } = parseArgs({ options })
-  if (!values.name) throw new Error('which results? --name NAME')
-  const path = join(import.meta.dirname, 'results', `${values.name}.tsv`)
+  const last = values.name?.at(-1)
+  if (values.name === undefined || last === undefined) throw new Error('which results? --name NAME')
+  const file = (name: string) => join(import.meta.dirname, 'results', name)
   const text = report(
-    readMeasurements(path),
-    readMachine(path.replace(/\.tsv$/, '.json')),
+    latest(values.name.map((name) => readMeasurements(file(`${name}.tsv`)))),
+    readMachine(file(`${last}.json`)),
     groupsOf(values.quick ? QUICK : FULL),
   )
   publish('made by bench/report.ts', text, values.write)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { report, verdict } from './report.ts'
+import { latest, report, verdict } from './report.ts'
 import {
   appendMeasurement,
   assertColumns,
@@ -19,6 +19,13 @@ test('the median of an even count is between the middle two, and what is no numb
   assert.deepEqual(figureOf([4, 1, 3, Number.NaN, 2]), { median: 2.5, least: 1, most: 4, count: 4 })
   assert.deepEqual(figureOf([7]), { median: 7, least: 7, most: 7, count: 1 })
   assert.equal(figureOf([Number.NaN]), undefined)
+})
+
+test('of two runs a group comes whole from the later that has it', () => {
+  const of = (group: string, server: string, commit: string): Measurement => ({ group, server, commit })
+  const earlier = [of('chat-tcp', 'ratatosk', 'a'), of('storm-tls', 'ratatosk', 'a'), of('storm-tls', 'prosody', 'a')]
+  const later = [of('storm-tls', 'ratatosk', 'b')]
+  assert.deepEqual(latest([earlier, later]), [earlier[0], later[0]])
 })
 
 test('what is appended is read back, tabs and line ends in a fault become blanks', () => {

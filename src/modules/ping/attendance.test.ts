@@ -16,6 +16,10 @@ async function scene(given: Readonly<Record<string, unknown>> = {}) {
     for (let n = 0; n < seconds; n += 5) await house.pass(5_000)
   }
   await passes(5)
+  // They have what they were sent when they signed in: they say something that nobody answers.
+  romeo.send(`<presence to='capulet.com' type='unavailable'/>`)
+  juliet.send(`<presence to='montague.net' type='unavailable'/>`)
+  await passes(5)
   const says = (id = 'm') =>
     romeo.send(`<message to='${juliet.address}' id='${id}' type='chat'><body>x</body></message>`)
   return { house, romeo, juliet, passes, says }
@@ -61,7 +65,7 @@ describe('a client that says nothing', () => {
       (id: string) =>
         `<iq type='error' id='${id}' to='capulet.com'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
     ],
-    ['something else', () => `<presence/>`],
+    ['something else', () => `<presence to='montague.net' type='unavailable'/>`],
   ] as const) {
     it(`stays when it answers with ${name}, and is asked again after the next silence`, async () => {
       const { house, juliet, passes, says } = await scene()
@@ -75,6 +79,15 @@ describe('a client that says nothing', () => {
       assert.equal(unanswered(house), 0)
     })
   }
+
+  it('is asked for what it was sent just behind its last word, too', async () => {
+    const { house, juliet, passes, says } = await scene()
+    juliet.send(`<presence to='montague.net' type='unavailable'/>`)
+    says()
+    await passes(95)
+    assert.equal(juliet.session.hasEnded, true)
+    assert.equal(unanswered(house), 1)
+  })
 
   it('is not asked while nothing is sent to it: that is the kernel’s question', async () => {
     const { juliet, passes } = await scene()
@@ -124,6 +137,7 @@ describe('a client that says nothing', () => {
     await passes(10)
     assert.ok(open() > 200)
     await passes(60)
-    assert.equal(unanswered(house), 450)
+    // With her whose question was answered last.
+    assert.equal(unanswered(house), 451)
   })
 })

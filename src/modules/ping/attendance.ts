@@ -38,7 +38,10 @@ type AttendanceContext = Pick<ModuleContext, 'clock' | 'hosts' | 'iq' | 'log' | 
 /** What was seen of a session at the last beat. */
 interface Seen {
   received: number
+  /** He has said something since he was sent so many. */
   delivered: number
+  /** So many he was sent at the last beat. */
+  before: number
   /** Bytes that the kernel had not taken. */
   queued: number
   /** Monotonic time, milliseconds: until then he had said something since he was sent something. */
@@ -58,7 +61,10 @@ export class Attendance {
     this.#ctx = ctx
     this.#options = options
     this.#counters = counters
-    this.#slot = ctx.slot('seen', (): Seen => ({ received: 0, delivered: 0, queued: 0, since: 0, isAsked: false }))
+    this.#slot = ctx.slot(
+      'seen',
+      (): Seen => ({ received: 0, delivered: 0, before: 0, queued: 0, since: 0, isAsked: false }),
+    )
   }
 
   /** There are sessions to look at. */
@@ -95,9 +101,11 @@ export class Attendance {
     const hasTaken = queuedBytes < seen.queued
     seen.queued = queuedBytes
     const hasSpoken = session.received !== seen.received
+    // What he was sent since the last beat may have come behind what he said.
+    if (hasSpoken) seen.delivered = Math.max(seen.delivered, seen.before)
+    seen.before = session.delivered
     if (hasSpoken || hasTaken || session.delivered === seen.delivered) {
       seen.received = session.received
-      if (hasSpoken) seen.delivered = session.delivered
       seen.since = now
       seen.isAsked = false
     } else if (!seen.isAsked && now - seen.since >= this.#options.ask_after && this.#asked < askedMax) {
@@ -111,10 +119,15 @@ export class Attendance {
   /** Any answer will do, an error too; what he says otherwise is as good. */
   async #ask(session: Session, seen: Seen): Promise<void> {
     const { iq, log } = this.#ctx
+    // With the question itself: who answers has all of it.
+    const delivered = session.delivered + 1
+    seen.before = delivered
     try {
       await iq.ask('get', session.host.jid, session.jid, x('ping', NS), this.#options.answer_timeout)
+      seen.delivered = Math.max(seen.delivered, delivered)
     } catch (error) {
       const isSilent = error instanceof StanzaError && error.condition === 'remote-server-timeout'
+      if (!isSilent) seen.delivered = Math.max(seen.delivered, delivered)
       if (!isSilent || !seen.isAsked || session.received !== seen.received || !session.isActive) return
       this.#counters.unanswered.value++
       log.info('a client that does not answer is taken to be gone', {
