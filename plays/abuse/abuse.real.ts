@@ -56,7 +56,7 @@ describe('abuse', { timeout: 150_000 }, () => {
       attack: 'slow reader',
       limit: 'limits.session_queue_bytes',
       moves: 1,
-      growthMaxMiB: 60,
+      growthMaxMiB: 100,
       async run() {
         const slow = await arena.attack('slow', { holdMs: 8_000 })
         const { done } = await arena.attack('flood', { user: 'sender', holdMs: 4_000, to: slow.ready })
