@@ -4,15 +4,12 @@
  * process, so that only their difference counts.
  */
 
-import type { Session } from '../../src/core/session.ts'
 import { createServer } from '../../src/index.ts'
 import { jid } from '../../src/jid/index.ts'
-import { defaultLimits } from '../../src/xml/limits.ts'
-import { Scanner } from '../../src/xml/scanner.ts'
-import { HEADER } from '../xml/mix.ts'
 import { cheapWorld } from './cheap.ts'
 import { deafInfo, deafLink } from './deaf-link.ts'
 import { print } from './figure.ts'
+import { streamOf } from './stream.ts'
 
 const SESSIONS = 2_000
 const MESSAGES = 100_000
@@ -20,19 +17,6 @@ const ROUNDS = 9
 const BODY = '<body>O Romeo, Romeo! Wherefore art thou Romeo? Deny thy father and refuse thy name.</body>'
 const blocked = Array.from({ length: 10 }, (_, i) => `<item jid='mallory${i}@bench.local'/>`).join('')
 const BLOCK = `<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'>${blocked}</block></iq>`
-
-function streamOf(session: Session): Scanner {
-  const scanner = new Scanner('stream', defaultLimits, {
-    streamOpen: () => undefined,
-    stanza: (el) => session.receive(el),
-    streamClose: () => undefined,
-    fault: ({ code }) => {
-      throw new Error(code)
-    },
-  })
-  scanner.write(Buffer.from(HEADER))
-  return scanner
-}
 
 async function ground(name: string, modules: Record<string, unknown>, haveLists: boolean) {
   let written = 0

@@ -4,15 +4,12 @@
  * are not in it (the chat rows of `bench/rows.ts` have them).
  */
 
-import type { Session } from '../../src/core/session.ts'
 import { createServer } from '../../src/index.ts'
 import { jid } from '../../src/jid/index.ts'
-import { defaultLimits } from '../../src/xml/limits.ts'
-import { Scanner } from '../../src/xml/scanner.ts'
-import { HEADER } from '../xml/mix.ts'
 import { cheapWorld } from './cheap.ts'
 import { deafInfo, deafLink } from './deaf-link.ts'
 import { print } from './figure.ts'
+import { streamOf } from './stream.ts'
 
 const SESSIONS = 2_000
 const MESSAGES = 200_000
@@ -25,20 +22,6 @@ let written = 0
 const link = deafLink(() => {
   written++
 })
-
-/** A stream whose stanzas go to the session, as its connection would hand them over. */
-function streamOf(session: Session): Scanner {
-  const scanner = new Scanner('stream', defaultLimits, {
-    streamOpen: () => undefined,
-    stanza: (el) => session.receive(el),
-    streamClose: () => undefined,
-    fault: ({ code }) => {
-      throw new Error(code)
-    },
-  })
-  scanner.write(Buffer.from(HEADER))
-  return scanner
-}
 
 const server = await createServer({
   world: cheapWorld(),

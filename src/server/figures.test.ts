@@ -112,6 +112,16 @@ const collected = processFigure((vitals) => {
   vitals.collected = [{ kind: 'minor', runs: 7, seconds: 7 }]
 }, 7)
 
+const fullDisk: Story = async ({ ground, from, rose }) => {
+  const wire = await ground.bound()
+  ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+  from()
+  wire.says(set)
+  await wire.hears(/type='error'/)
+  rose(1)
+  ground.symbolic.engine.failing = undefined
+}
+
 const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   process_cpu_seconds_total: processFigure((vitals) => {
     vitals.cpu = 3.5
@@ -455,24 +465,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
   ratatosk_store_reads_total: after(nobody, 2),
   ratatosk_store_writes_total: after(set, 1, /id='set'/),
   ratatosk_store_commits_total: after(set, 1, /id='set'/),
-  ratatosk_store_errors_total: async ({ ground, from, rose }) => {
-    const wire = await ground.bound()
-    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
-    from()
-    wire.says(set)
-    await wire.hears(/type='error'/)
-    rose(1)
-    ground.symbolic.engine.failing = undefined
-  },
-  ratatosk_store_disk_full_total: async ({ ground, from, rose }) => {
-    const wire = await ground.bound()
-    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
-    from()
-    wire.says(set)
-    await wire.hears(/type='error'/)
-    rose(1)
-    ground.symbolic.engine.failing = undefined
-  },
+  ratatosk_store_errors_total: fullDisk,
+  ratatosk_store_disk_full_total: fullDisk,
   ratatosk_store_stalled_total: async ({ ground, rose }) => {
     const wire = await ground.bound()
     ground.symbolic.engine.hang()

@@ -1,9 +1,10 @@
 /** PLAIN (RFC 4616). Only for channels that nobody listens on: whoever offers it sees to that. */
 import { prepPassword, prepUsernameForSasl } from '../../jid/index.ts'
-import { readUtf8, toUtf8 } from './encoding.ts'
+import { readUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
 import { isOwnAuthzid } from './identity.ts'
-import type { ClientMechanism, ClientStep, ServerAnswer, ServerMechanism, ServerStep } from './sasl.types.ts'
+import { OneMessageClient } from './one-message-client.ts'
+import type { ServerAnswer, ServerMechanism, ServerStep } from './sasl.types.ts'
 
 export class PlainServer implements ServerMechanism {
   readonly #domain: string
@@ -73,34 +74,11 @@ export interface PlainClientNeeds {
   readonly authzid?: string
 }
 
-export class PlainClient implements ClientMechanism {
+export class PlainClient extends OneMessageClient {
   readonly name = 'PLAIN'
-  readonly #message: Uint8Array
-  #state: 'start' | 'sent' | 'done' = 'start'
 
   constructor(needs: PlainClientNeeds) {
     const password = prepPassword(needs.password) ?? needs.password
-    this.#message = toUtf8(`${needs.authzid ?? ''}\0${needs.username}\0${password}`)
-  }
-
-  begin(): ClientStep {
-    const isFirst = this.#state === 'start'
-    this.#state = isFirst ? 'sent' : 'done'
-    return isFirst ? { kind: 'response', data: this.#message } : FAILURE.outOfOrder
-  }
-
-  step(): ClientStep {
-    this.#state = 'done'
-    return FAILURE.outOfOrder
-  }
-
-  resume(): ClientStep {
-    return this.step()
-  }
-
-  finish(data: Uint8Array | undefined): ClientStep {
-    const isExpected = this.#state === 'sent' && (data === undefined || data.length === 0)
-    this.#state = 'done'
-    return isExpected ? { kind: 'success' } : FAILURE.outOfOrder
+    super(`${needs.authzid ?? ''}\0${needs.username}\0${password}`)
   }
 }

@@ -3,9 +3,10 @@
  * client certificate vouches. Both roles.
  */
 import { type Jid, parseJid } from '../../jid/index.ts'
-import { readUtf8, toUtf8 } from './encoding.ts'
+import { readUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
-import type { ClientMechanism, ClientStep, ServerAnswer, ServerMechanism, ServerStep } from './sasl.types.ts'
+import { OneMessageClient } from './one-message-client.ts'
+import type { ServerAnswer, ServerMechanism, ServerStep } from './sasl.types.ts'
 
 /** What both have in common: one message, and then the question whether this account may come in. */
 abstract class Vouched implements ServerMechanism {
@@ -109,34 +110,11 @@ export class ExternalServer extends Vouched {
 }
 
 /** The client's side of both: `message` is the trace, or the authorization identity, '' for none. */
-export class VouchedClient implements ClientMechanism {
+export class VouchedClient extends OneMessageClient {
   readonly name: 'ANONYMOUS' | 'EXTERNAL'
-  readonly #message: Uint8Array
-  #state: 'start' | 'sent' | 'done' = 'start'
 
   constructor(name: 'ANONYMOUS' | 'EXTERNAL', message: string) {
+    super(message)
     this.name = name
-    this.#message = toUtf8(message)
-  }
-
-  begin(): ClientStep {
-    const isFirst = this.#state === 'start'
-    this.#state = isFirst ? 'sent' : 'done'
-    return isFirst ? { kind: 'response', data: this.#message } : FAILURE.outOfOrder
-  }
-
-  step(): ClientStep {
-    this.#state = 'done'
-    return FAILURE.outOfOrder
-  }
-
-  resume(): ClientStep {
-    return this.step()
-  }
-
-  finish(data: Uint8Array | undefined): ClientStep {
-    const isExpected = this.#state === 'sent' && (data === undefined || data.length === 0)
-    this.#state = 'done'
-    return isExpected ? { kind: 'success' } : FAILURE.outOfOrder
   }
 }
