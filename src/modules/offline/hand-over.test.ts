@@ -5,6 +5,7 @@ import { messageHoldMs } from '../../core/message-holds.ts'
 import { storeError } from '../../store/errors.ts'
 import { microtasksDone } from '../../world/microtasks.ts'
 import type { Element } from '../../xml/element.types.ts'
+import type { Octets } from '../../xml/octets.ts'
 import { type Actor, House } from '../modules.testing.ts'
 import { closingPauseMs } from './closing.ts'
 import { pageSize } from './mailboxes.ts'
@@ -143,22 +144,10 @@ describe('while messages keep coming', () => {
   })
 
   it('all resources that took messages before do so again at one moment', async () => {
-    const house = await House.build(roomy)
-    const { hooks } = house.core.hostType('default')
-    const waiting: (() => void)[] = []
-    let isSlow = true
-    hooks.on(
-      'message:undelivered',
-      'slow',
-      () => (isSlow ? new Promise<undefined>((resolve) => waiting.push(() => resolve(undefined))) : undefined),
-      { phase: 'early' },
-    )
-    const crowd = new Crowd(house, 3)
-    await crowd.kept(3)
-    isSlow = false
+    const { house, crowd, keep } = await lateKept(3)
     const both = [arrive(house, 'a', 1), arrive(house, 'b', 1)] as const
     for (const one of both) await one.drain()
-    for (const go of waiting) go()
+    keep()
     await crowd.writes(50, () => both.every(({ session }) => !session.takesMessages))
     for (const { link } of both) link.take()
     await closes(crowd)
@@ -176,7 +165,48 @@ describe('while messages keep coming', () => {
       })
     }
   })
+
+  it('and when the one who is handed what was kept goes, it is the turn of another of them', async () => {
+    const { house, crowd, keep } = await lateKept(3)
+    const [a, b] = [arrive(house, 'a', 5), arrive(house, 'b', 0)]
+    for (const one of [a, b]) await one.drain()
+    a.link.drained = undefined
+    keep()
+    await house.settle()
+    assert.equal(b.session.takesMessages, false)
+    unread(a)
+    await house.settle()
+    assert.equal(b.session.takesMessages, true)
+    await crowd.takes(b)
+    crowd.check()
+  })
 })
+
+/** The connection of one who has read nothing goes. */
+function unread({ session, link }: Actor): void {
+  const bytes = link.written.splice(0).filter((one) => one.startsWith('<message'))
+  session.linkEnded({ reason: 'lost', detail: '' })
+  session.linkGone({ bytes: bytes.join('') as Octets, taken: 0, since: 0, heldBack: '' as Octets })
+}
+
+/** Somebody looks at so many messages for so long that resources are there and take messages when they are kept: `keep`. */
+async function lateKept(count: number): Promise<{ house: House; crowd: Crowd; keep: () => void }> {
+  const house = await House.build(roomy)
+  const waiting: (() => void)[] = []
+  let isSlow = true
+  const slow = () => (isSlow ? new Promise<undefined>((resolve) => waiting.push(() => resolve(undefined))) : undefined)
+  house.core.hostType('default').hooks.on('message:undelivered', 'slow', slow, { phase: 'early' })
+  const crowd = new Crowd(house, count)
+  await crowd.kept(count)
+  isSlow = false
+  return {
+    house,
+    crowd,
+    keep: () => {
+      for (const go of waiting) go()
+    },
+  }
+}
 
 describe('who waits for its end', () => {
   /** romeo is being handed what was kept, and those who write wait; he reads nothing more. */

@@ -330,6 +330,10 @@ export class Mailboxes {
         // One that has lost its connection goes on with the hand-over when it has another.
         const now = this.#ctx.clock.wallMs()
         for (const session of ready) if (session !== first || isReady(first)) session.takeMessages(now)
+        // Without it all was not handed over.
+        const present = this.#box(box.host, box.local)
+        if (!isReady(first)) this.#handOverToSomebody(present)
+        this.#tidy(present)
       })
   }
 
