@@ -141,7 +141,9 @@ class Story {
     const someone = there[dice.below(Math.max(1, there.length))]
     const dies = dice.below(24)
     if (dies < 10) for (const sender of senders) if (dice.below(2) === 0) this.says(sender)
-    if (dies === 10) for (let burst = dice.below(20); burst > 0; burst--) this.notifies()
+    const isWaitedFor = house.core.metrics.value('ratatosk_messages_held') > 0
+    if (dies === 10 || (isWaitedFor && dice.below(2) === 0))
+      for (let burst = dice.below(20); burst > 0; burst--) this.notifies()
     if (dies === 11) someone?.goes()
     if (dies === 12) someone?.shows(dice.below(5) - 1)
     if (dies === 13) someone?.actor.send(`<presence type='unavailable'/>`)

@@ -182,6 +182,24 @@ describe('while messages keep coming', () => {
   })
 })
 
+describe('a module that is reloaded under load', () => {
+  it('hands over to the end all the same', async () => {
+    const house = await House.build(roomy)
+    const crowd = new Crowd(house, 3)
+    await crowd.kept(200)
+    const romeo = arrive(house)
+    await crowd.writes(30, () => false, romeo)
+    assert.equal(romeo.session.takesMessages, false)
+    const reloading = house.modules.reload('offline')
+    const turns = await crowd.writes(600, () => romeo.session.takesMessages, romeo)
+    await house.wait(reloading)
+    assert.ok(turns < 600)
+    await crowd.takes(romeo)
+    const ids = crowd.messages.map((el) => `${el.attr('from')} ${el.attr('id')}`)
+    assert.equal(new Set(ids).size, ids.length)
+  })
+})
+
 /** The connection of one who has read nothing goes. */
 function unread({ session, link }: Actor): void {
   const bytes = link.written.splice(0).filter((one) => one.startsWith('<message'))
