@@ -65,10 +65,11 @@ const malformed = foreign('RTK_JWT_MALFORMED', 'it is no signed JWT')
 
 function readSigned(token: string, rules: TokenRules): { readonly claims: Claims } | TokenFault {
   if (token.length > MAX_TOKEN) return foreign('RTK_JWT_BYTES', 'it is too long')
-  const [head = '', body = '', tail = '', ...more] = token.split('.', 4)
+  const parts = token.split('.', 4)
+  const [head = '', body = '', tail = ''] = parts
   const signature = readBase64Url(tail)
   const header = readObject(head)
-  if (header === undefined || signature === undefined || more.length > 0) return malformed
+  if (header === undefined || signature === undefined || parts.length !== 3) return malformed
   const { alg, kid, crit } = header
   const algorithm = rules.algorithms.find((name) => name === alg)
   if (algorithm === undefined) return foreign('RTK_JWT_ALGORITHM', 'its algorithm does not count here')
