@@ -129,6 +129,10 @@ describe('AUTH-06: a signed token', () => {
     assert.equal(judged(tokenOf(other, good, { kid: 'three' }), { keys }), 'RTK_JWT_KEY')
     assert.equal(judged(tokenOf(other, good, { kid: undefined }), { keys }), 'juliet')
     assert.equal(judged(tokenOf(rsa, good, { kid: 'whatever' })), 'juliet')
+    // Each key is work, and a stranger chooses what is tried.
+    const many = keysIn(jwks(...['a', 'b', 'c', 'd'].map((id) => issuerOf('ES256', id)), other))
+    assert.equal(judged(tokenOf(other, good), { keys: many }), 'juliet')
+    assert.equal(judged(tokenOf(other, good, { kid: undefined }), { keys: many }), 'RTK_JWT_KEY')
     assert.equal(judged(tokenOf(issuer, good), { keys: keysIn(issuer.pem) }), 'juliet')
   })
 

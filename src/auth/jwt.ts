@@ -4,7 +4,7 @@
  */
 import { makeJid, parseJid } from '../jid/index.ts'
 import { MAX_TOKEN } from '../stream/sasl/index.ts'
-import type { SignatureAlgorithm, VerificationKey } from '../world/signatures.ts'
+import { type SignatureAlgorithm, UNNAMED_MAX, type VerificationKey } from '../world/signatures.ts'
 
 export interface TokenRules {
   readonly keys: readonly VerificationKey[]
@@ -76,6 +76,7 @@ function readSigned(token: string, rules: TokenRules): { readonly claims: Claims
   // RFC 7515 section 4.1.11: we understand no extension.
   if (crit !== undefined) return foreign('RTK_JWT_CRITICAL', 'it demands an extension')
   const candidates = candidatesOf(rules.keys, algorithm, kid)
+  if (candidates.length > UNNAMED_MAX) return foreign('RTK_JWT_KEY', 'it does not say which of many keys it is for')
   if (candidates.length === 0) return foreign('RTK_JWT_KEY', 'no key for it is known')
   const signed = Buffer.from(token.slice(0, head.length + 1 + body.length), 'latin1')
   if (!candidates.some((key) => key.verify(algorithm, signed, signature))) {

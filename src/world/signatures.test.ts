@@ -127,6 +127,7 @@ describe('a file of keys', () => {
       ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----', /no key in it can be used: public key: /],
       ['-----BEGIN PUBLIC KEY-----\nAAAA', /there is no key in it/],
       [JSON.stringify({ keys: many }), /17 keys are more than 16/],
+      [one.pem.repeat(5), /5 keys without a name \('kid'\) are more than 4/],
     ]
     for (const [text, fault] of rows) assert.match(String(readVerificationKeys(text)), fault)
   })
