@@ -1368,7 +1368,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
-export type { AuthBackend, SignInRecord } from './core/auth.ts';
+export type { AuthBackend, BearerJudge, BearerVerdict, SignInRecord } from './core/auth.ts';
 export type { ClientStream, Resumable, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';

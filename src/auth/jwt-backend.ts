@@ -82,7 +82,10 @@ export class JwtBackend implements AuthBackend {
   async #judge(host: Host, token: string): Promise<BearerVerdict> {
     const { clock, rules } = this.#needs
     const found = checkToken(token, rules, host.domain, clock.wallMs())
-    if (!('code' in found)) return { result: await this.#admit(host, found.local), local: found.local }
+    if (!('code' in found)) {
+      const result = await this.#admit(host, found.local)
+      return { result, local: result === 'wrong' ? '' : found.local }
+    }
     this.#tell(host, found)
     const { code, local = '' } = found
     if (code === 'RTK_JWT_EXPIRED') return { result: 'credentials-expired', local }
