@@ -1267,6 +1267,7 @@ export interface LinkInfo {
     readonly auth: string;
     readonly listener: string;
     readonly agent?: string;
+    readonly resumedFrom?: string;
 }
 
 // src/core/session-owner.ts

@@ -483,6 +483,21 @@ describe('§7: a stream that is closed in good order', () => {
       const [other] = await rowsOf(ground, 'romeo@localhost')
       assert.deepEqual([other?.['waiting_since'], other?.['unacknowledged']], ['', 0])
     }))
+
+  it('SM-02: `session list` says from where a session came to the connection that it has now', () =>
+    play({}, async (ground) => {
+      const juliet = await ground.bound('juliet')
+      const id = await counts(juliet)
+      const [before] = await rowsOf(ground, 'juliet@localhost')
+      assert.equal(before?.['resumed_from'], '')
+      juliet.closes()
+      await ground.passes(100)
+      const back = await comesBack(ground, id, 0)
+      await back.hears(/<resumed /)
+      const [row] = await rowsOf(ground, 'juliet@localhost')
+      assert.equal(row?.['resumed_from'], `${before?.['address']}:${before?.['port']}`)
+      assert.notEqual(row?.['port'], before?.['port'])
+    }))
 })
 
 describe('what waited for the account', () => {
