@@ -463,6 +463,10 @@ describe('§7: a stream that is closed in good order', () => {
       assert.equal(ground.counter('ratatosk_sessions'), 0)
       const back = await comesBack(ground, id, 0)
       await back.hears(failed('item-not-found', '0'))
+      // How much was handled is nobody else's business.
+      const other = await ground.signedIn('romeo')
+      other.says(resume(id, 0))
+      await other.hears(failed('item-not-found'))
     }))
 
   it('one that just goes away does not; `session list` says since when it waits, and for how much', () =>
