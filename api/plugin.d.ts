@@ -1285,6 +1285,7 @@ export interface LinkInfo {
     readonly auth: string;
     readonly listener: string;
     readonly agent?: string;
+    readonly resumedFrom?: string;
 }
 
 // src/core/session-owner.ts

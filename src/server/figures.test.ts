@@ -66,6 +66,15 @@ const capable: Story = async ({ ground, rose }) => {
   rose(1)
 }
 
+/** Somebody advertises what nobody knows yet, and tells it. */
+const wonders: Story = async ({ ground, rose }) => {
+  const [wire, question] = await advertises(ground)
+  rose(1)
+  wire.says(answerTo(question, exodus.told))
+  await ground.passes(100)
+  rose(0)
+}
+
 /** Stanzas of the session count from now on, and it may be resumed; returns its SM-ID. */
 async function counts(wire: Wire): Promise<string> {
   wire.says(`<enable xmlns='${NS_SM}' resume='true'/>`)
@@ -181,13 +190,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(100)
     rose(1)
   },
-  ratatosk_caps_queries_open: async ({ ground, rose }) => {
-    const [wire, question] = await advertises(ground)
-    rose(1)
-    wire.says(answerTo(question, exodus.told))
-    await ground.passes(100)
-    rose(0)
-  },
+  ratatosk_caps_queries_open: wonders,
+  ratatosk_caps_unknown: wonders,
   ratatosk_caps_elsewhere: async ({ ground, rose }) => {
     const { router } = ground.symbolic.server.core
     const [from, to] = [jid('far@example.org/x'), jid('romeo@localhost')]
