@@ -75,12 +75,22 @@ export declare class ValueRule<T> {
 
 // src/core/accounts.ts
 export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined';
+export interface ClientToken {
+    readonly agent: string;
+    readonly software: string;
+    readonly device: string;
+    readonly created: Date;
+    readonly expires: Date;
+    readonly used: Date;
+}
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
     keeps(host: Host): boolean;
     add(jid: Jid, password: string, origin?: string): Promise<void>;
     setPassword(jid: Jid, password: string): Promise<void>;
     remove(jid: Jid, left?: () => void): Promise<void>;
+    tokens(jid: Jid, after: string, limit: number): Promise<readonly ClientToken[]>;
+    revokeTokens(jid: Jid, agent: string, left?: () => void): Promise<void>;
 }
 
 // src/core/auth.ts
@@ -636,6 +646,7 @@ export interface Hooks {
     'stream:stranger-features': Fold<readonly Element[], Stranger>;
     'stream:stranger-request': Fold<boolean, StrangerRequest>;
     'account:created': Notice<AccountRef>;
+    'account:password': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;
     'account:import': WaitingNotice<AccountRef & {
         readonly data: readonly AccountData[];

@@ -3,7 +3,7 @@
  * that are offered follow from the host's back ends, never from the user.
  */
 import type { AccountRefusal, ScramCredential, ScramName } from '../stream/sasl/sasl.types.ts'
-import type { AccountState } from './accounts.ts'
+import type { AccountState, ClientToken } from './accounts.ts'
 import type { Host } from './host.ts'
 
 /** What SCRAM needs of an account that exists. */
@@ -46,19 +46,6 @@ export interface CredentialKeeper {
   /** Those of the wanted that the account has not. */
   lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>
   keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>
-}
-
-/** A client of an account that may sign in by a token (XEP-0484). */
-export interface ClientToken {
-  /** UUID of the installation. */
-  readonly agent: string
-  /** As the client calls itself. */
-  readonly software: string
-  readonly device: string
-  readonly created: Date
-  readonly expires: Date
-  /** To the hour. */
-  readonly used: Date
 }
 
 /** The tokens of accounts, for administration. */

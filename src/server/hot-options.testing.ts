@@ -284,6 +284,20 @@ const changesTwice: Look = async (ground) => {
   await ground.passes(60_000)
   return registers(newPassword)(ground)
 }
+/** What his other client hears of one that signed in and left (XEP-0494). */
+const knows: Look = async (ground) => {
+  const phone = await ground.secured()
+  const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
+  const agent = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'><device>phone</device></user-agent>"
+  phone.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${first}${agent}</authenticate>`)
+  await phone.hears(/<\/success>/)
+  phone.closes()
+  const wire = await ground.bound()
+  const heard = await answered(wire, "<iq type='get' id='ask'><list xmlns='urn:xmpp:cam:0'/></iq>")
+  wire.closes()
+  await ground.passes(100)
+  return /<device>phone</.test(heard) ? 'by name' : heard.split('<client ').length > 2 ? 'without a name' : 'nothing'
+}
 /** Where disco says that the operator can be reached, in this role. */
 const reached =
   (role: string): Look =>
@@ -437,6 +451,11 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     asksResource,
     ['not asked', 'asked'],
   ),
+  'modules.access.remember': shows({ modules: { access: { remember: '0 seconds' } } }, {}, knows, [
+    'nothing',
+    'by name',
+  ]),
+  'modules.access.names': shows({ modules: { access: { names: false } } }, {}, knows, ['without a name', 'by name']),
   'modules.register.sign_up': shows(
     {},
     { modules: { register: { sign_up: 'open' } } },
