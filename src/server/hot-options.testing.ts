@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { header, type Wire } from '../../plays/language/wire.ts'
 import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
-import { authorityPem, symbolicCertificate } from '../sim/index.ts'
+import { authorityPem, symbolicCertificate, symbolicRevocations } from '../sim/index.ts'
 import { ClientFailure, connectClient } from '../stream/client.ts'
 import { NS_FAST, requestTokenElement } from '../stream/fast.ts'
 import type { Element } from '../xml/index.ts'
@@ -23,6 +23,7 @@ function shows(before: Sections, after: Sections, look: Look, seen: readonly [st
       const ground = groundOf(symbolic, 'none')
       await symbolic.simulation.world('server').disk.writeText('/tls/other.pem', other.certPem, 0o600)
       await symbolic.simulation.world('server').disk.writeText('/tls/other.key', other.keyPem, 0o600)
+      await symbolic.simulation.world('server').disk.writeText('/tls/clients.crl', revoked, 0o600)
       for (const name of ['juliet', 'mallory']) await ground.account(name)
       assert.equal(await look(ground), seen[0])
       const { needsRestart } = await symbolic.reload({ listeners: [listener], ...after })
@@ -32,6 +33,7 @@ function shows(before: Sections, after: Sections, look: Look, seen: readonly [st
 }
 
 const other = symbolicCertificate({ names: ['localhost'], issuer: 'other' })
+const revoked = symbolicRevocations({ issuer: 'clients', revoked: ['romeo@localhost'] })
 const otherFiles = [{ cert: '/tls/other.pem', key: '/tls/other.key' }]
 
 /** The same for options of the listener. */
@@ -411,6 +413,12 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     'EXTERNAL',
     'no EXTERNAL',
   ]),
+  'tls.client_crl': shows(
+    { tls: clientTls },
+    { tls: { ...clientTls, client_crl: ['/tls/clients.crl'] } },
+    showsCertificate,
+    ['EXTERNAL', 'no EXTERNAL'],
+  ),
   'tls.client_ca': shows({}, { tls: clientTls }, showsCertificate, ['no EXTERNAL', 'EXTERNAL']),
   'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
   'auth.upgrades': shows({}, { auth: { upgrades: true } }, offersUpgrades, ['no upgrades', 'upgrades']),
