@@ -957,6 +957,7 @@ export type Settlement =
 export interface Origin {
     readonly kind: 'session' | 'service' | 'server';
     readonly label: string;
+    readonly jid?: Jid;
     settled?(packet: Packet, how: Settlement): void;
     opens?(work: Promise<unknown>): void;
 }
