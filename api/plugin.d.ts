@@ -919,7 +919,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
         list(target: IqTarget): readonly string[];
         identities(target: IqTarget): readonly Identity[];
     };
-    send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined;
+    send(stanza: Element, from: Jid, to: Jid, by?: Session): Promise<void> | undefined;
     fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void;
     hosts(): readonly Host[];
     host(domain: string): Host | undefined;

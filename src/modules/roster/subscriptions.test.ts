@@ -330,13 +330,13 @@ describe('pre-approval (section 3.4)', () => {
 test('RFC 6121 section 3.1.2: that a request cannot be delivered hears the client that sent it, with presence or without, and no other', async () => {
   const house = await House.build()
   const [silent, present] = [house.actor('romeo@montague.net/silent'), await house.online('romeo@montague.net/present')]
-  for (const [asker, other] of [
-    [silent, present],
-    [present, silent],
+  for (const [asker, other, contact] of [
+    [silent, present, 'juliet@nowhere.example'],
+    [present, silent, 'nurse@nowhere.example'],
   ] as const) {
-    asker.send(`<presence type='subscribe' to='juliet@nowhere.example' id='s'/>`)
+    asker.send(`<presence type='subscribe' to='${contact}' id='s'/>`)
     const errors = (await asker.drain()).filter((el) => el.attr('type') === 'error')
-    assert.deepEqual(errors.map(brief), ['presence/error juliet@nowhere.example'])
+    assert.deepEqual(errors.map(brief), [`presence/error ${contact}`])
     assert.match(show(errors[0] ?? assert.fail()), /id='s'.*<remote-server-not-found /)
     assert.deepEqual(
       (await other.drain()).filter((el) => el.name === 'presence'),
