@@ -18,6 +18,7 @@ import { keysMax } from '../listeners/failures.ts'
 import { clientsMax as knownClientsMax, sightingsMax } from '../modules/access/sightings.ts'
 import { quotaKeysMax } from '../modules/register/quota.ts'
 import { defaultTurnBytes, defaultTurnStanzas } from '../stream/connection.ts'
+import { MAX_TOKEN } from '../stream/sasl/index.ts'
 import { defaultHttpLimits } from '../world/http.ts'
 
 export interface LimitSource {
@@ -115,6 +116,7 @@ const fixed: readonly Limit[] = [
   limit('bytes', 'http_body_bytes', 0),
   limit('duration', 'http_request_timeout', defaultHttpLimits.requestMs),
   limit('int', 'sign_in_failure_keys', keysMax),
+  limit('bytes', 'bearer_token_bytes', MAX_TOKEN),
   limit('int', 'tokens_per_account', clientsMax),
   limit('int', 'access_clients_per_account', knownClientsMax),
   limit('int', 'access_sightings', sightingsMax),

@@ -9,6 +9,7 @@ import { requestsOpenMax } from '../../src/core/requests.ts'
 import { clientsMax as knownClientsMax, sightingsMax } from '../../src/modules/access/sightings.ts'
 import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
+import { MAX_TOKEN } from '../../src/stream/sasl/index.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
 
 /** What goes over the wire when the limit is passed. */
@@ -181,6 +182,7 @@ export const noLimits: Readonly<Record<string, string>> = {
   'limits.sign_in_failure_window': 'the time of two limits',
   'store.silence_timeout': 'of a connection to the database: whoever needs it has `store.operation_timeout`',
   'auth.scram_iterations': 'work for new passwords',
+  'auth.jwt.leeway': 'what clocks are wrong by',
   'auth.token_lifetime': 'the time of a token',
   'auth.token_rotation': 'the time of a token',
   'modules.access.remember': 'how long something is kept',
@@ -217,6 +219,12 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
       'the address or account that failed longest ago is forgotten',
       'ratatosk_sign_in_failures_forgotten_total',
     ),
+  },
+  bearer_token_bytes: {
+    value: `${MAX_TOKEN / 2 ** 10} KiB`,
+    answer: { sasl: 'malformed-request' },
+    metric: refused('RTK_SASL_BEARER_BYTES'),
+    note: 'by PLAIN 4 KiB with the names',
   },
   tokens_per_account: {
     value: String(clientsMax),

@@ -35,8 +35,8 @@ export function accountData(
   })
 }
 
-function readRow({ agent, software, device, since, seen, password, certificate }: Row) {
-  const times = { since, seen, password, certificate }
+function readRow({ agent, software, device, since, seen, password, certificate, granted }: Row) {
+  const times = { since, seen, password, certificate, granted }
   if (typeof agent !== 'string' || agent === '' || !areTimes(times)) return undefined
   return { agent: legalText(agent), software: textOf(software), device: textOf(device), ...times }
 }
@@ -45,7 +45,7 @@ function textOf(value: Row[string] | undefined): string {
   return typeof value === 'string' ? legalText(value) : ''
 }
 
-type Times = Record<'since' | 'seen' | 'password' | 'certificate', number>
+type Times = Record<'since' | 'seen' | 'password' | 'certificate' | 'granted', number>
 
 function areTimes(values: Readonly<Record<keyof Times, unknown>>): values is Times {
   return Object.values(values).every((value) => Number.isSafeInteger(value) && (value as number) >= 0)

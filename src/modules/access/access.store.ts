@@ -10,15 +10,16 @@ const details = {
   /** Milliseconds since 1970: of its first sign-in, and the last to the hour. */
   since: integer,
   seen: integer,
-  /** When it last showed the account's present password, and a certificate; 0: never. */
+  /** When it last showed the account's present password, a certificate, a token of an issuer; 0: never. */
   password: integer,
   certificate: integer,
+  granted: integer,
 }
 
 const ofAccount = 'host = :host and local = :local'
 const ofClient = `${ofAccount} and agent = :agent`
-const insert = `insert into access_client (host, local, agent, software, device, since, seen, password, certificate)
-  values (:host, :local, :agent, :software, :device, :since, :seen, :password, :certificate)`
+const insert = `insert into access_client (host, local, agent, software, device, since, seen, password, certificate, granted)
+  values (:host, :local, :agent, :software, :device, :since, :seen, :password, :certificate, :granted)`
 
 export const accessStore = defineStore({
   name: 'access',
@@ -30,6 +31,7 @@ export const accessStore = defineStore({
         `create table access_client (
           host text not null, local text not null, agent text not null, software text not null, device text not null,
           since bigint not null, seen bigint not null, password bigint not null, certificate bigint not null,
+          granted bigint not null,
           primary key (host, local, agent)
         ) without rowid`,
         'create index access_client_seen on access_client (seen)',
@@ -40,7 +42,7 @@ export const accessStore = defineStore({
     ofAccount: many(
       account,
       { agent: text, ...details },
-      `select agent, software, device, since, seen, password, certificate from access_client
+      `select agent, software, device, since, seen, password, certificate, granted from access_client
        where ${ofAccount} order by agent`,
     ),
     /** A sign-in; of an account's clients those stay that were seen last, `max` of them. */
@@ -51,7 +53,8 @@ export const accessStore = defineStore({
          on conflict (host, local, agent) do update set
            software = excluded.software, device = excluded.device, seen = excluded.seen,
            password = case when excluded.password > 0 then excluded.password else access_client.password end,
-           certificate = case when excluded.certificate > 0 then excluded.certificate else access_client.certificate end`,
+           certificate = case when excluded.certificate > 0 then excluded.certificate else access_client.certificate end,
+           granted = case when excluded.granted > 0 then excluded.granted else access_client.granted end`,
         `delete from access_client where ${ofAccount} and agent not in (
            select agent from access_client where ${ofAccount} order by seen desc, agent limit :max)
          returning agent`,

@@ -1,135 +1,39 @@
-/** XEP-0494 through a whole server, with clients of ours. */
+/** XEP-0494 through a whole server: clients are listed, and their access is ended. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { header, type Wire } from '../../../plays/language/wire.ts'
+import { tokenOf } from '../../auth/jwt.testing.ts'
 import { jid } from '../../jid/index.ts'
-import { SymbolicServer } from '../../listeners/symbolic.testing.ts'
+import { SymbolicServer, tokenIssuer } from '../../listeners/symbolic.testing.ts'
 import { symbolicCertificate } from '../../sim/index.ts'
-import { StanzaError } from '../../stanza/error.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { storeError } from '../../store/errors.ts'
-import { ClientFailure, connectClient, type XmppClient } from '../../stream/client.ts'
-import { requestTokenElement } from '../../stream/fast.ts'
-import type { TlsClientOptions } from '../../world/net.types.ts'
+import { ClientFailure } from '../../stream/client.ts'
 import { type Element, x } from '../../xml/index.ts'
 import { accessStore } from './access.store.ts'
+import {
+  ask,
+  auth,
+  byToken,
+  clientTls,
+  connect,
+  deviceOf,
+  hour,
+  keepsTokens,
+  laptop,
+  list,
+  listEl,
+  listeners,
+  outcome,
+  phone,
+  phoneWithToken,
+  revoke,
+  romeo,
+  sections,
+  secured,
+  signsIn,
+  tokenFor,
+} from './access.testing.ts'
 import { NS_CAM, NS_EXTERNAL } from './access.wire.ts'
-
-const listeners = [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }]
-const auth = { scram_iterations: 4096 }
-const sections = { listeners, auth }
-/** Tokens outlive a password, so that there are clients that have only those. */
-const keepsTokens = { listeners, auth: { ...auth, revoke_tokens: false } }
-const romeo = jid('romeo@localhost')
-const phone = { id: 'd4565fa7-4d72-4749-b3d3-740edbf87770', software: 'Awesome', device: 'phone' }
-const laptop = { id: '0b0c0f2e-3f4c-4c15-9f3e-6a4f5a1b2c3d', software: 'Gajim', device: "Juliet's laptop" }
-const none = 'HT-SHA-256-NONE'
-const hour = 3_600_000
-
-type Options = Parameters<typeof connectClient>[1]
-type Sasl = NonNullable<Options['sasl']>
-
-function connect(server: SymbolicServer, sasl: Sasl, more: Partial<Options> = {}): Promise<XmppClient | ClientFailure> {
-  return connectClient(server.simulation.world('romeo'), {
-    jid: romeo,
-    password: 'secret',
-    place: { kind: 'tcp', host: 'server', port: 5222 },
-    tls: 'starttls',
-    ca: server.ca,
-    sasl,
-    ...more,
-  })
-}
-
-async function signsIn(server: SymbolicServer, sasl: Sasl, more: Partial<Options> = {}): Promise<XmppClient> {
-  const client = await connect(server, sasl, more)
-  assert.ok(!(client instanceof ClientFailure), String(client))
-  return client
-}
-
-/** A token for the client, which signs in by its password for it, and leaves. */
-async function tokenFor(server: SymbolicServer, agent: typeof phone): Promise<string> {
-  const client = await signsIn(server, { agent, inline: [requestTokenElement(none)] })
-  await client.close()
-  return client.success?.child('token', 'urn:xmpp:fast:0')?.attr('token') ?? assert.fail('no token')
-}
-
-const byToken = (agent: typeof phone, token: string) => ({ agent, token: { mechanism: none, token } }) as const
-
-/** A stream inside of TLS whose every byte is ours. */
-async function secured(server: SymbolicServer, more: Partial<TlsClientOptions> = {}): Promise<Wire> {
-  const wire = await server.wire('romeo')
-  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-  await wire.hears(/<proceed [^>]*\/>/)
-  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: server.ca, ...more })
-  wire.says(header('localhost'))
-  await wire.hears(/<\/stream:features>/)
-  return wire
-}
-
-async function ask(client: XmppClient, type: 'get' | 'set', payload: Element, to?: string): Promise<Element> {
-  const answer = await client.request(x('iq', NS_CLIENT, { type, to }, payload))
-  assert.ok(!(answer instanceof StanzaError), String(answer))
-  return answer
-}
-
-interface Listed {
-  readonly id: string
-  readonly connected: string | undefined
-  readonly type: string | undefined
-  readonly auth: readonly string[]
-  readonly permission: string | undefined
-  readonly software: string | undefined
-  readonly device: string | undefined
-  readonly first: string
-  readonly last: string
-}
-
-const listEl = x('list', NS_CAM)
-
-async function list(client: XmppClient, to?: string): Promise<readonly Listed[]> {
-  const answer = await ask(client, 'get', listEl, to)
-  const clients = answer.child('clients', NS_CAM) ?? assert.fail(String(answer.attr('type')))
-  return clients.childrenNamed('client', NS_CAM).map((el) => {
-    const agent = el.child('user-agent', NS_CAM)
-    return {
-      id: el.attr('id') ?? '',
-      connected: el.attr('connected'),
-      type: el.attr('type'),
-      auth: el.child('auth', NS_CAM)?.elements.map(({ name }) => name) ?? assert.fail('no auth'),
-      permission: el.child('permission', NS_CAM)?.attr('status'),
-      software: agent?.childText('software', NS_CAM),
-      device: agent?.childText('device', NS_CAM),
-      first: el.childText('first-seen', NS_CAM) ?? '',
-      last: el.childText('last-seen', NS_CAM) ?? '',
-    }
-  })
-}
-
-/** `result`, or the condition of the error, with the one of the application. */
-function outcome(answer: Element): string {
-  if (answer.attr('type') === 'result') return 'result'
-  return (
-    answer
-      .child('error', NS_CLIENT)
-      ?.elements.map(({ name }) => name)
-      .join(' ') ?? ''
-  )
-}
-
-async function revoke(client: XmppClient, id: string | undefined): Promise<string> {
-  return outcome(await ask(client, 'set', x('revoke', NS_CAM, { id })))
-}
-
-const deviceOf = (clients: readonly Listed[], device: string) =>
-  clients.find((one) => one.device === device) ?? assert.fail(`no ${device} in ${JSON.stringify(clients)}`)
-
-/** The phone has a token and nothing else; the laptop is there, by the new password. */
-async function phoneWithToken(server: SymbolicServer): Promise<{ token: string; mine: XmppClient }> {
-  const token = await tokenFor(server, phone)
-  await server.server.accounts.setPassword(romeo, 'new')
-  return { token, mine: await signsIn(server, { agent: laptop }, { password: 'new' }) }
-}
 
 describe('clients are listed (XEP-0494 §3.1)', () => {
   it('those that are there and those that are not, with what is known of them', () =>
@@ -369,6 +273,30 @@ describe('access is revoked (XEP-0494 §3.2)', () => {
     }))
 })
 
+describe('access by a grant (XEP-0494 §3.1)', () => {
+  const jwt = { ...auth, backends: ['internal', 'jwt'], jwt: { keys: '/tls/tokens.json' } }
+
+  it('of an issuer of tokens (RFC 7628) is told, and the issuer has to end it: not-allowed', () =>
+    SymbolicServer.run({ listeners, auth: jwt }, async (server) => {
+      const exp = Math.floor(server.simulation.world('server').clock.wallMs() / 1_000) + 600
+      const shown = btoa(`n,,\x01auth=Bearer ${tokenOf(tokenIssuer, { sub: 'romeo', exp })}\x01\x01`)
+      const wire = await secured(server)
+      const agent = `<user-agent id='${phone.id}'><device>phone</device></user-agent>`
+      wire.says(
+        `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='OAUTHBEARER'><initial-response>${shown}</initial-response>${agent}<bind xmlns='urn:xmpp:bind:0'/></authenticate>`,
+      )
+      await wire.hears(/<success /)
+      const mine = await signsIn(server, { agent: laptop })
+      const { id, auth: means } = deviceOf(await list(mine), 'phone')
+      assert.deepEqual(means, ['grant'])
+      assert.equal(await revoke(mine, id), 'not-allowed text')
+      wire.closes()
+      await server.simulation.advance(1_000)
+      const { auth: later, connected } = deviceOf(await list(mine), 'phone')
+      assert.deepEqual([later, connected], [['grant'], 'false'])
+    }))
+})
+
 describe('who may ask (XEP-0494 §5)', () => {
   it('nobody but the account itself: others hear what they hear of one that does not exist', () =>
     SymbolicServer.run(keepsTokens, async (server) => {
@@ -392,112 +320,3 @@ describe('who may ask (XEP-0494 §5)', () => {
       assert.deepEqual(await store.ofAccount({ host: 'example.org', local: 'romeo' }), [])
     }))
 })
-
-describe('what is kept of clients (XEP-0494 §6)', () => {
-  const kept = async (server: SymbolicServer) =>
-    (await server.server.stores.open(accessStore)).ofAccount({ host: 'localhost', local: 'romeo' })
-
-  it('is written down at most once an hour, unless something is new', () =>
-    SymbolicServer.run(sections, async (server) => {
-      const comes = async (sasl: Sasl) => {
-        await (await signsIn(server, sasl)).close()
-        return (await kept(server))[0] ?? assert.fail('none')
-      }
-      const token = await tokenFor(server, phone)
-      const first = (await kept(server))[0] ?? assert.fail('none')
-      await server.simulation.advance(60_000)
-      assert.deepEqual(await comes(byToken(phone, token)), first)
-      const named = await comes(byToken({ ...phone, device: 'new phone' }, token))
-      assert.equal(named.device, 'new phone')
-      await server.simulation.advance(hour)
-      const later = await comes(byToken(phone, token))
-      assert.ok(later.seen > first.seen)
-      assert.equal(later.since, first.since)
-    }))
-
-  it('is as new as when the session ended', () =>
-    SymbolicServer.run(sections, async (server) => {
-      const client = await signsIn(server, { agent: phone })
-      await server.simulation.advance(3 * hour)
-      const before = (await kept(server))[0]?.seen ?? 0
-      await client.close()
-      await server.simulation.advance(100)
-      assert.ok(((await kept(server))[0]?.seen ?? 0) - before >= 3 * hour - 60_000)
-    }))
-
-  it('goes when it was not seen for `remember`', () =>
-    SymbolicServer.run({ ...sections, modules: { access: { remember: '2 hours' } } }, async (server) => {
-      await (await signsIn(server, { agent: phone })).close()
-      await server.simulation.advance(hour)
-      const mine = await signsIn(server, { agent: laptop })
-      assert.equal((await list(mine)).length, 2)
-      await server.simulation.advance(hour + 60_000)
-      assert.equal((await list(mine)).length, 1)
-      await server.reload({ ...sections, modules: { access: { remember: '2 hours', names: false } } })
-      await server.simulation.advance(100)
-      assert.deepEqual(
-        (await kept(server)).map(({ agent }) => agent),
-        [laptop.id],
-        'it is gone from the store too',
-      )
-    }))
-
-  it('is nothing where `remember` is 0: who is there and who has a token is listed', () =>
-    SymbolicServer.run({ ...sections, modules: { access: { remember: '0 seconds' } } }, async (server) => {
-      await tokenFor(server, phone)
-      const mine = await signsIn(server, { agent: laptop })
-      assert.deepEqual(
-        (await list(mine)).map((one) => one.auth),
-        [['password'], ['fast']],
-      )
-      assert.deepEqual(await kept(server), [])
-    }))
-
-  it('is no name where `names` is off', () =>
-    SymbolicServer.run({ ...sections, modules: { access: { names: false } } }, async (server) => {
-      const [own] = await list(await signsIn(server, { agent: laptop }))
-      assert.deepEqual([own?.software, own?.device], [undefined, undefined])
-    }))
-
-  it('a guest (XEP-0175) leaves nothing', () =>
-    SymbolicServer.run({ listeners, auth: { ...auth, anonymous: true } }, async (server) => {
-      const store = await server.server.stores.open(accessStore)
-      const wire = await secured(server)
-      wire.says(
-        `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='ANONYMOUS'><user-agent id='${phone.id}'/><bind xmlns='urn:xmpp:bind:0'/></authenticate>`,
-      )
-      const local = /<authorization-identifier>([^@]*)@/.exec(await wire.hears(/<\/success>/))?.[1] ?? ''
-      assert.notEqual(local, '')
-      assert.deepEqual(await store.ofAccount({ host: 'localhost', local }), [])
-    }))
-
-  it('goes with its account, and moves with it', () =>
-    SymbolicServer.run(sections, async (server) => {
-      await tokenFor(server, phone)
-      const { hooks } = server.server.core.localHost('localhost')?.type ?? assert.fail()
-      const host = server.server.core.host('localhost') ?? assert.fail()
-      const exported = await hooks.waitingFold('account:export', [], { host, local: 'romeo' })
-      const rows = exported.find((part) => part.store === 'access')?.rows ?? []
-      assert.deepEqual(rows, await kept(server))
-      await server.server.accounts.remove(romeo)
-      assert.deepEqual(await kept(server), [])
-      await server.server.accounts.add(romeo, 'secret')
-      const bad = [{ agent: 'x' }, { ...rows[0], since: -1 }, { ...rows[0], agent: '' }].map(
-        (row) => row as (typeof rows)[0],
-      )
-      await hooks.waitingNotice('account:import', {
-        host,
-        local: 'romeo',
-        data: [{ store: 'access', rows: [...rows, ...bad] }],
-      })
-      assert.deepEqual(await kept(server), rows)
-      assert.equal(server.told('RTK_ACCESS_IMPORT', 'warn')[0]?.['rows'], 3)
-      await tokenFor(server, phone)
-      assert.equal((await kept(server)).length, 1)
-    }))
-})
-
-const clientTls = {
-  certificates: [{ cert: '/tls/cert.pem', key: '/tls/key.pem' }],
-  client_ca: '/tls/clients.pem',
-}

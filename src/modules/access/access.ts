@@ -27,7 +27,7 @@ export default defineModule({
       xep: 494,
       version: '0.1.0',
       status: 'complete',
-      note: 'no grants (OAuth): there are none here; a client that signs in by a certificate is told with an element of its own in auth, and only its authority can end that',
+      note: 'no client can be revoked whose access is not of this server: by tokens of an issuer (grant, without details), or by a certificate, which is told with an element of our own in auth',
     },
   ],
   options: {
@@ -97,6 +97,7 @@ export default defineModule({
       if (client === undefined) return refusals.unknown
       if (client.password) return refusals.password
       if (client.certificate) return refusals.certificate
+      if (client.grant) return refusals.grant
       await end(client, request, asker)
       revocations.value++
       const { address } = asker.info

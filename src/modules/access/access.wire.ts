@@ -19,6 +19,9 @@ export const refusals = {
     text: 'this client knows the password: change it',
     application: { name: 'password-reset-required', ns: NS_CAM },
   }),
+  grant: new StanzaError('RTK_ACCESS_GRANT', 'not-allowed', {
+    text: 'this client has its tokens from an issuer, who has to stop that',
+  }),
   certificate: new StanzaError('RTK_ACCESS_CERTIFICATE', 'not-allowed', {
     text: 'this client has a certificate, which its authority has to revoke',
   }),
@@ -30,9 +33,10 @@ export function clientsElement(clients: readonly KnownClient[]): Element {
 }
 
 function clientElement(client: KnownClient): Element {
-  const { id, sinceMs, seenMs, sessions, software, device, password, token, certificate } = client
+  const { id, sinceMs, seenMs, sessions, software, device, password, token, certificate, grant } = client
   const auth: Element[] = []
   if (password) auth.push(x('password', NS_CAM))
+  if (grant) auth.push(x('grant', NS_CAM))
   if (token) auth.push(x('fast', NS_CAM))
   if (certificate) auth.push(x('certificate', NS_EXTERNAL))
   const agent: Element[] = []

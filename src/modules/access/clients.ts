@@ -21,6 +21,8 @@ export interface KnownClient {
   /** It has shown the password that the account has. */
   readonly password: boolean
   readonly certificate: boolean
+  /** An issuer gives it tokens. */
+  readonly grant: boolean
   /** It has a token that has not expired. */
   readonly token: boolean
   /** Those that wait for their client, too. */
@@ -58,6 +60,7 @@ export async function clientsOf(
     const draft = drafts.of(row.agent, row.software, row.device)
     draft.password = row.password > 0
     draft.certificate = row.certificate > 0
+    draft.grant = row.granted > 0
     note(draft, row.since, row.seen)
   }
   for (const token of tokens) if (token.expires.getTime() > now) noteToken(drafts, token)
@@ -67,12 +70,13 @@ export async function clientsOf(
     const means = meansOf(auth)
     if (means === 'password' && session.slots.peek(needs.outdated) !== true) draft.password = true
     if (means === 'certificate') draft.certificate = true
+    if (means === 'grant') draft.grant = true
     // What waits for its client was left some time ago.
     note(draft, session.createdMs, session.isActive ? now : session.createdMs)
     draft.sessions.push(session)
   }
   // §5: who cannot sign in any more, and is not here, has no access.
-  const has = (one: KnownClient) => one.password || one.certificate || one.token || one.sessions.length > 0
+  const has = (one: KnownClient) => one.password || one.certificate || one.grant || one.token || one.sessions.length > 0
   return drafts.all.filter(has).sort((a, b) => b.seenMs - a.seenMs)
 }
 
@@ -116,6 +120,7 @@ class Drafts {
       seenMs: 0,
       password: false,
       certificate: false,
+      grant: false,
       token: false,
       sessions: [],
     }

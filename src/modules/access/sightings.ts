@@ -32,6 +32,7 @@ interface Sighting {
   readonly device: string
   readonly password: boolean
   readonly certificate: boolean
+  readonly grant: boolean
 }
 
 export interface SeenClient {
@@ -69,11 +70,17 @@ export class Sightings {
       device,
       password: means === 'password' || known?.password === true,
       certificate: means === 'certificate' || known?.certificate === true,
+      grant: means === 'grant' || known?.grant === true,
     }
     if (known !== undefined && isSame(known, sighting)) return
     this.#remember(key, sighting)
-    const [password, certificate] = [sighting.password ? now : 0, sighting.certificate ? now : 0]
-    const row = { agent: agent.id, software, device, since: now, seen: now, password, certificate, max: clientsMax }
+    const at = (has: boolean) => (has ? now : 0)
+    const shown = {
+      password: at(sighting.password),
+      certificate: at(sighting.certificate),
+      granted: at(sighting.grant),
+    }
+    const row = { agent: agent.id, software, device, since: now, seen: now, ...shown, max: clientsMax }
     const noted = store.note({ host, local, ...row })
     this.#watch(
       key,
@@ -142,6 +149,7 @@ function isSame(known: Sighting, now: Sighting): boolean {
     isRecent(known, now.atMs) &&
     known.password === now.password &&
     known.certificate === now.certificate &&
+    known.grant === now.grant &&
     known.software === now.software &&
     known.device === now.device
   )
