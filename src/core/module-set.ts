@@ -377,6 +377,7 @@ export class ModuleSet {
       },
       send: (stanza, from, to, by) => core.send(stanza, from, to, by),
       fanOut: (groups, done) => core.fanOut.send(groups, done),
+      holdMessages: (account) => core.holdMessages(account),
       hosts: () => core.hosts(type.name),
       host: (domain) => {
         const host = core.host(domain)
