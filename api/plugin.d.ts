@@ -75,12 +75,22 @@ export declare class ValueRule<T> {
 
 // src/core/accounts.ts
 export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined';
+export interface ClientToken {
+    readonly agent: string;
+    readonly software: string;
+    readonly device: string;
+    readonly created: Date;
+    readonly expires: Date;
+    readonly used: Date;
+}
 export interface AccountDirectory {
     exists(host: Host, local: string): boolean | Promise<boolean>;
     keeps(host: Host): boolean;
     add(jid: Jid, password: string, origin?: string): Promise<void>;
     setPassword(jid: Jid, password: string): Promise<void>;
     remove(jid: Jid, left?: () => void): Promise<void>;
+    tokens(jid: Jid, after: string, limit: number): Promise<readonly ClientToken[]>;
+    revokeTokens(jid: Jid, agent: string, left?: () => void): Promise<void>;
 }
 
 // src/core/auth.ts
@@ -646,6 +656,7 @@ export interface Hooks {
     'stream:stranger-features': Fold<readonly Element[], Stranger>;
     'stream:stranger-request': Fold<boolean, StrangerRequest>;
     'account:created': Notice<AccountRef>;
+    'account:password': Notice<AccountRef>;
     'account:export': WaitingFold<readonly AccountData[], AccountRef>;
     'account:import': WaitingNotice<AccountRef & {
         readonly data: readonly AccountData[];
@@ -924,7 +935,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
         list(target: IqTarget): readonly string[];
         identities(target: IqTarget): readonly Identity[];
     };
-    send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined;
+    send(stanza: Element, from: Jid, to: Jid, by?: Session): Promise<void> | undefined;
     fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void;
     holdMessages(account: Jid): MessageHold;
     hosts(): readonly Host[];
@@ -963,6 +974,7 @@ export type Settlement =
 export interface Origin {
     readonly kind: 'session' | 'service' | 'server';
     readonly label: string;
+    readonly jid?: Jid;
     settled?(packet: Packet, how: Settlement): void;
     opens?(work: Promise<unknown>): void;
 }

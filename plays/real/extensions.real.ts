@@ -1,5 +1,5 @@
-// needs: slixmpp profanity pyte
-/** What slixmpp and profanity know besides chat: service discovery, copies, vCards, private storage, last activity. */
+// needs: aioxmpp slixmpp profanity pyte
+/** What slixmpp, profanity and aioxmpp know besides chat: service discovery, copies, vCards, private storage, blocking. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { Place } from '../../tools/real/foreign.ts'
@@ -82,4 +82,58 @@ it('profanity shows copies, discovers the server, pings it, and keeps bookmarks'
   await phone.closes()
   await juliet.closes()
   assert.deepEqual([phone.unread, juliet.unread], [[], []])
+})
+
+it('aioxmpp blocks, publishes its vCard, and keeps bookmarks and what is its own, on two devices', async () => {
+  await using place = new Place('real-extensions')
+  const server = await Started.start(place, ['romeo', 'juliet'])
+  const start = (as: string) => ForeignClient.start('aioxmpp', place, server, as, 'starttls', server.ca, ['deeds'])
+  const romeo = start('romeo@localhost/orchard')
+  await romeo.comesOnline()
+  await romeo.hears('initial_blocklist_received', { jids: '' })
+  assert.equal(await romeo.asksFor('block', 'juliet@localhost'), 'done')
+  await romeo.hears('jids_blocked', { jids: 'juliet@localhost' })
+  // It learns what is blocked before its stream counts as there.
+  const phone = start('romeo@localhost/phone')
+  await phone.comesOnline()
+  await phone.hears('initial_blocklist_received', { jids: 'juliet@localhost' })
+
+  const juliet = server.actor('juliet', 'juliet@localhost/balcony')
+  await juliet.comesOnline()
+  const says = (body: string) =>
+    juliet.sends(xml`<message to='${romeo.jid}' type='chat' id='${body}'><body>${body}</body></message>`)
+  says('unheard')
+  await juliet.receives(xml`<message from='${romeo.jid}' type='error' id='unheard'>…</message>`)
+  await phone.asksFor('block', 'mallory@else.example')
+  await romeo.hears('jids_blocked', { jids: 'mallory@else.example' })
+  assert.equal(await phone.asksFor('unblock', 'juliet@localhost'), 'done')
+  await romeo.hears('jids_unblocked', { jids: 'juliet@localhost' })
+  says('heard')
+  await romeo.hears('message', { from: juliet.full, type: 'chat', body: 'heard' })
+  assert.equal(await phone.asksFor('unblock all'), 'done')
+  await romeo.hears('jids_unblocked', { jids: 'mallory@else.example' })
+  assert.deepEqual(romeo.heard, ['heard'])
+
+  const photo = String.raw`image/png b'\x89PNG\r\n'`
+  for (const name of ['Ромео <3', 'Romeo']) {
+    assert.equal(await romeo.asksFor('publish', name), 'published')
+    assert.equal(await phone.asksFor('vcard', 'romeo@localhost'), `${name} ${photo}`)
+  }
+
+  assert.equal(await romeo.asksFor('bookmark', 'square@rooms.localhost'), 'done')
+  await romeo.hears('bookmark_added', { jid: 'square@rooms.localhost', name: 'the square' })
+  assert.equal(await phone.asksFor('bookmarks'), 'square@rooms.localhost')
+  await phone.asksFor('bookmark', 'garden@rooms.localhost')
+  await romeo.asksFor('sync')
+  await romeo.hears('bookmark_added', { jid: 'garden@rooms.localhost', name: 'the square' })
+  await romeo.asksFor('forget', 'square@rooms.localhost')
+  assert.equal(await phone.asksFor('bookmarks'), 'garden@rooms.localhost')
+
+  assert.equal(await romeo.asksFor('kept'), 'done', 'nothing yet')
+  assert.equal(await romeo.asksFor('keep', 'ß & <ü>'), 'kept')
+  assert.equal(await phone.asksFor('kept'), 'ß & <ü>')
+  assert.equal(await phone.asksFor('bookmarks'), 'garden@rooms.localhost', 'each has its own namespace')
+  for (const one of [romeo, phone]) await one.leaves()
+  await juliet.closes()
+  assert.deepEqual(juliet.unread, [])
 })

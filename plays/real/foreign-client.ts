@@ -91,7 +91,7 @@ export class ForeignClient {
     return this.process.output.split(`{"event":"${event}"`).length - 1
   }
 
-  /** slixmpp, started with 'deeds', asks for something; what it was answered, as XML. */
+  /** slixmpp or aioxmpp, started with 'deeds', asks for something; what it was answered, by slixmpp as XML. */
   async asksFor(deed: string, to = ''): Promise<string> {
     const before = this.count(`answered","deed":"${deed}`)
     this.does(deed, { to })

@@ -2,7 +2,8 @@
  * Tokens for quick sign-in (XEP-0484): handed out after a full sign-in, rotated, revoked. A client has two at most: the one it uses
  * and a new one that it has not used yet (section 5.1), so that one that never arrived locks nobody out.
  */
-import type { ClientToken, TokenKeeper } from '../core/auth.ts'
+import type { ClientToken } from '../core/accounts.ts'
+import type { TokenKeeper } from '../core/auth.ts'
 import type { Host } from '../core/host.ts'
 import type { Store } from '../store/define.ts'
 import type { TokenCandidate, TokenMechanism, TokenUse } from '../stream/sasl/index.ts'

@@ -9,8 +9,8 @@ import { BoundedCache } from '../store/cache.ts'
 import type { Stores } from '../store/store.types.ts'
 import type { Clock } from '../world/clock.types.ts'
 import { WorldError } from '../world/error.ts'
-import type { AccountDirectory, AccountState } from './accounts.ts'
-import type { AccountEntry, AccountKeeper, AuthBackend, ClientToken, TokenKeeper } from './auth.ts'
+import type { AccountDirectory, AccountState, ClientToken } from './accounts.ts'
+import type { AccountEntry, AccountKeeper, AuthBackend, TokenKeeper } from './auth.ts'
 import { CommandError } from './command-error.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
@@ -123,6 +123,7 @@ export class AccountService implements AccountDirectory {
     for (const session of sessions.ofAccount(host.domain, local)) {
       resumption.forbid(session, { reason: 'kicked', detail: 'RTK_ACCOUNT_PASSWORD_CHANGED' })
     }
+    this.#hooks(host)?.notice('account:password', { host, local })
     // Last, because until then the old password was good for another token.
     if (this.#tokens?.revokes(host)) await this.#tokens.keeper.revokeAll(host, local)
   }
@@ -135,9 +136,9 @@ export class AccountService implements AccountDirectory {
 
   /**
    * Ends the tokens of a client of an account, or of all of its clients (''), and the sessions of those clients. Throws
-   * RTK_TOKEN_UNKNOWN when there is none.
+   * RTK_TOKEN_UNKNOWN when there is none. `left` is called when the tokens have ended, before the sessions do.
    */
-  async revokeTokens(jid: Jid, agent: string): Promise<void> {
+  async revokeTokens(jid: Jid, agent: string, left?: () => void): Promise<void> {
     const host = this.#hostOf(jid)
     const { keeper } = this.#tokens ?? {}
     // Streams that are signing in by one of them get no other in its place: from now on, and those that are let in meanwhile.
@@ -147,6 +148,7 @@ export class AccountService implements AccountDirectory {
         ? ((await keeper?.revokeAll(host, jid.local)) ?? 0) > 0
         : await keeper?.revoke(host, jid.local, agent)
     this.#running.accountEndings.note(host, jid.local)
+    left?.()
     const error = new StreamError('RTK_TOKEN_REVOKED', 'not-authorized', 'this client was signed out')
     let ended = 0
     for (const session of this.#running.sessions.ofAccount(host.domain, jid.local)) {

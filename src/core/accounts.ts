@@ -4,6 +4,19 @@ import type { Host } from './host.ts'
 
 export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined'
 
+/** A client of an account that may sign in by a token (XEP-0484). */
+export interface ClientToken {
+  /** UUID of the installation. */
+  readonly agent: string
+  /** As the client calls itself. */
+  readonly software: string
+  readonly device: string
+  readonly created: Date
+  readonly expires: Date
+  /** To the hour. */
+  readonly used: Date
+}
+
 /** `add`, `setPassword` and `remove` reject with `CommandError` for what cannot be, and with `WorldError`. */
 export interface AccountDirectory {
   /** Whether the account exists. A plain value when it is known in memory. Rejects with `WorldError`. */
@@ -19,4 +32,11 @@ export interface AccountDirectory {
    * RTK_ACCOUNT_UNKNOWN, RTK_ACCOUNT_BACKEND, RTK_ACCOUNT_DELETE.
    */
   remove(jid: Jid, left?: () => void): Promise<void>
+  /** Clients that may sign in by a token (XEP-0484): a page behind `after` ('') in order of their UUIDs. */
+  tokens(jid: Jid, after: string, limit: number): Promise<readonly ClientToken[]>
+  /**
+   * Ends the tokens of a client, or of all of the account ('' as `agent`), and the sessions of those clients. `left` is called when
+   * the tokens have ended, before the sessions do. RTK_TOKEN_UNKNOWN.
+   */
+  revokeTokens(jid: Jid, agent: string, left?: () => void): Promise<void>
 }

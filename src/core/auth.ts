@@ -3,7 +3,7 @@
  * that are offered follow from the host's back ends, never from the user.
  */
 import type { AccountRefusal, BearerHelp, ScramCredential, ScramName } from '../stream/sasl/sasl.types.ts'
-import type { AccountState } from './accounts.ts'
+import type { AccountState, ClientToken } from './accounts.ts'
 import type { Host } from './host.ts'
 
 /** What SCRAM needs of an account that exists. */
@@ -62,19 +62,6 @@ export interface BearerJudge {
   /** For clients whose token does not do. */
   readonly help: BearerHelp
   judge(host: Host, token: string): Promise<BearerVerdict>
-}
-
-/** A client of an account that may sign in by a token (XEP-0484). */
-export interface ClientToken {
-  /** UUID of the installation. */
-  readonly agent: string
-  /** As the client calls itself. */
-  readonly software: string
-  readonly device: string
-  readonly created: Date
-  readonly expires: Date
-  /** To the hour. */
-  readonly used: Date
 }
 
 /** The tokens of accounts, for administration. */

@@ -40,6 +40,8 @@ export interface BindRequest {
   readonly resource: string
   readonly link: SessionLink
   readonly info: LinkInfo
+  /** By Bind 2 (XEP-0386): a client has one session by it. */
+  readonly isInline?: boolean
 }
 
 export interface BinderNeeds {
@@ -83,7 +85,7 @@ export class Binder {
       if (prepared === undefined || prepared === '') return errorResource
       resource = prepared
     }
-    this.#endEarlier(account, info)
+    if (request.isInline === true) this.#endEarlier(account, info)
     const old = this.#needs.sessions.find(account.withResource(resource))
     if (old !== undefined) {
       this.#conflicts.value++

@@ -176,6 +176,8 @@ export const keepsNone: Omit<AccountDirectory, 'exists'> = {
   add: notKept,
   setPassword: notKept,
   remove: notKept,
+  tokens: () => Promise.resolve([]),
+  revokeTokens: notKept,
 }
 
 /** A core with these hosts, all of host type `default`. `accounts` that exist: all, or those listed by bare JID. */

@@ -26,7 +26,7 @@ import type { CoreLimits } from './limits.ts'
 import { LocalHost, type LocalHostNeeds } from './local-host.ts'
 import { type MessageHold, MessageHolds } from './message-holds.ts'
 import { Metrics } from './metrics.ts'
-import { Packet, refuse, type Verdict } from './packet.ts'
+import { type Origin, Packet, refuse, type Verdict } from './packet.ts'
 import { ProtocolTable } from './protocol.ts'
 import { Requests } from './requests.ts'
 import { Resumption } from './resumption.ts'
@@ -377,8 +377,8 @@ export class Core implements SessionOwner<Session> {
    * Sends a stanza that the server or a module made. The promise, where there is one, is for a sender that must not go on
    * before its stanza was dealt with.
    */
-  send(el: Element, from: Jid, to: Jid): Promise<void> | undefined {
-    return this.router.submit(new Packet(el.name as StanzaKind, el, from, to, this.router.serverOrigin))
+  send(el: Element, from: Jid, to: Jid, by: Origin = this.router.serverOrigin): Promise<void> | undefined {
+    return this.router.submit(new Packet(el.name as StanzaKind, el, from, to, by))
   }
 
   /**

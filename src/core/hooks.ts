@@ -163,6 +163,8 @@ export interface Hooks {
   /** True as soon as a module has dealt with it; a request that is nobody's ends the stream (RFC 6120 section 6.4.1). */
   'stream:stranger-request': Fold<boolean, StrangerRequest>
   'account:created': Notice<AccountRef>
+  /** Its password is another now; tokens that go with the old one have not ended yet. */
+  'account:password': Notice<AccountRef>
   'account:export': WaitingFold<readonly AccountData[], AccountRef>
   'account:import': WaitingNotice<AccountRef & { readonly data: readonly AccountData[] }>
   'account:delete': WaitingNotice<AccountRef>

@@ -375,7 +375,7 @@ export class ModuleSet {
         list: (target) => type.features.list(target),
         identities: (target) => type.features.identities(target),
       },
-      send: (stanza, from, to) => core.send(stanza, from, to),
+      send: (stanza, from, to, by) => core.send(stanza, from, to, by),
       fanOut: (groups, done) => core.fanOut.send(groups, done),
       holdMessages: (account) => core.holdMessages(account),
       hosts: () => core.hosts(type.name),

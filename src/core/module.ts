@@ -118,8 +118,9 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   /**
    * Sends a stanza. What a handler sends leaves when the present stanza is done, in order; what it sends after it has
    * waited leaves at once, and a promise that comes back is settled when a local recipient's handlers are done with it.
+   * `by`: the session of `from`'s account whose stanza it is; a refusal goes to that one.
    */
-  send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined
+  send(stanza: Element, from: Jid, to: Jid, by?: Session): Promise<void> | undefined
   /** Sends each group's stanza to all its recipients, serialised once. `done` gets those who could not be reached. */
   fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void
   /**

@@ -23,6 +23,8 @@ export interface Origin {
   readonly kind: 'session' | 'service' | 'server'
   /** For log and trace: a full JID, a domain, a module's name. */
   readonly label: string
+  /** Of a session: its full JID, also where it sends in the name of its account. */
+  readonly jid?: Jid
   /** Told once for each packet whose `settle` was asked for. */
   settled?(packet: Packet, how: Settlement): void
   /** Told that work for the stanza being handled goes on while later ones of this source are handled. */

@@ -261,9 +261,18 @@ export class Router {
   bounce(packet: Packet, error: StanzaError): void {
     this.#events.refused(packet, error)
     const reply = errorReply(packet.el, error)
-    if (reply !== undefined) this.submit(new Packet(packet.kind, reply, packet.to, packet.from, this.serverOrigin))
+    if (reply !== undefined) this.submit(new Packet(packet.kind, reply, packet.to, senderOf(packet), this.serverOrigin))
     packet.settle('bounced')
   }
+}
+
+/**
+ * Whose stanza it was. A subscription goes out in the name of the account (RFC 6121 section 3.1.2); its refusal is for the client that
+ * sent it: the others did not ask, and one without presence is not found by the bare JID (section 8.5.2.1.2).
+ */
+function senderOf({ from, origin }: Packet): Jid {
+  const { jid } = origin
+  return jid !== undefined && from.resource === '' && jid.bare.equals(from) ? jid : from
 }
 
 /** A small stable hash (FNV-1a), so that the same address finds the same owner on every node. */

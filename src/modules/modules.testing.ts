@@ -29,6 +29,7 @@ import type { Element } from '../xml/element.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
+import access from './access/access.ts'
 import anonymous from './anonymous/anonymous.ts'
 import caps from './caps/caps.ts'
 import carbons from './carbons/carbons.ts'
@@ -49,6 +50,7 @@ import vcard from './vcard/vcard.ts'
 import version from './version/version.ts'
 
 export const testedModules = [
+  access,
   anonymous,
   caps,
   carbons,

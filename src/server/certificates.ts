@@ -3,7 +3,7 @@
  * (XEP-0368 section 4: the name a client asks for chooses).
  */
 import type { Config, ListenerConfig } from '../core/config/index.ts'
-import type { TlsCertificate, TlsServerContext } from '../world/net.types.ts'
+import type { PeerRevocations, TlsCertificate, TlsServerContext } from '../world/net.types.ts'
 import type { World } from '../world/world.types.ts'
 import { CertificateIndex } from './certificate-index.ts'
 import { asked, type LocalAuthority, LocalCertificates } from './local-certificates.ts'
@@ -21,6 +21,7 @@ export class Certificates {
   readonly #contexts = new Map<string, TlsServerContext>()
   readonly #minVersion: Config['tls']['min_version']
   readonly #clientCa: string | undefined
+  readonly #revocations: PeerRevocations | undefined
   readonly #prepared: ReadonlyMap<string, TlsCertificate>
   /** Files of certificates that were not in use before, with these very contents. */
   readonly fresh: readonly string[]
@@ -33,7 +34,9 @@ export class Certificates {
     byListener: ReadonlyMap<string, CertificateIndex>,
     local: LocalCertificates | undefined,
     clientCa: string | undefined,
+    revocations: PeerRevocations | undefined,
   ) {
+    this.#revocations = revocations
     this.#prepared = prepared
     this.fresh = fresh
     this.#clientCa = clientCa
@@ -80,7 +83,8 @@ export class Certificates {
           before === undefined ? before : before.#local,
         )
       : undefined
-    return new Certificates(config, prepared, [...fresh], shared, byListener, local, clientCa)
+    const revocations = await readRevocations(config, world, clientCa)
+    return new Certificates(config, prepared, [...fresh], shared, byListener, local, clientCa, revocations)
   }
 
   /** For a listener: its own certificates first. Asked at each handshake. */
@@ -96,6 +100,7 @@ export class Certificates {
       // Others than clients of ours have nothing to sign in to.
       requestPeerCertificate: listener.protocol === 'c2s' && this.#clientCa !== undefined,
       ...(this.#clientCa === undefined ? {} : { peerCa: this.#clientCa }),
+      ...(this.#revocations === undefined ? {} : { peerRevocations: this.#revocations }),
       minVersion: this.#minVersion,
       isSameForAll: (own?.size ?? 0) + this.#shared.size + (this.#local?.size ?? 0) === 1,
       // A client that asks for nothing, or for a name that nobody has, sees the first: it may know better than SNI tells.
@@ -125,3 +130,26 @@ export class Certificates {
 
 /** What a client may ask for by ALPN (XEP-0368 section 3, RFC 7301); protocols of modules leave it unanswered. */
 const alpnOf: Readonly<Record<string, readonly string[]>> = { c2s: ['xmpp-client'], http: ['http/1.1'] }
+
+/** The log tells of lists that let nobody in, whoever reads the configuration's warnings. Rejects with RTK_DISK_… or RTK_TLS_BAD_CRL. */
+async function readRevocations(
+  { tls: { client_crl: files } }: Config,
+  { clock, disk, hashing, log, net }: World,
+  roots: string | undefined,
+): Promise<PeerRevocations | undefined> {
+  if (roots === undefined || files.length === 0) return undefined
+  const lists = []
+  for (const file of files) lists.push(...net.tls.revocations(await disk.readBytes(file)))
+  const now = clock.wallMs()
+  for (const { issuer, nextUpdate } of lists) {
+    if (nextUpdate === undefined || nextUpdate.getTime() > now) continue
+    const fields = { code: 'RTK_TLS_CRL_EXPIRED', authority: issuer, expired: nextUpdate.toISOString() }
+    log.warn('a revocation list has expired: no certificate of its authority signs in', fields)
+  }
+  for (const authority of net.tls.withoutList(lists, roots)) {
+    const fields = { code: 'RTK_TLS_CRL_MISSING', authority }
+    log.warn('an authority has no revocation list: no certificate of it signs in', fields)
+  }
+  const id = hashing.hash('sha256', Buffer.from(lists.map(({ pem }) => pem).join('')))
+  return { id: Buffer.from(id).toString('hex'), lists }
+}

@@ -71,7 +71,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
 /** The checked configuration with the modules that it may name, and where its options stand; `pause` lets others run between. */
 export async function configure(
   options: Pick<ServerOptions, 'config' | 'dataDir' | 'modeOf' | 'onWarning' | 'plugins' | 'variable'>,
-  world: Pick<World, 'disk' | 'net'>,
+  world: Pick<World, 'clock' | 'disk' | 'net'>,
   pause?: () => Promise<void>,
 ): Promise<{
   readonly config: Config
@@ -95,6 +95,7 @@ export async function configure(
     dataDir,
     modeOf,
     variable,
+    now: () => world.clock.wallMs(),
   })
   if (config === undefined) throw new ConfigError(mistakes)
   for (const mistake of mistakes) onWarning?.(mistake)

@@ -292,6 +292,31 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     rose(0)
   },
   ratatosk_jid_cache_entries: after(nobody, 1),
+  ratatosk_access_revocations_total: async ({ ground, rose }) => {
+    const wire = await ground.bound()
+    // Who knows the password cannot be signed out.
+    await ground.symbolic.server.accounts.setPassword(jid('romeo@localhost'), 'another')
+    const cam = (name: string, type: string, id = '') =>
+      wire.says(`<iq type='${type}' id='${name}'><${name} xmlns='urn:xmpp:cam:0'${id}/></iq>`)
+    cam('list', 'get')
+    const id = /<client [^>]*id=['"]([^'"]*)/.exec(await wire.hears(/<\/clients><\/iq>/))?.[1] ?? ''
+    cam('revoke', 'set', ` id='${id}'`)
+    await wire.hears(/id='revoke'[^>]*type='result'/)
+    rose(1)
+  },
+  ratatosk_access_store_failures_total: async ({ ground, rose }) => {
+    const wire = await ground.secured()
+    const agent = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/><bind xmlns='urn:xmpp:bind:0'/>"
+    const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
+    wire.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${first}${agent}</authenticate>`)
+    await wire.hears(/<\/success>/)
+    await ground.passes(2 * 3_600_000)
+    ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')
+    wire.closes()
+    await ground.passes(100)
+    rose(1)
+    ground.symbolic.engine.failing = undefined
+  },
   ratatosk_last_store_failures_total: async ({ ground, rose }) => {
     const wire = await ground.bound()
     ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'full')

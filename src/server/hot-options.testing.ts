@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { header, type Wire } from '../../plays/language/wire.ts'
 import { jid } from '../jid/index.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
-import { authorityPem, symbolicCertificate } from '../sim/index.ts'
+import { authorityPem, symbolicCertificate, symbolicRevocations } from '../sim/index.ts'
 import { ClientFailure, connectClient } from '../stream/client.ts'
 import { NS_FAST, requestTokenElement } from '../stream/fast.ts'
 import type { Element } from '../xml/index.ts'
@@ -23,6 +23,7 @@ export function shows(before: Sections, after: Sections, look: Look, seen: reado
       const ground = groundOf(symbolic, 'none')
       await symbolic.simulation.world('server').disk.writeText('/tls/other.pem', other.certPem, 0o600)
       await symbolic.simulation.world('server').disk.writeText('/tls/other.key', other.keyPem, 0o600)
+      await symbolic.simulation.world('server').disk.writeText('/tls/clients.crl', revoked, 0o600)
       for (const name of ['juliet', 'mallory']) await ground.account(name)
       assert.equal(await look(ground), seen[0])
       const { needsRestart } = await symbolic.reload({ listeners: [listener], ...after })
@@ -32,6 +33,7 @@ export function shows(before: Sections, after: Sections, look: Look, seen: reado
 }
 
 const other = symbolicCertificate({ names: ['localhost'], issuer: 'other' })
+const revoked = symbolicRevocations({ issuer: 'clients', revoked: ['romeo@localhost'] })
 const otherFiles = [{ cert: '/tls/other.pem', key: '/tls/other.key' }]
 
 /** The same for options of the listener. */
@@ -284,6 +286,20 @@ const changesTwice: Look = async (ground) => {
   await ground.passes(60_000)
   return registers(newPassword)(ground)
 }
+/** What his other client hears of one that signed in and left (XEP-0494). */
+const knows: Look = async (ground) => {
+  const phone = await ground.secured()
+  const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
+  const agent = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'><device>phone</device></user-agent>"
+  phone.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${first}${agent}</authenticate>`)
+  await phone.hears(/<\/success>/)
+  phone.closes()
+  const wire = await ground.bound()
+  const heard = await answered(wire, "<iq type='get' id='ask'><list xmlns='urn:xmpp:cam:0'/></iq>")
+  wire.closes()
+  await ground.passes(100)
+  return /<device>phone</.test(heard) ? 'by name' : heard.split('<client ').length > 2 ? 'without a name' : 'nothing'
+}
 /** Where disco says that the operator can be reached, in this role. */
 const reached =
   (role: string): Look =>
@@ -397,6 +413,12 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     'EXTERNAL',
     'no EXTERNAL',
   ]),
+  'tls.client_crl': shows(
+    { tls: clientTls },
+    { tls: { ...clientTls, client_crl: ['/tls/clients.crl'] } },
+    showsCertificate,
+    ['EXTERNAL', 'no EXTERNAL'],
+  ),
   'tls.client_ca': shows({}, { tls: clientTls }, showsCertificate, ['no EXTERNAL', 'EXTERNAL']),
   'auth.sasl2': shows({}, { auth: { sasl2: false } }, offersSasl2, ['SASL2', 'no SASL2']),
   'auth.upgrades': shows({}, { auth: { upgrades: true } }, offersUpgrades, ['no upgrades', 'upgrades']),
@@ -437,6 +459,11 @@ export const hotProofs: Readonly<Record<string, Proof>> = {
     asksResource,
     ['not asked', 'asked'],
   ),
+  'modules.access.remember': shows({ modules: { access: { remember: '0 seconds' } } }, {}, knows, [
+    'nothing',
+    'by name',
+  ]),
+  'modules.access.names': shows({ modules: { access: { names: false } } }, {}, knows, ['without a name', 'by name']),
   'modules.register.sign_up': shows(
     {},
     { modules: { register: { sign_up: 'open' } } },

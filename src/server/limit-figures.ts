@@ -16,6 +16,7 @@ import type { ModuleDefinition } from '../core/module.ts'
 import { hopsMax } from '../core/packet.ts'
 import { requestsOpenMax } from '../core/requests.ts'
 import { keysMax } from '../listeners/failures.ts'
+import { clientsMax as knownClientsMax, sightingsMax } from '../modules/access/sightings.ts'
 import { quotaKeysMax } from '../modules/register/quota.ts'
 import { defaultTurnBytes, defaultTurnStanzas } from '../stream/connection.ts'
 import { MAX_TOKEN } from '../stream/sasl/index.ts'
@@ -118,6 +119,8 @@ const fixed: readonly Limit[] = [
   limit('int', 'sign_in_failure_keys', keysMax),
   limit('bytes', 'bearer_token_bytes', MAX_TOKEN),
   limit('int', 'tokens_per_account', clientsMax),
+  limit('int', 'access_clients_per_account', knownClientsMax),
+  limit('int', 'access_sightings', sightingsMax),
   limit('int', 'register_quota_keys', quotaKeysMax),
   limit('int', 'requests_open', requestsOpenMax),
   limit('int', 'control_commands', MAX_RUNNING),

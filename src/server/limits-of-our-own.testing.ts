@@ -9,6 +9,7 @@ import { Metrics } from '../core/metrics.ts'
 import { requestsOpenMax } from '../core/requests.ts'
 import { jid } from '../jid/index.ts'
 import { Admission } from '../listeners/admission.ts'
+import { clientsMax as knownClientsMax, Sightings, sightingsMax } from '../modules/access/sightings.ts'
 import { House } from '../modules/modules.testing.ts'
 import { Quota } from '../modules/register/quota.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
@@ -27,6 +28,24 @@ const inOneWrite =
     ground.still()
     wire.says(text.repeat(count))
     for (let n = 0; n < count; n++) await wire.hears(/<\/message>/)
+    return ''
+  }
+
+/** One client more than an account may have signs in, and asks for a token. */
+const clientsSignIn =
+  (max: number): Act =>
+  async (ground) => {
+    const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
+    const wish = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>"
+    for (let n = 0; n <= max; n++) {
+      if (n === max) ground.still()
+      const wire = await ground.secured()
+      const agent = `<user-agent id='d4565fa7-4d72-4749-b3d3-${String(n).padStart(12, '0')}'/>`
+      wire.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${first}${agent}${wish}</authenticate>`)
+      await wire.hears(/<token [^>]*\/><\/success>/)
+      wire.closes()
+      await ground.passes(100)
+    }
     return ''
   }
 
@@ -84,20 +103,22 @@ export const fixedProofs = {
       return wire.hears(/<\/failure>/)
     },
   ),
-  tokens_per_account: simulated({}, async (ground) => {
-    const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
-    const wish = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>"
-    for (let n = 0; n <= clientsMax; n++) {
-      if (n === clientsMax) ground.still()
-      const wire = await ground.secured()
-      const agent = `<user-agent id='d4565fa7-4d72-4749-b3d3-${String(n).padStart(12, '0')}'/>`
-      wire.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${first}${agent}${wish}</authenticate>`)
-      await wire.hears(/<token [^>]*\/><\/success>/)
-      wire.closes()
-      await ground.passes(100)
-    }
-    return ''
-  }),
+  tokens_per_account: simulated({}, clientsSignIn(clientsMax)),
+  access_clients_per_account: simulated({}, clientsSignIn(knownClientsMax)),
+  access_sightings: async (metric: string) => {
+    const house = await House.build()
+    const forgotten = new Metrics().counter(metric, '')
+    const store = { note: () => Promise.resolve({ outcome: 'kept', changed: 1, rows: [] }) } as never
+    const [evicted, failures] = [{ value: 0 }, forgotten]
+    const needs = { store, keeps: () => true, keepsNames: () => true, evicted, forgotten, failures }
+    const sightings = new Sightings(house, needs)
+    const comes = (id: string) =>
+      sightings.signedIn({ host: 'a', local: 'b', agent: { id, software: '', device: '' }, mechanism: 'PLAIN' })
+    for (let n = 0; n < sightingsMax; n++) comes(String(n))
+    assert.equal(forgotten.value, 0)
+    comes('one more')
+    return { heard: '', moved: forgotten.value }
+  },
   register_quota_keys: async (metric: string) => {
     const forgotten = new Metrics().counter(metric, '')
     const quota = new Quota({ monoMs: () => 0 }, forgotten)

@@ -1,5 +1,6 @@
 /** The modules that every host type has unless its configuration says otherwise: the one list that mentions them. */
 import type { ModuleDefinition } from '../core/module.ts'
+import access from '../modules/access/access.ts'
 import anonymous from '../modules/anonymous/anonymous.ts'
 import caps from '../modules/caps/caps.ts'
 import carbons from '../modules/carbons/carbons.ts'
@@ -21,6 +22,7 @@ import version from '../modules/version/version.ts'
 
 // A definition is checked against its own options; the list forgets them.
 export const defaultModules = [
+  access,
   anonymous,
   caps,
   carbons,

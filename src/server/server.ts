@@ -20,6 +20,7 @@ import { Admission } from '../listeners/admission.ts'
 import { C2sProtocol } from '../listeners/c2s/c2s.ts'
 import { HttpProtocol } from '../listeners/http/http.ts'
 import { PluginProtocol } from '../listeners/plugin-protocol.ts'
+import { RefusalLog } from '../listeners/refusal-log.ts'
 import type { Stores } from '../store/index.ts'
 import { WorldError } from '../world/error.ts'
 import { isLevelled } from '../world/log.ts'
@@ -165,6 +166,7 @@ export class Server {
       decoys: (host) => signIn.of(host.type).decoys,
       tokens,
       resources: signIn.resources,
+      refusalLog: new RefusalLog(world.clock, world.log),
       tls: (listener) => this.#certificates.context(listener),
       hasCertificate: (listener, domain) => this.#certificates.covers(listener, domain),
     })

@@ -20,6 +20,8 @@ const nobody: AccountDirectory = {
   add: unasked,
   setPassword: unasked,
   remove: unasked,
+  tokens: unasked,
+  revokeTokens: unasked,
 }
 
 /**

@@ -46,6 +46,10 @@ export class SimDisk implements Disk {
     })
   }
 
+  async readBytes(path: string): Promise<Uint8Array> {
+    return Buffer.from(await this.readText(path), 'utf8')
+  }
+
   exists(path: string): Promise<boolean> {
     return this.#later(() => this.contents.entries.has(path))
   }

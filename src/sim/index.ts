@@ -7,5 +7,11 @@ export { type LogEntry, SimLog } from './log.ts'
 export { CALM, ROUGH, SimNetwork } from './network.ts'
 export { SimRandom } from './random.ts'
 export { Simulation, simulate } from './simulation.ts'
-export { authorityPem, type SymbolicCertificate, symbolicCertificate } from './tls.ts'
+export {
+  authorityPem,
+  type SymbolicCertificate,
+  type SymbolicList,
+  symbolicCertificate,
+  symbolicRevocations,
+} from './tls.ts'
 export { SimWorld } from './world.ts'

@@ -9,12 +9,16 @@ import { RealHashing } from '../world/hashing.ts'
 import type {
   Certificate,
   ChannelBindingType,
+  PeerRevocations,
+  RevocationList,
   Tls,
   TlsCertificate,
   TlsClientOptions,
   TlsInfo,
   TlsServerContext,
 } from '../world/net.types.ts'
+import { authoritiesWithout, readRevocationLists } from '../world/revocation.ts'
+import { xmppAddresses } from '../world/xmpp-addresses.ts'
 
 /** The root that a client believes which names none: the simulation's idea of the system's roots. */
 export const SYSTEM_ROOT = 'system'
@@ -49,6 +53,27 @@ export function symbolicCertificate(certificate: SymbolicCertificate): Certifica
     certPem: `-----BEGIN SIMULATED CERTIFICATE-----\n${text}\n-----END SIMULATED CERTIFICATE-----\n`,
     keyPem: `-----BEGIN SIMULATED KEY-----\n${text}\n-----END SIMULATED KEY-----\n`,
   }
+}
+
+export interface SymbolicList {
+  /** Name of the authority. */
+  readonly issuer: string
+  /** XMPP addresses of the certificates that it took back. */
+  readonly revoked: readonly string[]
+  readonly nextUpdate?: Date
+}
+
+/** A revocation list, as the simulated engine takes it. */
+export function symbolicRevocations({ issuer, revoked, nextUpdate }: SymbolicList): string {
+  const body = { issuer, revoked, nextUpdate: (nextUpdate ?? new Date(Date.UTC(2100, 0, 1))).toISOString() }
+  return `-----BEGIN SIMULATED CRL-----\n${Buffer.from(JSON.stringify(body)).toString('base64')}\n-----END SIMULATED CRL-----\n`
+}
+
+function readSymbolic(pem: string): Required<SymbolicList> | undefined {
+  const text = /-----BEGIN SIMULATED CRL-----\n([^\n]+)\n/.exec(pem)?.[1]
+  if (text === undefined) return undefined
+  const { nextUpdate, ...body } = JSON.parse(Buffer.from(text, 'base64').toString()) as SymbolicList
+  return { ...body, nextUpdate: new Date(nextUpdate ?? 0) }
 }
 
 function symbolicFacts(pem: Certificate): CertificateFacts {
@@ -114,6 +139,31 @@ export class SimTls implements Tls {
       })
     }
   }
+
+  revocations(file: Uint8Array): readonly RevocationList[] {
+    const pem = Buffer.from(file).toString('utf8')
+    const list = readSymbolic(pem)
+    if (list === undefined) return readRevocationLists(file)
+    const { issuer, nextUpdate } = list
+    return [{ pem, issuer, issuerKey: issuer, thisUpdate: new Date(0), nextUpdate }]
+  }
+
+  withoutList(lists: readonly RevocationList[], rootsPem: string): readonly string[] {
+    if (!rootsPem.includes('SIMULATED')) return authoritiesWithout(lists, rootsPem)
+    const roots = [...rootsPem.matchAll(/-----BEGIN SIMULATED ROOT-----\n([^\n]+)\n/g)]
+    const names = roots.map(([, text = '']) => Buffer.from(text, 'base64').toString())
+    return names.filter((name) => !lists.some(({ issuer }) => issuer === name))
+  }
+}
+
+/** '' when no list takes it back. As OpenSSL has it, an authority without a list in force is not believed at all. */
+function revocation({ facts }: SimCertificate, revocations: PeerRevocations | undefined, now: Date): string {
+  if (revocations === undefined) return ''
+  const lists = revocations.lists.flatMap(({ pem }) => readSymbolic(pem) ?? [])
+  const list = lists.find(({ issuer }) => facts.isSignedBy(authorityPem(issuer)))
+  if (list === undefined) return 'UNABLE_TO_GET_CRL'
+  if (list.nextUpdate.getTime() < now.getTime()) return 'CRL_HAS_EXPIRED'
+  return xmppAddresses(facts.der).some((address) => list.revoked.includes(address)) ? 'CERT_REVOKED' : ''
 }
 
 /** What travels on a link during a handshake. */
@@ -206,8 +256,9 @@ export function serverInfo(
   agreed: Handshake & { step: 'answer' },
   servername: string,
   peer: SimCertificate | undefined,
-  ca: string | undefined,
+  { peerCa, peerRevocations }: TlsServerContext,
   now: Date,
 ): TlsInfo {
-  return info(agreed, servername, peer, peer === undefined ? '' : fault(peer, undefined, ca, now))
+  const error = peer === undefined ? '' : fault(peer, undefined, peerCa, now) || revocation(peer, peerRevocations, now)
+  return info(agreed, servername, peer, error)
 }

@@ -250,7 +250,7 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
     else if (message.step === 'answer' && role.side === 'client') this.#accept(role.options, message)
     else if (message.step === 'finished' && role.side === 'server' && this.#agreed !== undefined) {
       const peer = this.#agreed.asks ? message.own : undefined
-      const info = serverInfo(this.#agreed, this.#asked, peer, role.context.peerCa, this.#around.clock.now())
+      const info = serverInfo(this.#agreed, this.#asked, peer, role.context, this.#around.clock.now())
       this.#layer = 1
       this.secureDone(info)
     } else this.#failTls('ERR_SSL_UNEXPECTED_MESSAGE', true)

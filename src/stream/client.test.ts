@@ -9,6 +9,9 @@ import { hashing, makeAccount, type Server, type ServerOptions, serve, TestDrive
 import { HandClock, idleHandler, MemoryTransport, SeededRandom } from './memory.testing.ts'
 import { chooseMechanism, MECHANISMS } from './sasl/index.ts'
 
+const no = () => assert.fail()
+const noTls = { prepare: no, revocations: no, withoutList: no }
+
 const account = await makeAccount('r0m30')
 const place = { kind: 'tcp', host: '127.0.0.1', port: 5222 } as const
 
@@ -34,7 +37,7 @@ function meet(
     clock,
     random: new SeededRandom(7),
     hashing,
-    net: { tls: { prepare: () => assert.fail() }, listen: () => assert.fail(), connect: () => assert.fail() },
+    net: { tls: noTls, listen: () => assert.fail(), connect: () => assert.fail() },
   }
   const client = runClient(world, far, {
     jid: jid('juliet@localhost'),

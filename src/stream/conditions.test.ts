@@ -13,6 +13,9 @@ import { auth, hashing, header, makeAccount, plain, RawClient, rawPair, type Ser
 import { defaultStreamLimits } from './limits.ts'
 import { fakeTls, HandClock, idleHandler, MemoryTransport, SeededRandom } from './memory.testing.ts'
 
+const no = () => assert.fail()
+const noTls = { prepare: no, revocations: no, withoutList: no }
+
 const account = await makeAccount('r0m30')
 
 type Pair = Server & { readonly client: RawClient }
@@ -456,7 +459,7 @@ function clientRun(): ClientRun {
     clock,
     random: new SeededRandom(1),
     hashing,
-    net: { tls: { prepare: () => assert.fail() }, listen: () => assert.fail(), connect: () => assert.fail() },
+    net: { tls: noTls, listen: () => assert.fail(), connect: () => assert.fail() },
   }
   const options = {
     jid: jid('juliet@localhost'),

@@ -48,6 +48,10 @@ export class RealDisk implements Disk {
     return told('read', path, readFile(path, 'utf8'))
   }
 
+  readBytes(path: string): Promise<Uint8Array> {
+    return told('read', path, readFile(path))
+  }
+
   async exists(path: string): Promise<boolean> {
     try {
       await access(path)

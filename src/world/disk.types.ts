@@ -1,6 +1,7 @@
 /** Files, for configuration, certificates and the data directory. Errors are `WorldError` with RTK_DISK_… codes. */
 export interface Disk {
   readText(path: string): Promise<string>
+  readBytes(path: string): Promise<Uint8Array>
   exists(path: string): Promise<boolean>
   /** Written to a temporary name and renamed, so that a reader sees the old or the new whole. `mode` is octal. */
   writeText(path: string, text: string, mode: number): Promise<void>

@@ -28,7 +28,7 @@ import {
   derValue,
 } from './der.ts'
 import type { Certificate } from './net.types.ts'
-import { readDer } from './x509.ts'
+import { readDer, subjectOf } from './x509.ts'
 
 const DAY_MS = 86_400_000
 /** The longest that verifiers accept below a root of one's own (Apple's limit). */
@@ -164,17 +164,6 @@ function keyIdentifier(publicKey: KeyObject): Buffer {
     .update(spki.subarray(bits.start + 1, bits.end))
     .digest()
     .subarray(0, 20)
-}
-
-/** The subject of a certificate as its bytes stand: version, serial, algorithm, issuer and validity come before it. */
-function subjectOf(der: Uint8Array): Uint8Array {
-  const certificate = readDer(der, 0)
-  const body = certificate === undefined ? undefined : readDer(der, certificate.start)
-  let at = body?.start ?? der.length
-  for (let i = 0; i < 5; i++) at = readDer(der, at)?.end ?? der.length
-  const end = readDer(der, at)?.end
-  if (end === undefined) throw new TypeError('not a certificate')
-  return der.subarray(at, end)
 }
 
 function generalName(name: string): Buffer {

@@ -48,11 +48,34 @@ export interface TlsServerContext {
   readonly requestPeerCertificate: boolean
   /** PEM of the roots a peer's certificate is verified against; undefined: the system's. */
   readonly peerCa?: string
+  /** Lists of certificates that the roots have taken back; left out: nobody asks. */
+  readonly peerRevocations?: PeerRevocations
   /** The lowest version of TLS that is spoken; left out: 1.2. */
   readonly minVersion?: '1.2' | '1.3'
   /** True: the answer is one and the same for every name, so a handshake need not wait for it. */
   readonly isSameForAll?: boolean
   certificateFor(servername: string): TlsCertificate | undefined
+}
+
+/**
+ * What certificates of peers are looked up in. Each authority of a chain, the root too, must have a list that is in force, or none of its
+ * certificates is believed.
+ */
+export interface PeerRevocations {
+  /** The same for the same lists. */
+  readonly id: string
+  readonly lists: readonly RevocationList[]
+}
+
+export interface RevocationList {
+  readonly pem: string
+  /** The authority, for people. */
+  readonly issuer: string
+  /** The same for the same name as written. */
+  readonly issuerKey: string
+  readonly thisUpdate: Date
+  /** From then on it counts no more, and its authority has none; undefined: it never says so. */
+  readonly nextUpdate: Date | undefined
 }
 
 /** An opaque, prepared certificate: made once by `Tls.prepare`, shared by all connections. */
@@ -79,6 +102,10 @@ export interface TlsClientOptions {
 export interface Tls {
   /** Throws `WorldError` 'RTK_TLS_BAD_CERTIFICATE' when key and certificate cannot be used together. */
   prepare(certificate: Certificate): TlsCertificate
+  /** The revocation lists of a file, PEM or DER. Throws `WorldError` RTK_TLS_BAD_CRL. */
+  revocations(file: Uint8Array): readonly RevocationList[]
+  /** Authorities among these roots, PEM, that have none of the lists. */
+  withoutList(lists: readonly RevocationList[], rootsPem: string): readonly string[]
 }
 
 export type CloseCause =

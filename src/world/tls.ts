@@ -18,12 +18,14 @@ import type {
   Certificate,
   ChannelBindingType,
   CloseCause,
+  RevocationList,
   Tls,
   TlsCertificate,
   TlsClientOptions,
   TlsInfo,
   TlsServerContext,
 } from './net.types.ts'
+import { authoritiesWithout, readRevocationLists } from './revocation.ts'
 import { endPointHash } from './x509.ts'
 
 const OLDEST = 'TLSv1.2'
@@ -34,6 +36,11 @@ const EXPORTER_BYTES = 32
 
 /** Contexts of client connections that are kept, one for each set of roots and own certificate. */
 const CLIENT_CONTEXTS_LIMIT = 64
+
+/** Contexts of one certificate that ask peers for theirs, by version, roots and lists. */
+const OTHER_CONTEXTS_LIMIT = 8
+
+type Shown = Pick<TlsServerContext, 'minVersion' | 'peerCa' | 'peerRevocations' | 'requestPeerCertificate'>
 
 export type PeerCertificate = NonNullable<TlsInfo['peerCertificate']>
 
@@ -83,17 +90,31 @@ class PreparedCertificate implements TlsCertificate {
     this.#context = this.#create({ ca: [] })
   }
 
-  context(shown: Pick<TlsServerContext, 'minVersion' | 'peerCa' | 'requestPeerCertificate'>): SecureContext {
-    const { requestPeerCertificate: asks, peerCa, minVersion = '1.2' } = shown
+  context(shown: Shown): SecureContext {
+    const { requestPeerCertificate: asks, peerCa, peerRevocations: revoked, minVersion = '1.2' } = shown
     if (!asks && minVersion === '1.2') return this.#context
-    const key = `${minVersion} ${asks ? `asks ${peerCa ?? ''}` : ''}`
+    const key = `${minVersion} ${asks ? `asks ${revoked?.id ?? ''} ${peerCa ?? ''}` : ''}`
     let context = this.#others.get(key)
     if (context === undefined) {
       const roots = asks ? (peerCa === undefined ? {} : { ca: peerCa }) : { ca: [] }
-      context = this.#create({ ...roots, minVersion: `TLSv${minVersion}` })
-      this.#others.set(key, context)
+      // Node reads the first list of a PEM only, so each is handed over by itself.
+      // With it a session of TLS may be resumed: OpenSSL ends the handshake of whoever tries without.
+      const named = asks ? { sessionIdContext: this.fingerprint.slice(0, 32) } : {}
+      const crl = asks && revoked !== undefined ? { crl: revoked.lists.map(({ pem }) => pem) } : {}
+      // Its own keys for tickets: who was verified by other lists is verified again, not resumed.
+      context = this.#create({ ...roots, ...crl, ...named, minVersion: `TLSv${minVersion}` })
+      this.#remember(key, context)
     }
     return context
+  }
+
+  /** Lists are exchanged again and again: the contexts of former ones go. */
+  #remember(key: string, context: SecureContext): void {
+    this.#others.set(key, context)
+    for (const eldest of this.#others.keys()) {
+      if (this.#others.size <= OTHER_CONTEXTS_LIMIT) return
+      this.#others.delete(eldest)
+    }
   }
 
   #create(options: SecureContextOptions): SecureContext {
@@ -122,6 +143,20 @@ export class RealTls implements Tls {
         cause: error,
       })
     }
+  }
+
+  revocations(file: Uint8Array): readonly RevocationList[] {
+    const lists = readRevocationLists(file)
+    try {
+      createSecureContext({ ca: [], crl: lists.map(({ pem }) => pem) })
+    } catch (cause) {
+      throw new WorldError('RTK_TLS_BAD_CRL', 'this revocation list cannot be read', { temporary: false, cause })
+    }
+    return lists
+  }
+
+  withoutList(lists: readonly RevocationList[], rootsPem: string): readonly string[] {
+    return authoritiesWithout(lists, rootsPem)
   }
 
   serverSide(server: TlsServerContext): ServerSide {

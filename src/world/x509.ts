@@ -97,3 +97,14 @@ export function endPointHash(der: Uint8Array): string | undefined {
   const identifier = objectIdentifier(der, name)
   return identifier === RSASSA_PSS ? pssHash(der, name.end) : hashes.get(identifier)
 }
+
+/** The subject of a certificate as its bytes stand: version, serial, algorithm, issuer and validity come before it. */
+export function subjectOf(der: Uint8Array): Uint8Array {
+  const certificate = readDer(der, 0)
+  const body = certificate === undefined ? undefined : readDer(der, certificate.start)
+  let at = body?.start ?? der.length
+  for (let i = 0; i < 5; i++) at = readDer(der, at)?.end ?? der.length
+  const end = readDer(der, at)?.end
+  if (end === undefined) throw new TypeError('not a certificate')
+  return der.subarray(at, end)
+}

@@ -7,6 +7,7 @@ import { accountCacheMax } from '../../src/core/account-service.ts'
 import { messageHoldBytes, messageHoldMs } from '../../src/core/message-holds.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
+import { clientsMax as knownClientsMax, sightingsMax } from '../../src/modules/access/sightings.ts'
 import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
 import { MAX_TOKEN } from '../../src/stream/sasl/index.ts'
@@ -186,6 +187,7 @@ export const noLimits: Readonly<Record<string, string>> = {
   'auth.jwt.leeway': 'what clocks are wrong by',
   'auth.token_lifetime': 'the time of a token',
   'auth.token_rotation': 'the time of a token',
+  'modules.access.remember': 'how long something is kept',
   'modules.register.window': 'the time of three limits',
 }
 
@@ -229,6 +231,14 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
   tokens_per_account: {
     value: String(clientsMax),
     ...nothing('the client that came longest ago has to sign in by password', 'ratatosk_tokens_evicted_total'),
+  },
+  access_clients_per_account: {
+    value: String(knownClientsMax),
+    ...nothing('the client that was not seen for longest is forgotten', 'ratatosk_access_clients_max_total'),
+  },
+  access_sightings: {
+    value: String(sightingsMax),
+    ...nothing('the next sign-in of the client is noted again', 'ratatosk_access_sightings_max_total'),
   },
   register_quota_keys: {
     value: String(quotaKeysMax),

@@ -1,6 +1,6 @@
 """An aioxmpp client that is told what to do on standard input and tells what happens on standard output, in lines of JSON.
 
-Arguments: JID, password, port, 'starttls' or 'direct', file of trusted roots.
+Arguments: JID, password, port, 'starttls' or 'direct', file of trusted roots; 'deeds' if it is to use more extensions.
 """
 import asyncio
 import datetime
@@ -8,9 +8,14 @@ import json
 import sys
 
 import aioxmpp
+import aioxmpp.blocking
+import aioxmpp.bookmarks
 import aioxmpp.connector
 import aioxmpp.dispatcher
+import aioxmpp.private_xml
 import aioxmpp.security_layer
+import aioxmpp.vcard
+from lxml import etree
 
 account, password, port, tls, roots = sys.argv[1:6]
 CONNECTORS = {"starttls": aioxmpp.connector.STARTTLSConnector, "direct": aioxmpp.connector.XMPPOverTLSConnector}
@@ -90,6 +95,83 @@ messages = client.summon(aioxmpp.dispatcher.SimpleMessageDispatcher)
 client.summon(aioxmpp.DiscoServer)
 
 
+@aioxmpp.private_xml.Query.as_payload_class
+class Note(aioxmpp.xso.XSO):
+    """Something of our own in private storage (XEP-0049)."""
+    TAG = ("urn:ratatosk:play", "note")
+    text = aioxmpp.xso.Text(default=None)
+
+
+if "deeds" in sys.argv[6:]:
+    blocking = client.summon(aioxmpp.BlockingClient)
+    vcards = client.summon(aioxmpp.vcard.VCardService)
+    storage = client.summon(aioxmpp.private_xml.PrivateXMLService)
+    bookmarks = client.summon(aioxmpp.BookmarkClient)
+    for name in ("on_initial_blocklist_received", "on_jids_blocked", "on_jids_unblocked"):
+        getattr(blocking, name).connect(lambda jids, name=name: tell(name[3:], jids=" ".join(sorted(map(str, jids)))))
+    bookmarks.on_bookmark_added.connect(lambda mark: tell("bookmark_added", jid=mark.jid, name=mark.name))
+    bookmarks.on_bookmark_removed.connect(lambda mark: tell("bookmark_removed", jid=mark.jid, name=mark.name))
+
+
+async def publish(name):
+    # As its service wants it: made of the one that is there.
+    vcard = await vcards.get_vcard()
+    for old in vcard.elements.findall("{vcard-temp}FN"):
+        vcard.elements.remove(old)
+    etree.SubElement(vcard.elements, "{vcard-temp}FN").text = name
+    vcard.set_photo_data("image/png", b"\x89PNG\r\n")
+    await vcards.set_vcard(vcard)
+    return "published"
+
+
+async def show_vcard(of):
+    vcard = await vcards.get_vcard(aioxmpp.JID.fromstr(of))
+    return f"{vcard.elements.findtext('{vcard-temp}FN')} {vcard.get_photo_mime_type()} {vcard.get_photo_data()}"
+
+
+async def keep(text):
+    note = Note()
+    note.text = text
+    await storage.set_private_xml(note)
+    return "kept"
+
+
+async def kept(_):
+    return (await storage.get_private_xml(Note())).registered_payload.text
+
+
+def conference(room):
+    return aioxmpp.bookmarks.Conference("the square", aioxmpp.JID.fromstr(room), nick="romeo")
+
+
+async def marks(_):
+    return " ".join(str(mark.jid) for mark in await bookmarks.get_bookmarks())
+
+
+# What it does for one argument, `to`, by name; what comes of it is told.
+deeds = {
+    "block": lambda to: blocking.block_jids([aioxmpp.JID.fromstr(to)]),
+    "unblock": lambda to: blocking.unblock_jids([aioxmpp.JID.fromstr(to)]),
+    "unblock all": lambda _: blocking.unblock_all(),
+    "publish": publish,
+    "vcard": show_vcard,
+    "keep": keep,
+    "kept": kept,
+    "bookmark": lambda to: bookmarks.add_bookmark(conference(to)),
+    "forget": lambda to: bookmarks.discard_bookmark(conference(to)),
+    "bookmarks": marks,
+    "sync": lambda _: bookmarks.sync(),
+}
+
+
+async def perform(deed, to):
+    try:
+        answer = await deeds[deed](to)
+    except aioxmpp.XMPPError as error:
+        answer = error.condition.value[1]
+    tell("answered", deed=deed, xml=answer or "done")
+
+
 def seen(jid, stanza):
     if jid.bare() != client.local_jid.bare():
         tell("presence", **{"from": jid}, type=stanza.type_.value or "available",
@@ -129,7 +211,11 @@ client.on_failure.connect(failed)
 
 
 async def obey(order):
-    do, to = order["do"], aioxmpp.JID.fromstr(order.get("to", account))
+    do = order["do"]
+    if do in deeds:
+        await perform(do, order["to"])
+        return
+    to = aioxmpp.JID.fromstr(order.get("to", account))
     if do == "say":
         stanza = aioxmpp.Message(to=to, type_=aioxmpp.MessageType.CHAT)
         stanza.body[None] = order["body"]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AccountEntry, ClientToken } from '../../core/auth.ts'
+import type { ClientToken } from '../../core/accounts.ts'
+import type { AccountEntry } from '../../core/auth.ts'
 import { type CommandCaller, CommandError, CommandRegistry, type Json } from '../../core/commands.ts'
 import { bench } from '../../core/core.testing.ts'
 import type { Host } from '../../core/host.ts'

@@ -1,7 +1,7 @@
 /** What a configuration names outside itself: certificates, keys, files of secrets. Looked at after the check, all at once. */
 import type { Disk } from '../../world/disk.types.ts'
 import { WorldError } from '../../world/error.ts'
-import type { Tls } from '../../world/net.types.ts'
+import type { RevocationList, Tls } from '../../world/net.types.ts'
 import type { Checked } from './check.ts'
 import { entryOf, type Input, type MapInput } from './input.ts'
 import { checkKeys, jwtSections } from './jwt-section.ts'
@@ -13,6 +13,8 @@ export interface FileDoors {
   readonly tls?: Tls | undefined
   /** Permission bits of a file; undefined where nobody can tell. Without it nothing is said of readable secrets. */
   readonly modeOf?: ((path: string) => Promise<number | undefined>) | undefined
+  /** Wall-clock milliseconds since 1970: without it nothing is said of what has expired. */
+  readonly now?: (() => number) | undefined
   /** A variable of the environment. Without it there are none: an embedded server does not look at its program's. */
   readonly variable?: ((name: string) => string | undefined) | undefined
 }
@@ -24,7 +26,7 @@ export async function checkFiles(checked: Checked, folder: string, doors: FileDo
   const report = new Report(checked.document.report.file)
   for (const pair of certificatePairs(checked.document.input)) await checkPair(pair, folder, doors, report)
   const tls = entryOf(checked.document.input, 'tls')?.value
-  if (tls?.kind === 'map') await textOf(tls, 'client_ca', folder, doors, report)
+  if (tls?.kind === 'map') await checkClientAuthorities(tls, folder, doors, report)
   await checkStoreAuthorities(checked.document.input, folder, doors, report)
   for (const section of jwtSections(checked.document.input)) await checkTokenKeys(section, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
@@ -76,13 +78,18 @@ async function textOf(
   // Of another kind, or missing: reported by the check.
   if (input?.kind !== 'string') return undefined
   const path = doors.disk.resolve(folder, input.value)
-  const text = await readOrReport(input, path, doors, report)
+  const text = await readOrReport(input, path, (name) => doors.disk.readText(name), report)
   return text === undefined ? undefined : { input, path, text }
 }
 
-async function readOrReport(input: Input, path: string, doors: FileDoors, report: Report): Promise<string | undefined> {
+async function readOrReport<T>(
+  input: Input,
+  path: string,
+  read: (path: string) => Promise<T>,
+  report: Report,
+): Promise<T | undefined> {
   try {
-    return await doors.disk.readText(path)
+    return await read(path)
   } catch (error) {
     if (!(error instanceof WorldError)) throw error
     const missing = error.code === 'RTK_DISK_NOT_FOUND'
@@ -108,6 +115,62 @@ async function warnOfReaders(
   const mode = await doors.modeOf?.(path)
   if (mode === undefined || (mode & 0o004) === 0) return
   report.warning(input, 'RTK_CONFIG_READABLE', `everybody on this machine can read ${what}`, `chmod o-r ${path}`)
+}
+
+/** Roots of certificates that clients sign in by, and what they have taken back. */
+async function checkClientAuthorities(tls: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
+  const roots = await textOf(tls, 'client_ca', folder, doors, report)
+  const given = entryOf(tls, 'client_crl')?.value
+  const items = given?.kind === 'list' ? given.items : [given]
+  const lists: RevocationList[] = []
+  for (const item of items) {
+    if (item?.kind === 'string') lists.push(...(await revocationLists(item, folder, doors, report)))
+  }
+  const [first] = items
+  if (first === undefined) return
+  if (entryOf(tls, 'client_ca') === undefined) {
+    report.error(first, 'RTK_CONFIG_CRL', 'there is nobody whose certificates it is for', "set 'client_ca' beside it")
+    return
+  }
+  if (roots === undefined || lists.length === 0) return
+  // A root that cannot be read is told of when the server starts.
+  for (const name of doors.tls?.withoutList(lists, roots.text) ?? []) {
+    const text = `${name} in ${roots.path} has no list here: none of its certificates counts`
+    report.warning(first, 'RTK_CONFIG_CRL', text, 'add its list, empty or not, or take it out of client_ca')
+  }
+}
+
+async function revocationLists(
+  input: StringInput,
+  folder: string,
+  doors: FileDoors,
+  report: Report,
+): Promise<readonly RevocationList[]> {
+  const path = doors.disk.resolve(folder, input.value)
+  const bytes = await readOrReport(input, path, (name) => doors.disk.readBytes(name), report)
+  if (bytes === undefined || doors.tls === undefined) return []
+  let lists: readonly RevocationList[]
+  try {
+    lists = doors.tls.revocations(bytes)
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error
+    const hint = 'PEM or DER, as `openssl crl -in FILE -noout -text` shows it'
+    report.error(input, 'RTK_CONFIG_CRL', `${path}: ${error.message}`, hint)
+    return []
+  }
+  const now = doors.now?.()
+  for (const { issuer, thisUpdate, nextUpdate } of lists) {
+    const [from, until] = [thisUpdate.toISOString(), nextUpdate?.toISOString()]
+    if (now === undefined) continue
+    if (nextUpdate !== undefined && nextUpdate.getTime() <= now) {
+      const text = `the list of ${issuer} in ${path} expired at ${until}: none of its certificates counts`
+      report.warning(input, 'RTK_CONFIG_CRL', text, 'fetch the present one, and reload')
+    } else if (thisUpdate.getTime() > now) {
+      const text = `the list of ${issuer} in ${path} is for the time from ${from} on: none of its certificates counts`
+      report.warning(input, 'RTK_CONFIG_CRL', text, 'is the clock right?')
+    }
+  }
+  return lists
 }
 
 async function checkStoreAuthorities(root: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
@@ -144,7 +207,7 @@ async function readSecrets(checked: Checked, folder: string, doors: FileDoors, r
       continue
     }
     const path = doors.disk.resolve(folder, own)
-    const text = await readOrReport(input, path, doors, report)
+    const text = await readOrReport(input, path, (name) => doors.disk.readText(name), report)
     if (text === undefined) continue
     const [line = ''] = text.split(/\r?\n/)
     if (line === '')

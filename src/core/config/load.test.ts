@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Disk } from '../../world/disk.types.ts'
 import { WorldError } from '../../world/error.ts'
+import { makeAuthority } from '../../world/local-ca.ts'
 import type { Tls } from '../../world/net.types.ts'
+import { revocationList } from '../../world/revocation.testing.ts'
+import { authoritiesWithout, readRevocationLists } from '../../world/revocation.ts'
 import { ConfigError, finishConfig, formatMistake, loadConfig, openConfig } from './index.ts'
 import { opt, type Secret } from './opt.ts'
 
@@ -14,6 +17,7 @@ function worldOf(files: Readonly<Record<string, { text: string; mode?: number }>
       if (file !== undefined) return Promise.resolve(file.text)
       return Promise.reject(new WorldError('RTK_DISK_NOT_FOUND', `no ${path}`, { temporary: false }))
     },
+    readBytes: async (path: string) => Buffer.from(await disk.readText(path), 'latin1'),
     resolve: (base: string, path: string) => {
       if (path.startsWith('/')) return path
       if (path === '..') return base.slice(0, base.lastIndexOf('/'))
@@ -25,11 +29,14 @@ function worldOf(files: Readonly<Record<string, { text: string; mode?: number }>
       if (certPem === keyPem) return { fingerprint: '', notAfter: new Date(0), names: [], isFor: () => true }
       throw new WorldError('RTK_TLS_BAD_CERTIFICATE', 'certificate and key do not fit', { temporary: false })
     },
+    revocations: readRevocationLists,
+    withoutList: authoritiesWithout,
   }
   return {
     // Only what the loader uses.
     disk: disk as unknown as Disk,
     tls,
+    now: () => Date.UTC(2026, 0, 15),
     modeOf: (path: string) => Promise.resolve(files[path]?.mode),
     modules: new Map([['lamp', { key: opt.secret({ description: 'A key.' }) }]]),
     defaultModules: [],
@@ -156,5 +163,52 @@ test('PostgreSQL: every mistake by its line; what means nothing to the engine is
   ])
   assert.deepEqual(await told('store:\n  url: postgres://u@h/d\n'), [
     'warning 2 store.url: store.url means nothing to the engine sqlite',
+  ])
+})
+
+test('each mistake with revocation lists is told where it stands', async () => {
+  const [one, two] = [makeAuthority(new Date(Date.UTC(2026, 0, 1))), makeAuthority(new Date(Date.UTC(2026, 0, 1)))]
+  const january = { thisUpdate: new Date(Date.UTC(2026, 0, 1)), nextUpdate: new Date(Date.UTC(2026, 1, 1)) }
+  const past = { thisUpdate: new Date(Date.UTC(2025, 0, 1)), nextUpdate: new Date(Date.UTC(2026, 0, 1)) }
+  const future = { thisUpdate: new Date(Date.UTC(2027, 0, 1)), nextUpdate: new Date(Date.UTC(2027, 1, 1)) }
+  const pem = (authority: typeof one, times: typeof past) => revocationList(authority, [], times).pem
+  const files = {
+    '/e/roots.pem': { text: one.certPem + two.certPem },
+    '/e/good.crl': { text: `${pem(one, january)}${pem(two, january)}` },
+    '/e/one.der': { text: Buffer.from(revocationList(one, [], january).der).toString('latin1') },
+    '/e/old.crl': { text: pem(two, past) },
+    '/e/early.crl': { text: pem(two, future) },
+    '/e/garbage.crl': { text: 'hello' },
+    '/e/cut.crl': { text: Buffer.from(revocationList(one, [], january).der.subarray(0, -1)).toString('latin1') },
+  }
+  const told = async (tls: string) => {
+    const world = worldOf({ ...files, '/e/r.yaml': { text: `tls:\n${tls}\n` } })
+    const { mistakes } = await finishConfig(await openConfig({ file: '/e/r.yaml' }, world.disk), world)
+    return mistakes.map(formatMistake).map((line) => line.replace(/Ratatosk local CA [0-9a-f]+/g, 'CA'))
+  }
+  const roots = '  client_ca: roots.pem\n  client_crl:'
+  const shown = '(PEM or DER, as `openssl crl -in FILE -noout -text` shows it)'
+  assert.deepEqual(await told(`${roots} good.crl`), [])
+  assert.deepEqual(await told(`${roots} [one.der, good.crl]`), [])
+  assert.deepEqual(await told(`${roots} []`), [])
+  assert.deepEqual(await told(`${roots} no.crl`), [
+    '/e/r.yaml:3:15: there is no file /e/no.crl (a relative name is taken from the folder of this file)',
+  ])
+  assert.deepEqual(await told(`${roots}\n    - good.crl\n    - garbage.crl\n    - roots.pem\n    - cut.crl`), [
+    `/e/r.yaml:5:7: /e/garbage.crl: this is no revocation list: it is neither PEM nor DER ${shown}`,
+    `/e/r.yaml:6:7: /e/roots.pem: this is no revocation list: it holds a CERTIFICATE ${shown}`,
+    `/e/r.yaml:7:7: /e/cut.crl: this is no revocation list: its form is another ${shown}`,
+  ])
+  assert.deepEqual(await told(`${roots} [one.der, old.crl]`), [
+    '/e/r.yaml:3:25: warning: the list of CA in /e/old.crl expired at 2026-01-01T00:00:00.000Z: none of its certificates counts (fetch the present one, and reload)',
+  ])
+  assert.deepEqual(await told(`${roots} [one.der, early.crl]`), [
+    '/e/r.yaml:3:25: warning: the list of CA in /e/early.crl is for the time from 2027-01-01T00:00:00.000Z on: none of its certificates counts (is the clock right?)',
+  ])
+  assert.deepEqual(await told(`${roots} one.der`), [
+    '/e/r.yaml:3:15: warning: CA in /e/roots.pem has no list here: none of its certificates counts (add its list, empty or not, or take it out of client_ca)',
+  ])
+  assert.deepEqual(await told('  client_crl: good.crl'), [
+    "/e/r.yaml:2:15: there is nobody whose certificates it is for (set 'client_ca' beside it)",
   ])
 })

@@ -116,6 +116,7 @@ function resolvePaths(config: Config, folder: string, options: FinishOptions): C
     tls: Object.freeze({
       ...config.tls,
       certificates: certificates(config.tls.certificates),
+      client_crl: config.tls.client_crl.map(inFolder),
       client_ca: config.tls.client_ca === undefined ? undefined : inFolder(config.tls.client_ca),
     }),
     store: Object.freeze({

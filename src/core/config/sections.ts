@@ -27,6 +27,11 @@ export const tlsOptions = {
       description: 'Roots of certificates that clients may sign in by, PEM. Left out: clients are asked for none.',
     }),
   ),
+  client_crl: opt.list(opt.path({ description: 'A file with one list or several, PEM, or with one, DER.' }), {
+    default: [],
+    description:
+      'Revocation lists: certificates in them no longer sign in. With one, each authority of `client_ca` needs its own, and those between it and the clients too; of one whose list is missing or has expired no certificate counts.',
+  }),
   local_ca: opt.bool({
     default: true,
     description: 'Hosts without a certificate get one from a certificate authority of our own in the data directory.',

@@ -48,8 +48,8 @@ describe('XEP-0178, a certificate of a client over real TLS', () => {
     rmSync(folder, { recursive: true })
   })
 
-  /** The features, and the answer to EXTERNAL by SASL2. */
-  async function signsIn(shown: string, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
+  /** The features, and the answer to EXTERNAL by SASL2; `session`: of TLS, to be resumed. */
+  async function signsIn(shown: string, maxVersion: 'TLSv1.2' | 'TLSv1.3', session?: Buffer) {
     const place = served.place('direct')
     assert.ok(place.kind === 'tcp')
     const certificate =
@@ -57,7 +57,12 @@ describe('XEP-0178, a certificate of a client over real TLS', () => {
         ? {}
         : { cert: readFileSync(at(`${shown}-client.pem`)), key: readFileSync(at(`${shown}-client.key`)) }
     const to = { host: '127.0.0.1', port: place.port, servername: 'localhost', ca: served.ca, maxVersion }
-    const socket = connect({ ...to, ALPNProtocols: ['xmpp-client'], ...certificate })
+    const resumed = session === undefined ? {} : { session }
+    const socket = connect({ ...to, ALPNProtocols: ['xmpp-client'], ...certificate, ...resumed })
+    let ticket: Buffer | undefined
+    socket.on('session', (one) => {
+      ticket = one
+    })
     let heard = ''
     socket.on('data', (chunk) => {
       heard += chunk
@@ -73,8 +78,9 @@ describe('XEP-0178, a certificate of a client over real TLS', () => {
     const request =
       "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='EXTERNAL'><initial-response/><bind xmlns='urn:xmpp:bind:0'/></authenticate>"
     const answer = await ask(request, /<\/success>|<\/failure>/)
+    const isResumed = socket.isSessionReused()
     socket.destroy()
-    return { features, answer }
+    return { features, answer, ticket, isResumed }
   }
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -91,5 +97,58 @@ describe('XEP-0178, a certificate of a client over real TLS', () => {
         assert.match(answer, /<invalid-mechanism /)
       })
     }
+  }
+
+  const base = { listeners: [{ name: 'direct', protocol: 'c2s', tls: 'direct', address: '127.0.0.1', port: 0 }] }
+  /** The list of `known`, of which its client's certificate is or is not, in force or not. */
+  function list(name: string, revoked: readonly string[], form: 'PEM' | 'DER', ...times: readonly string[]): string {
+    writeFileSync(at('index.txt'), '')
+    writeFileSync(at('crlnumber'), '01')
+    const [database, number] = [at('index.txt'), at('crlnumber')]
+    const own = `database=${database}\ncrlnumber=${number}\ndefault_md=sha256\ndefault_crl_days=1\n`
+    writeFileSync(at('ca.cnf'), `[ca]\ndefault_ca=own\n[own]\n${own}`)
+    const signer = ['ca', '-config', at('ca.cnf'), '-cert', at('known.pem'), '-keyfile', at('known.key')]
+    for (const one of revoked) openssl(...signer, '-revoke', at(one))
+    openssl(...signer, '-gencrl', ...times, '-out', at(name))
+    if (form === 'DER') openssl('crl', '-in', at(name), '-outform', 'DER', '-out', at(name))
+    return at(name)
+  }
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`in a revocation list of OpenSSL is no way in, from the reload on, on ${version}`, async () => {
+      const reload = (...lists: readonly string[]) =>
+        served.server.reload({
+          hosts: { localhost: {} },
+          auth: { scram_iterations: 4096 },
+          store: { engine: 'memory' },
+          tls: { client_ca: at('known.pem'), client_crl: lists },
+          ...base,
+        })
+      const isOffered = async (session?: Buffer) => {
+        const { features, answer, ticket, isResumed } = await signsIn('known', version, session)
+        assert.equal(features.includes('<mechanism>EXTERNAL<'), answer.includes('</success>'))
+        return { isIn: answer.includes('</success>'), ticket, isResumed }
+      }
+      await reload(list('good.crl', [], 'PEM'))
+      const first = await isOffered()
+      assert.equal(first.isIn, true)
+      assert.ok(first.ticket !== undefined)
+      const again = await isOffered(first.ticket)
+      assert.deepEqual([again.isIn, again.isResumed], [true, true], 'a session of TLS goes on')
+      for (const form of ['PEM', 'DER'] as const) {
+        await reload(list('bad.crl', ['known-client.pem'], form))
+        assert.equal((await isOffered()).isIn, false)
+        const old = await isOffered(first.ticket)
+        assert.deepEqual([old.isIn, old.isResumed], [false, false], 'nor does one of before')
+      }
+      await reload(
+        list('old.crl', [], 'PEM', '-crl_lastupdate', '20200101000000Z', '-crl_nextupdate', '20200201000000Z'),
+      )
+      assert.equal((await isOffered()).isIn, false, 'it has expired')
+      await reload(at('good.crl'))
+      assert.equal((await isOffered()).isIn, true)
+      await assert.rejects(reload(at('known.pem')), /known\.pem: this is no revocation list: it holds a CERTIFICATE/)
+      await reload()
+    })
   }
 })

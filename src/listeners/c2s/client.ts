@@ -30,6 +30,8 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   readonly #connection: Connection
   readonly #shaperHolds: Counter
   #session: Session | undefined
+  /** Which installation the client is, by its sign-in; '' where it did not say. */
+  #agent = ''
   /** What the stream is for, by its last header. */
   #host: Host | undefined
   readonly #gone: (client: C2sClient) => void
@@ -121,25 +123,32 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   bind(ticket: Ticket, streamHost: StreamHost, account: Jid, resource: string): void {
     const machine = this.machine
-    const info = this.#info(machine?.account?.mechanism ?? '', undefined)
-    const result = this.#bindTo(streamHost, account, resource, info)
+    const info = this.#info(machine?.account?.mechanism ?? '')
+    const result = this.#bindTo(streamHost, account, resource, info, false)
     if (result === undefined) return
     machine?.bound(ticket, result instanceof StanzaError ? result : { jid: result.jid, sink: result })
   }
 
   /** Undefined: the stream has ended. */
-  #bindTo({ domain }: StreamHost, account: Jid, resource: string, info: LinkInfo): Session | StanzaError | undefined {
+  #bindTo(
+    { domain }: StreamHost,
+    account: Jid,
+    resource: string,
+    info: LinkInfo,
+    isInline: boolean,
+  ): Session | StanzaError | undefined {
     const host = this.needs.core.host(domain)
     if (host === undefined) return errorHostGone
     if (this.hasEnded(account, host)) return undefined
-    const result = this.needs.binder.bind({ account, host, resource, link: this.#connection, info })
+    const result = this.needs.binder.bind({ account, host, resource, link: this.#connection, info, isInline })
     if (result instanceof StanzaError) this.needs.core.metrics.refusals.count(result.code)
     else this.#session = result
     return result
   }
 
-  #info(mechanism: string, agent: string | undefined): LinkInfo {
+  #info(mechanism: string): LinkInfo {
     const { listener, client, transport } = this.accepted
+    const agent = this.#agent
     return {
       address: client.host,
       port: client.port,
@@ -147,7 +156,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
       tls: transport.tls?.protocol ?? '',
       auth: mechanism,
       listener: listener.name,
-      ...(agent === undefined || agent === '' ? {} : { agent }),
+      ...(agent === '' ? {} : { agent }),
     }
   }
 
@@ -159,7 +168,8 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     }
     const { agent, bind } = asked
     const { jid, mechanism } = account
-    const info = this.#info(mechanism, agent?.id)
+    this.#agent = agent?.id ?? ''
+    const info = this.#info(mechanism)
     const { channel } = this.machine ?? {}
     // Who has no account (XEP-0175) never comes back for a token.
     const isGuest = mechanism === 'ANONYMOUS'
@@ -168,7 +178,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
       type: local.type,
       request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline },
       bind,
-      bindTo: (resource) => this.#bindTo(streamHost, jid, resource, info),
+      bindTo: (resource) => this.#bindTo(streamHost, jid, resource, info, true),
       resume: (found) => this.#resume(found, info),
       madeResource: (tag) => this.needs.resources.made(jid, agent?.id ?? '', tag),
       token: () => {
@@ -268,7 +278,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     if (machine?.state !== 'binding' || this.hasEnded(session.jid.bare, session.host)) return
     // Nothing more comes over the old stream, and over this one nothing until it is decided.
     machine.ask()
-    const info = this.#info(machine.account?.mechanism ?? '', undefined)
+    const info = this.#info(machine.account?.mechanism ?? '')
     this.#take({ session, answers }, info, (found, answer) => {
       if (answer === undefined) return
       if (found === undefined) this.send(answer)

@@ -14,6 +14,7 @@ import type { Log } from '../../world/log.types.ts'
 import type { TlsServerContext } from '../../world/net.types.ts'
 import type { Random } from '../../world/random.types.ts'
 import type { Admission } from '../admission.ts'
+import type { RefusalLog } from '../refusal-log.ts'
 
 export interface C2sNeeds {
   readonly clock: Clock
@@ -30,6 +31,8 @@ export interface C2sNeeds {
   /** Credentials for names that do not exist, so that they look like those that do. */
   decoys(host: Host): Decoys
   readonly tokens: Tokens
+  /** Of what strangers do again and again. */
+  readonly refusalLog: RefusalLog
   /** Names of resources that the server makes. */
   readonly resources: Pick<Resources, 'made'>
   /** Certificates and ALPN of a listener. */

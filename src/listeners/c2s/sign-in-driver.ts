@@ -44,6 +44,7 @@ export class SignInDriver {
   protected machine: C2sServer | undefined
   /** Accounts that had ended when the account was last looked up. */
   protected endingsSeen = 0
+  #hasToldRevoked = false
 
   constructor(needs: C2sNeeds, accepted: Accepted) {
     this.needs = needs
@@ -65,9 +66,23 @@ export class SignInDriver {
     // RFC 6120 section 6.3.4: only to whoever has shown a certificate that would do.
     const hasAddress = certificates && certificateAddresses(channel).some(({ domain }) => domain === host.domain)
     if (hasAddress) offered.unshift('EXTERNAL')
+    else if (certificates) this.#tellRevoked(channel)
     if (channel.isSecure && backend.bearer !== undefined) offered.push(BEARER)
     if (anonymous) offered.push('ANONYMOUS')
     return offered
+  }
+
+  /** Who has such a certificate cannot tell why it does not serve, and the operator may have forgotten to fetch a list. */
+  #tellRevoked({ tls }: Channel): void {
+    const error = tls?.peerCertificate?.error ?? ''
+    const isRevoked = error === 'CERT_REVOKED'
+    if (this.#hasToldRevoked || !(isRevoked || error.includes('CRL'))) return
+    this.#hasToldRevoked = true
+    const code = isRevoked ? 'RTK_CERTIFICATE_REVOKED' : 'RTK_CERTIFICATE_LIST'
+    this.needs.core.metrics.refusals.count(code)
+    const fields = { address: this.accepted.client.host, error }
+    if (isRevoked) this.needs.refusalLog.write('info', 'a client has shown a revoked certificate', code, fields)
+    else this.needs.refusalLog.write('warn', 'no revocation list for a certificate is in force', code, fields)
   }
 
   sasl2(streamHost: StreamHost, channel: Channel): Sasl2Offer {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { header, type Wire } from '../../../plays/language/wire.ts'
 import { jid } from '../../jid/index.ts'
-import { authorityPem, symbolicCertificate } from '../../sim/index.ts'
+import { authorityPem, type SymbolicList, symbolicCertificate, symbolicRevocations } from '../../sim/index.ts'
 import { SymbolicServer } from '../symbolic.testing.ts'
 
 const listeners = [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }]
@@ -115,6 +115,48 @@ describe('EXTERNAL', () => {
       assert.equal(await offered({ addresses: [] }), false)
       assert.equal(await offered({ addresses: ['romeo@else.example'] }), false)
       assert.equal(await offered({ addresses: ['romeo@localhost'], issuer: 'nobody' }), false)
+    }))
+
+  it('RFC 5280 section 5: one that its authority took back is no way in; a list comes in by a reload, and expires', () =>
+    run(async (server) => {
+      const { disk } = server.simulation.world('server')
+      const listed = { listeners, tls: { ...tls, client_crl: '/tls/clients.crl' } }
+      const writes = (list: Omit<SymbolicList, 'issuer'>, issuer = 'clients') =>
+        disk.writeText('/tls/clients.crl', symbolicRevocations({ ...list, issuer }), 0o600)
+      const shown = { addresses: ['romeo@localhost'] }
+      const offered = async () => (await secured(server, shown)).features.includes('<mechanism>EXTERNAL<')
+      const before = await secured(server, shown)
+      await writes({ revoked: ['juliet@localhost'] })
+      await server.reload(listed)
+      assert.equal(await offered(), true)
+      await writes({ revoked: ['romeo@localhost'] })
+      await server.reload(listed)
+      const { wire, features } = await secured(server, shown)
+      assert.ok(!features.includes('EXTERNAL'))
+      wire.says(auth('EXTERNAL', '='))
+      await wire.hears(/<invalid-mechanism\/>|<mechanism-too-weak\/>/)
+      wire.says(auth('PLAIN', btoa('\0romeo\0secret')))
+      await wire.hears(/<success /)
+      assert.deepEqual(server.told('RTK_CERTIFICATE_REVOKED', 'info'), [{ address: 'romeo', error: 'CERT_REVOKED' }])
+      before.wire.says(auth('EXTERNAL', '='))
+      await before.wire.hears(/<success /)
+
+      await writes({ revoked: [], nextUpdate: new Date(server.simulation.world('server').clock.wallMs() + 60_000) })
+      await server.reload(listed)
+      assert.equal(await offered(), true)
+      await server.simulation.advance(61_000)
+      assert.equal(await offered(), false)
+      const [late] = server.told('RTK_CERTIFICATE_LIST', 'warn')
+      assert.equal(late?.['error'], 'CRL_HAS_EXPIRED')
+      await server.reload(listed)
+      assert.equal(server.told('RTK_TLS_CRL_EXPIRED', 'warn')[0]?.['authority'], 'clients')
+
+      await writes({ revoked: [] }, 'others')
+      await server.reload(listed)
+      assert.equal(await offered(), false)
+      assert.deepEqual(server.told('RTK_TLS_CRL_MISSING', 'warn'), [{ authority: 'clients' }])
+      await disk.writeText('/tls/clients.crl', 'garbage', 0o600)
+      await assert.rejects(server.reload(listed), /clients.crl: this is no revocation list/)
     }))
 
   it('AUTH-05: signs in the account of the certificate, and no other', () =>

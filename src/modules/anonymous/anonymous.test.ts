@@ -37,6 +37,21 @@ for (const type of ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']) {
   })
 }
 
+for (const type of ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']) {
+  test(`RFC 6120 section 8.3.1: one without presence hears that ${type} is refused, and still nobody else writes to it`, async () => {
+    const { house, guest } = await stage()
+    const other = await house.online(`${romeo}/r`)
+    guest.send(`<presence type='${type}' to='${romeo}' id='s'/>`)
+    const came = await guest.drain()
+    assert.deepEqual(came.map(brief), [`presence/error ${romeo}`])
+    assert.match(show(came[0] ?? assert.fail()), /id='s'.*<not-allowed /)
+    for (const error of ['presence', 'message']) other.send(`<${error} type='error' to='${name}' id='s'/>`)
+    const refused = `<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
+    other.send(`<presence type='error' to='${name}' id='s'>${refused}</presence>`)
+    assert.deepEqual(await guest.drain(), [])
+  })
+}
+
 test('presence and messages go both ways while the session lasts', async () => {
   const { house, guest } = await stage()
   const other = await house.online(`${romeo}/r`)

@@ -1,8 +1,8 @@
 /** RFC 6121 appendix A: every state × stanza × direction, through a real session, a real store and another server. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import type { Element } from '../../xml/element.types.ts'
-import { brief, type Elsewhere, House } from '../modules.testing.ts'
+import { brief, type Elsewhere, House, show } from '../modules.testing.ts'
 import { rosterStore } from './roster.store.ts'
 
 type State = readonly [subscription: string, pending: '' | 'out' | 'in' | 'out+in']
@@ -325,4 +325,22 @@ describe('pre-approval (section 3.4)', () => {
     assert.deepEqual(await elsewhere.drain(), [])
     assert.deepEqual((await player.drain()).map(brief), [`presence/subscribe ${contact}`])
   })
+})
+
+test('RFC 6121 section 3.1.2: that a request cannot be delivered hears the client that sent it, with presence or without, and no other', async () => {
+  const house = await House.build()
+  const [silent, present] = [house.actor('romeo@montague.net/silent'), await house.online('romeo@montague.net/present')]
+  for (const [asker, other, contact] of [
+    [silent, present, 'juliet@nowhere.example'],
+    [present, silent, 'nurse@nowhere.example'],
+  ] as const) {
+    asker.send(`<presence type='subscribe' to='${contact}' id='s'/>`)
+    const errors = (await asker.drain()).filter((el) => el.attr('type') === 'error')
+    assert.deepEqual(errors.map(brief), [`presence/error ${contact}`])
+    assert.match(show(errors[0] ?? assert.fail()), /id='s'.*<remote-server-not-found /)
+    assert.deepEqual(
+      (await other.drain()).filter((el) => el.name === 'presence'),
+      [],
+    )
+  }
 })

@@ -95,7 +95,7 @@ async function sent(
   const change = sight(changed)
   // Section 3.2.2: they leave while the contact may still see them.
   if (change === 'revoked') ctx.tell('roster:revoked', { host, local, contact, before: changed.before })
-  const routed = isRouted ? ctx.send(packet.el, session.jid.bare, contact) : undefined
+  const routed = isRouted ? ctx.send(packet.el, session.jid.bare, contact, session) : undefined
   // Before any waiting: pushes are in order of modification (section 2.6.3).
   if (changed.isVisible && changed.after !== undefined) pushes.item(host, local, changed.version, changed.after)
   if (change === 'granted') ctx.tell('roster:granted', { host, local, contact, sent: routed })

@@ -177,6 +177,21 @@ describe('§4: acknowledgements', () => {
       assert.match(heard, /id='1'.*<a [^>]*h='1'\/>.*id='2'/)
     }))
 
+  it('who asks while the store works is told again when it is done, once, and need not ask another time', () =>
+    play({}, async (ground) => {
+      const wire = await ground.bound()
+      await counts(wire)
+      const vcard = `<iq type='get' id='v'><vCard xmlns='vcard-temp'/></iq>`
+      wire.says(vcard + r + vcard + r)
+      const heard = await wire.hears(/<a [^>]*h='2'\/>/)
+      assert.match(heard, /^(<a [^>]*h='0'\/>){2}<iq .*id='v'.*<a [^>]*h='2'\/>$/s)
+      wire.says(ping('p'))
+      assert.doesNotMatch(await wire.hears(/<iq [^>]*id='p'[^>]*>/), /<a /)
+      // Nobody asks, nobody is told.
+      wire.says(vcard + ping('q'))
+      assert.doesNotMatch(await wire.hears(/<iq [^>]*id='q'[^>]*>/), /<a /)
+    }))
+
   it('what the store works on is not handled, nor what comes behind it', () =>
     play({}, async (ground) => {
       const wire = await ground.bound()

@@ -182,10 +182,34 @@ export default defineModule({
 
     // §4
     ctx.streams.element({ name: 'r', ns: NS_SM }, (_el, stream) => {
-      const ledger = stream.session?.ledger
-      if (ledger === undefined) stream.send(smFailed('unexpected-request'))
-      else stream.write(smAnswer(ledger.handled))
+      const { session } = stream
+      const ledger = session?.ledger
+      if (session === undefined || ledger === undefined) {
+        stream.send(smFailed('unexpected-request'))
+        return
+      }
+      stream.write(smAnswer(ledger.handled))
+      if (session.isBusy) answersLater(session, stream, ledger.handled)
     })
+
+    /** What a client was last told while something of his was under way. */
+    const told = new WeakMap<Session, number>()
+    /**
+     * §4: he asked for what is under way too, and is told when that is settled. Some wait for it (aioxmpp with each request), and ask
+     * again only when nothing has come for long.
+     */
+    function answersLater(session: Session, stream: ClientStream, h: number): void {
+      const isAwaited = told.has(session)
+      told.set(session, h)
+      if (isAwaited) return
+      session.whenSettled(() => {
+        const last = told.get(session)
+        told.delete(session)
+        const handled = session.ledger?.handled
+        if (handled === undefined || handled === last || stream.session !== session || !session.isActive) return
+        stream.write(smAnswer(handled))
+      })
+    }
 
     ctx.streams.element({ name: 'a', ns: NS_SM }, (el, stream) => {
       const ledger = stream.session?.ledger
