@@ -43,7 +43,7 @@ export class C2sProtocol implements Protocol {
     const { metrics } = needs.core
     this.#fullTurns = metrics.counter(
       'ratatosk_turns_full_total',
-      'Turns of a client that ended because they were full',
+      'Times a client had sent more than is handled in one turn of the event loop, so that the others came first',
     )
     this.#lateClosings = metrics.counter(
       'ratatosk_close_timeouts_total',
