@@ -167,7 +167,7 @@ describe('half-open connections', { timeout: 180_000 }, () => {
         limit: 'listeners[].tcp_keepalive',
         metric: 'ratatosk_connections_timed_out_total',
         moves: count,
-        growthMaxMiB: 40,
+        growthMaxMiB: 20,
         async run() {
           await vanish('attacker', false, async () => undefined)
           return 'nothing: nobody is there'
@@ -177,7 +177,7 @@ describe('half-open connections', { timeout: 180_000 }, () => {
         attack: `${count} half-open, sent to`,
         limit: 'modules.ping.answer_timeout',
         moves: count,
-        growthMaxMiB: 40,
+        growthMaxMiB: 20,
         async run() {
           await vanish('nurse', true, writesToNurse)
           return 'connection-timeout (unread)'
