@@ -101,6 +101,7 @@ export class Resumption {
     const { ledger } = session
     if (ledger === undefined || !session.attach(link, info)) return false
     this.#resumed.value++
+    session.told++
     ledger.repeat()
     this.#needs.resumed(session)
     return true

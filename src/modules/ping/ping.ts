@@ -18,7 +18,7 @@ export default defineModule({
       max: '1 day',
       unlimited: true,
       description:
-        'A client that is sent something, and says nothing for so long, is asked whether it is there. One with stream management is asked by that.',
+        'A client that is sent something, and says nothing for so long, is asked whether it is there. One with stream management is asked by that: for stanzas sooner, for anything else after so long too.',
       reload: 'hot',
     }),
     answer_timeout: opt.duration({
