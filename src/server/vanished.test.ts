@@ -110,7 +110,8 @@ describe('a client that is there, and has nothing to say', () => {
       const wire = await ground.bound()
       await ground.passes(70_000)
       const asked = await wire.hears(/<iq [^>]*><ping [^>]*>/)
-      wire.says(`<iq type='result' id='${/id='([^']*)'/.exec(asked)?.[1]}' to='localhost'/>`)
+      const id = /id='([^']*)'/.exec(asked)?.[1]
+      wire.says(`<iq type='result' id='${id}' to='localhost'/>`)
       await ground.passes(3_600_000)
       assert.equal(ground.counter('ratatosk_ping_asked_total'), 1)
       assert.equal(ground.counter('ratatosk_connections'), 1)
