@@ -37,8 +37,14 @@ export default defineModule({
 
     // §4.1
     const attendance = new Attendance(ctx, options, {
-      asked: ctx.counter('asked', 'Times a client that said nothing was asked whether it is there'),
-      unanswered: ctx.counter('unanswered', 'Clients that did not answer when they were asked, nor said anything else'),
+      asked: ctx.counter(
+        'asked',
+        'Times a client that said nothing was asked whether it is there; limit modules.ping.ask_after',
+      ),
+      unanswered: ctx.counter(
+        'unanswered',
+        'Clients taken to be gone because they did not answer when asked; limit modules.ping.answer_timeout',
+      ),
     })
     ctx.on('session:bound', () => attendance.arm())
     ctx.on('session:ended', () => attendance.ended())
