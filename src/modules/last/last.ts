@@ -42,7 +42,7 @@ export default defineModule({
       statusSize: () => options.status_size,
       tooLong: ctx.counter(
         'statuses_too_long',
-        'Last words of those who left, not kept because they were too long; limit modules.last.status_size',
+        'Status texts of those who left, not kept because they were too long; limit modules.last.status_size',
       ),
       failures: ctx.counter('store_failures', 'Departures whose time could not be kept because the store failed'),
     })

@@ -91,7 +91,7 @@ export default defineModule({
       requestSize: () => options.request_size,
       requestsCut: ctx.counter(
         'requests_cut',
-        'Subscription requests kept without their text and extensions because they were too large; limit modules.roster.request_size',
+        'Subscription requests kept without their extensions because they were too large; limit modules.roster.request_size',
       ),
       requestsDropped: ctx.counter(
         'requests_max',
