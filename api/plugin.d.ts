@@ -808,6 +808,12 @@ export declare class LedgerBook {
     listen(one: Beaten): void;
 }
 
+// src/core/message-holds.ts
+export interface MessageHold {
+    readonly isOver: boolean;
+    release(): void;
+}
+
 // src/core/metrics.ts
 export declare class Counter {
     value: number;
@@ -922,6 +928,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     };
     send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined;
     fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void;
+    holdMessages(account: Jid): MessageHold;
     hosts(): readonly Host[];
     host(domain: string): Host | undefined;
     accountJid(host: Host, local: string): Jid;
@@ -988,6 +995,7 @@ export declare class Packet {
     hops: number;
     wantsSettlement: boolean;
     wasTaken: boolean;
+    hasWaited: boolean;
     isSettledByFilter: boolean;
     trace: PacketTrace | undefined;
     constructor(kind: StanzaKind, el: Element, from: Jid, to: Jid, origin: Origin, implicitTo?: boolean);
@@ -1385,6 +1393,7 @@ export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
 export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts';
 export type { Ledger, LedgerPolicy } from './core/ledger.ts';
+export type { MessageHold } from './core/message-holds.ts';
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';

@@ -298,6 +298,24 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     rose(1)
     ground.symbolic.engine.failing = undefined
   },
+  ratatosk_messages_held: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+    juliet.says('<presence/>')
+    await juliet.hears(/<presence /)
+    const { core } = ground.symbolic.server
+    const session = core.sessions.find(jid('juliet@localhost/here')) ?? assert.fail()
+    // As while she is handed what was kept for her.
+    session.takesMessages = false
+    const hold = core.holdMessages(session.jid.bare)
+    romeo.says(message('juliet@localhost', 'hark'))
+    await ground.passes(100)
+    rose(1)
+    session.takeMessages(0)
+    hold.release()
+    rose(0)
+    await juliet.hears(/hark/)
+  },
   ratatosk_offline_kept_total: async ({ ground, rose }) => {
     await kept(ground)
     rose(1)
