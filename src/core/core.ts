@@ -146,7 +146,7 @@ export class Core implements SessionOwner<Session> {
       clock: world.clock,
       expired: this.metrics.counter(
         'ratatosk_message_holds_expired_total',
-        'Times that messages waited for the end of a hand-over for message_hold_time, or message_hold_bytes of them did, and were kept',
+        'Times messages waited too long, or too many of them, for the end of a hand-over and were put into the store; limits message_hold_time, message_hold_bytes',
       ),
     })
     this.metrics.gauge(
