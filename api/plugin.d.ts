@@ -149,6 +149,7 @@ export declare abstract class BoundResource {
     readonly createdMs: number;
     info: LinkInfo;
     readonly slots: SlotValues;
+    told: number;
     presence: Element | undefined;
     presenceMs: number;
     priority: number;
@@ -789,6 +790,7 @@ export declare class Ledger implements Beaten {
     goesOver(link: SessionLink | undefined): void;
     deliver(bytes: Octets, since?: number): void;
     ask(): void;
+    probe(): void;
     mayAcknowledge(h: number): boolean;
     acknowledge(h: number): boolean;
     handOver(batch: Batch, deliver: (bytes: Octets) => boolean): void;
@@ -1272,6 +1274,7 @@ export declare class Session extends BoundResource implements Origin {
 export interface SessionLink {
     write(bytes: Octets): void;
     readonly queuedBytes: number;
+    readonly receivedBytes: number;
     readonly traffic: Traffic;
     hold(): void;
     release(): void;

@@ -5,6 +5,7 @@ import type { LinkInfo, SessionLink } from '../../src/core/session-link.ts'
 export function deafLink(took: () => void = () => {}): SessionLink {
   return {
     queuedBytes: 0,
+    receivedBytes: 0,
     traffic: { receivedBytes: 0, sentBytes: 0 },
     write: took,
     hold() {},

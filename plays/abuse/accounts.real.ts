@@ -20,7 +20,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       attack: '1,000 resources',
       limit: 'session.max_per_user',
       moves: 980,
-      growthMaxMiB: 60,
+      growthMaxMiB: 25,
       async run() {
         const { done } = await arena.attack('resources', { count: 1_000, stay: 20 })
         const { ends, open, oldest } = (await done) as unknown as Told
@@ -39,7 +39,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       metric: 'ratatosk_refusals_total{code="RTK_ROSTER_ITEMS"}',
       moves: 375,
       // 32 requests of 160 KB are on their way at any time, each in several forms.
-      growthMaxMiB: 200,
+      growthMaxMiB: 60,
       rounds: 3,
       async run() {
         const { done } = await arena.attack('roster', { count: 3_000_000, perSet: 8_000 })
@@ -54,7 +54,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       attack: '100,000 contacts, one by one',
       limit: 'modules.roster.items_max',
       moves: 98_000,
-      growthMaxMiB: 120,
+      growthMaxMiB: 25,
       async run() {
         const { done } = await arena.attack('roster', { count: 100_000, perSet: 1 })
         const answers = await done
@@ -68,7 +68,7 @@ describe('abuse by an account', { timeout: 240_000 }, () => {
       attack: 'acknowledges nothing',
       limit: 'modules.sm.queue_stanzas',
       moves: 1,
-      growthMaxMiB: 60,
+      growthMaxMiB: 20,
       async run() {
         const sent = 8_000
         const kept = await arena.server.metric('ratatosk_offline_kept_total')

@@ -26,6 +26,10 @@ const beforeFactor = 10
  */
 const twinFactor = 5
 
+/** How often it is looked what memory is in use. */
+const weighEveryMs = 1_000
+const afterWeighingMs = 100
+
 export type Done = Readonly<Record<string, number>> & string
 
 interface Attack {
@@ -42,6 +46,7 @@ export interface Case {
   readonly metric?: string
   /** By how much the metric moves; without it by one at least. */
   readonly moves?: number
+  /** Of memory that is in use. */
   readonly growthMaxMiB: number
   /**
    * The attack may be run so many times until the innocent waited no more than was fair; default: once. What the server is at
@@ -142,10 +147,11 @@ export class Arena {
     const metric = given.metric ?? (limits[given.limit] ?? fixedLimits[given.limit])?.metric
     assert.ok(metric !== undefined, `no limit ${given.limit}`)
     const before = p99(await server.bystanders.talk(100))
-    const memoryBefore = server.memory()
+    const memoryBefore = await server.memory()
     const metricBefore = await server.metric(metric)
     let peak = memoryBefore
     let isOver = false
+    let weighed = 0
     const running = given.run().finally(() => {
       isOver = true
     })
@@ -157,7 +163,11 @@ export class Arena {
       const [here, there] = await Promise.all([server.bystanders.talk(20), this.#twin.bystanders.talk(20)])
       times.push(...here)
       twins.push(...there)
-      peak = Math.max(peak, server.memory())
+      if (Date.now() - weighed < weighEveryMs) continue
+      peak = Math.max(peak, await server.memory())
+      weighed = Date.now()
+      // It stops the server for some 20 ms: the innocent are silent until what waited behind it was handled.
+      await server.bystanders.pause(afterWeighingMs)
     } while (!isOver)
     const wire = await running
     const entered: AbuseRow = {

@@ -24,6 +24,8 @@ interface Task {
   readonly perSet: number
   /** Whether those who are dumb can be sent anything. */
   readonly isAvailable?: boolean
+  /** Whether those who are dumb go on asking the server whether it is there. */
+  readonly asks?: boolean
   /** Whom a flood is for. */
   readonly to?: string
 }
@@ -35,6 +37,8 @@ const NS = 'jabber:client'
 
 /** Sign-ins under way at one time. */
 const atOnce = 8
+/** They ask so often: sooner than their kernel would acknowledge an answer by itself (RFC 1122 section 4.2.3.2). */
+const askEveryMs = 25
 /** Requests without an answer at one time. */
 const setsOpen = 32
 
@@ -222,17 +226,24 @@ async function resources(): Promise<void> {
   say({ done: { ends, open: open.size, oldest: Math.min(...open) } })
 }
 
-/** Signs in `count` times, and says nothing more. */
+/** Signs in `count` times, and says nothing more, or nothing new. */
 async function dumb(): Promise<void> {
+  const clients: XmppClient[] = []
   for (let at = 0; at < task.count; at += atOnce) {
     const some = Array.from({ length: Math.min(atOnce, task.count - at) }, async (_, k) => {
       const ignore = () => undefined
       const client = await signIn(ignore, ignore, { resource: `r${at + k}` })
       if (task.isAvailable === true) client.send(x('presence', NS))
       await client.request(x('iq', NS, { type: 'get' }, x('ping', 'urn:xmpp:ping')))
+      clients.push(client)
     })
     await Promise.all(some)
   }
+  const ask = () => {
+    for (const client of clients) client.send(x('iq', NS, { type: 'get', id: 'again' }, x('ping', 'urn:xmpp:ping')))
+    world.clock.after(askEveryMs, ask, undefined)
+  }
+  if (task.asks === true) ask()
   say({ ready: task.count })
   await new Promise(() => undefined)
 }

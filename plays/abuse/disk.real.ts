@@ -82,7 +82,7 @@ describe('a full disk', { timeout: 240_000 }, () => {
         attack: 'full disk',
         limit: 'the disk',
         metric: 'ratatosk_store_disk_full_total',
-        growthMaxMiB: 60,
+        growthMaxMiB: 20,
         async run() {
           fill(join(disk, 'filler'))
           const { errors } = await writesToNurse(500)

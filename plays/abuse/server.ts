@@ -54,7 +54,7 @@ export class AbusedServer {
       `data_dir: ${dataDir}
 store: { engine: ${engine} }
 control: { socket: ${socket} }
-plugins: [${join(root, 'plays/abuse/poison.ts')}]
+plugins: [${join(root, 'plays/abuse/poison.ts')}, ${join(root, 'plays/abuse/collector.ts')}]
 listeners:
   - { protocol: c2s, tls: starttls, address: ${host}, port: ${port}, accept_rate: unlimited${given.listener ?? ''} }
   - { protocol: c2s, tls: starttls, address: 127.0.0.1, port: ${shapedPort}, shaper: narrow }
@@ -111,8 +111,12 @@ ${settings}${given.settings ?? ''}`,
     return rows
   }
 
-  /** Resident memory now, in MiB. */
-  memory(): number {
+  /**
+   * Memory that is in use, in MiB: what is resident once V8 has thrown away what nobody refers to. Until its heap has 128 MiB
+   * (bin/ratatosk) it sees no need to, so what is resident at any moment tells how much has been done, not what is kept.
+   */
+  async memory(): Promise<number> {
+    await this.#rows('memory collect')
     const status = readFileSync(`/proc/${this.#process.pid}/status`, 'utf8')
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024
   }

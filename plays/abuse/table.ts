@@ -15,7 +15,16 @@ export interface AbuseRow {
   readonly twin: number
 }
 
-const titles = ['attack', 'limit', 'on the wire', 'metric', 'memory (bound)', 'innocent p99 before', 'during', 'twin']
+const titles = [
+  'attack',
+  'limit',
+  'on the wire',
+  'metric',
+  'memory in use (bound)',
+  'innocent p99 before',
+  'during',
+  'twin',
+]
 
 export function tableOf(rows: readonly AbuseRow[]): string {
   const ms = (value: number) => `${value.toFixed(1)} ms`

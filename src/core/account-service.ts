@@ -49,10 +49,14 @@ export class AccountService implements AccountDirectory {
   attach(core: Core): void {
     this.#core = core
     const { metrics } = core
-    metrics.gauge('ratatosk_account_cache_entries', 'Accounts whose existence is remembered', () => this.#known.size)
+    metrics.gauge(
+      'ratatosk_account_cache_entries',
+      'Accounts of which it is remembered whether they exist; limit account_cache_entries',
+      () => this.#known.size,
+    )
     metrics.counted(
       'ratatosk_account_cache_evictions_total',
-      'Accounts that made room by the limit `account_cache_entries`',
+      'Accounts in memory that made room for others; limit account_cache_entries',
       () => this.#known.counters.evictions,
     )
   }

@@ -68,10 +68,13 @@ export class Binder {
 
   constructor(needs: BinderNeeds) {
     this.#needs = needs
-    this.#conflicts = needs.metrics.counter('ratatosk_bind_conflicts_total', 'Binds of a resource that was in use')
+    this.#conflicts = needs.metrics.counter(
+      'ratatosk_bind_conflicts_total',
+      'Sign-ins for a resource that another session had; what becomes of them says session.conflict',
+    )
     this.#tooMany = needs.metrics.counter(
       'ratatosk_bind_sessions_max_total',
-      'Binds beyond the sessions a user may have',
+      'Sign-ins beyond the sessions a user may have; limit session.max_per_user',
     )
   }
 

@@ -15,6 +15,8 @@ export abstract class BoundResource {
   /** Of the link it is attached to, or was last. */
   info: LinkInfo
   readonly slots = new SlotValues()
+  /** First-level elements for its client that are no stanzas or not the session's; the result of its binding is one. */
+  told = 1
   /** The last available presence that was broadcast; undefined while not available (RFC 6121 section 4). */
   presence: Element | undefined = undefined
   /** When that was, in milliseconds since 1970. */

@@ -94,6 +94,7 @@ export class ListLog implements Log {
 export class FakeLink implements SessionLink {
   readonly written: Octets[] = []
   queuedBytes = 0
+  receivedBytes = 0
   traffic = { receivedBytes: 0, sentBytes: 0 }
   holds = 0
   closed: StreamError | 'closed' | undefined = undefined

@@ -75,17 +75,23 @@ export class Core implements SessionOwner<Session> {
   readonly #leaving = new Map<string, LocalHost>()
   readonly #types = new Map<string, HostType>()
   readonly #refused = this.metrics.counter('ratatosk_stanzas_refused_total', 'Stanzas answered with an error')
-  readonly #dropped = this.metrics.counter('ratatosk_stanzas_dropped_total', 'Stanzas dropped by a rule or a filter')
+  readonly #dropped = this.metrics.counter(
+    'ratatosk_stanzas_dropped_total',
+    'Stanzas dropped without an answer, by a rule of XMPP or by a module',
+  )
   readonly #refusals = this.metrics.refusals
   readonly #holds = this.metrics.counter(
     'ratatosk_session_holds_total',
-    "Times a client's reading was held by session_pending_stanzas",
+    'Times a client was not read because too many of its stanzas waited; limit limits.session_pending_stanzas',
   )
   readonly #faultLog: FaultLog
-  readonly #faults = this.metrics.counter('ratatosk_handler_faults_total', 'Handlers that threw')
+  readonly #faults = this.metrics.counter(
+    'ratatosk_handler_faults_total',
+    'Faults: handlers of modules that threw; the log has each',
+  )
   readonly #slow = this.metrics.counter(
     'ratatosk_sessions_queue_full_total',
-    'Sessions cut because they read too slowly',
+    'Sessions cut because their client read too slowly; limit limits.session_queue_bytes',
   )
   readonly #unsettled: Unsettled
   readonly #messageHolds: MessageHolds
@@ -109,7 +115,10 @@ export class Core implements SessionOwner<Session> {
       resumed: (session) => this.localOf(session.host)?.type.hooks.notice('session:resumed', session),
     })
     this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
-    const routed = this.metrics.counter('ratatosk_stanzas_routed_total', 'Stanzas routed')
+    const routed = this.metrics.counter(
+      'ratatosk_stanzas_routed_total',
+      'Stanzas that went through the router, those of the server itself included',
+    )
     this.router = new Router(
       {
         filter: (packet) => this.#routeFilter(packet),
@@ -129,7 +138,7 @@ export class Core implements SessionOwner<Session> {
     })
     this.metrics.gauge(
       'ratatosk_accounts_unsettled',
-      'Accounts that messages wait for, because what was unsent is being settled, or nobody knows yet whether they exist',
+      'Accounts whose messages wait, because what a lost connection left is being settled, or nobody knows yet whether they exist',
       () => this.#unsettled.size,
     )
     this.#messageHolds = new MessageHolds({
@@ -137,7 +146,7 @@ export class Core implements SessionOwner<Session> {
       clock: world.clock,
       expired: this.metrics.counter(
         'ratatosk_message_holds_expired_total',
-        'Times that messages waited for the end of a hand-over for message_hold_time, or message_hold_bytes of them did, and were kept',
+        'Times messages waited too long, or too many of them, for the end of a hand-over and were put into the store; limits message_hold_time, message_hold_bytes',
       ),
     })
     this.metrics.gauge(
@@ -150,7 +159,10 @@ export class Core implements SessionOwner<Session> {
       router: this.router,
       sessions: this.sessions,
       clock: world.clock,
-      copies: this.metrics.counter('ratatosk_fan_out_copies_total', 'Copies made by fan-outs'),
+      copies: this.metrics.counter(
+        'ratatosk_fan_out_copies_total',
+        'Copies of stanzas, mostly presence, sent to several recipients at once',
+      ),
       localHost: (domain) => this.#hosts.get(domain),
     })
     this.#inbound = new Inbound({
@@ -169,17 +181,25 @@ export class Core implements SessionOwner<Session> {
       unsettled: this.#unsettled,
       holds: this.#messageHolds,
     }
-    this.metrics.gauge('ratatosk_sessions', 'Sessions bound now', () => this.sessions.count())
+    this.metrics.gauge(
+      'ratatosk_sessions',
+      'Sessions with a resource now, those that wait for their client included',
+      () => this.sessions.count(),
+    )
     this.metrics.gauge('ratatosk_hosts', 'Hosts served', () => this.#hosts.size)
-    this.metrics.gauge('ratatosk_jid_cache_entries', 'Prepared addresses kept', () => this.jids.size)
+    this.metrics.gauge(
+      'ratatosk_jid_cache_entries',
+      'Addresses (JIDs) that need not be checked again, in memory; limit limits.jid_cache_entries',
+      () => this.jids.size,
+    )
     this.metrics.counted(
       'ratatosk_jid_cache_evictions_total',
-      'Prepared addresses that made room by jid_cache_entries',
+      'Addresses (JIDs) in memory that made room for others; limit limits.jid_cache_entries',
       () => this.jids.evicted,
     )
     this.metrics.gauge(
       'ratatosk_requests_open',
-      'Requests of the server that wait for an answer',
+      'Requests of the server to clients that wait for an answer; limit requests_open',
       () => this.requests.openCount,
     )
   }

@@ -28,12 +28,16 @@ export class LedgerBook {
     this.#clock = clock
     this.silent = metrics.counter(
       'ratatosk_sessions_silent_total',
-      'Links that were dropped because a client did not acknowledge what it had been sent',
+      'Connections dropped because the client did not say in time what it has (XEP-0198); limit modules.sm.ack_timeout',
     )
-    metrics.gauge('ratatosk_unacknowledged_bytes', 'Bytes that clients have not acknowledged', () => this.bytes)
+    metrics.gauge(
+      'ratatosk_unacknowledged_bytes',
+      'Bytes that clients with stream management have not acknowledged; each may have modules.sm.queue_bytes',
+      () => this.bytes,
+    )
     metrics.gauge(
       'ratatosk_sessions_waiting',
-      'Sessions that have lost their connection and wait for their client',
+      'Sessions that have lost their connection and wait for their client (XEP-0198)',
       () => this.waiting,
     )
   }

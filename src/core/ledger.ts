@@ -269,6 +269,18 @@ export class Ledger implements Beaten {
     if (link === undefined || this.#isAsking || this.#kept.length === 0) return
     // Nothing has left that he could have.
     if (this.#journal !== undefined && this.#written <= this.#dropped) return
+    this.#request(link)
+  }
+
+  /** Asks although nothing is open, whether the client is there: if he does not answer in time his link is dropped. */
+  probe(): void {
+    const link = this.#link
+    if (link === undefined || this.#isAsking) return
+    if (!this.#listens) this.#listen()
+    this.#request(link)
+  }
+
+  #request(link: SessionLink): void {
     link.write(this.policy.request)
     this.#isAsking = true
     this.#askedBeat = this.#book.beat
@@ -345,13 +357,13 @@ export class Ledger implements Beaten {
 
   beat(): boolean {
     const kept = this.#kept
-    if (kept.length === 0) {
+    const link = this.#link
+    if (kept.length === 0 && (link === undefined || !this.#isAsking)) {
       kept.release()
       this.#listens = false
       return false
     }
     kept.own()
-    const link = this.#link
     if (link === undefined) return true
     const { beat } = this.#book
     if (!this.#isAsking) {

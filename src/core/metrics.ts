@@ -127,7 +127,11 @@ export class Metrics {
 
   /** Refusals, errors and drops of the whole server by their code: whoever says no counts here. */
   get refusals(): CounterFamily {
-    return this.family('ratatosk_refusals_total', 'code', 'Refusals, stream errors and drops with this code')
+    return this.family(
+      'ratatosk_refusals_total',
+      'code',
+      'Refusals, stream errors and drops, by the code that the log tells too',
+    )
   }
 
   /** A counter that somebody else keeps; otherwise as `gauge`. */

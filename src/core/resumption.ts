@@ -43,14 +43,17 @@ export class Resumption {
   constructor(needs: ResumptionNeeds) {
     this.#needs = needs
     const { metrics } = needs
-    this.#resumed = metrics.counter('ratatosk_sessions_resumed_total', 'Sessions that went on over another connection')
+    this.#resumed = metrics.counter(
+      'ratatosk_sessions_resumed_total',
+      'Sessions that went on over another connection (XEP-0198)',
+    )
     this.#expired = metrics.counter(
       'ratatosk_sessions_expired_total',
-      'Sessions whose client did not come back in time',
+      'Sessions that ended because their client did not come back in time; limit modules.sm.resume_timeout',
     )
     this.#full = metrics.counter(
       'ratatosk_sessions_unacknowledged_total',
-      'Sessions that ended because their client acknowledged too little of what it was sent',
+      'Sessions that ended because their client acknowledged too little; limits modules.sm.queue_stanzas, modules.sm.queue_bytes',
     )
   }
 
@@ -104,6 +107,7 @@ export class Resumption {
     const resumedFrom = host === '' ? 'unix' : placeText({ kind: 'tcp', host, port })
     if (ledger === undefined || !session.attach(link, { ...info, resumedFrom })) return false
     this.#resumed.value++
+    session.told++
     ledger.repeat()
     this.#needs.resumed(session)
     return true

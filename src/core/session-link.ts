@@ -9,6 +9,8 @@ export interface SessionLink {
   write(bytes: Octets): void
   /** Bytes written that the kernel has not taken. */
   readonly queuedBytes: number
+  /** Bytes from its client so far, inside of TLS: more of them, and he has said something. */
+  readonly receivedBytes: number
   /** What came and went over its connection so far. */
   readonly traffic: Traffic
   /** Stops and resumes the reading of this client: back-pressure. Calls nest. */

@@ -14,7 +14,10 @@ export class Timed {
   constructor(clock: Clock, timeoutMs: () => number, metrics: Metrics) {
     this.#clock = clock
     this.#timeoutMs = timeoutMs
-    this.#expired = metrics.counter('ratatosk_hook_timeouts_total', 'Handlers that did not answer within hook_timeout')
+    this.#expired = metrics.counter(
+      'ratatosk_hook_timeouts_total',
+      'Handlers of modules that were given up because they took too long; limit limits.hook_timeout',
+    )
   }
 
   /** Rejects with `internal-server-error` (RTK_HOOK_TIMEOUT), of type `wait`, after `hook_timeout`. */

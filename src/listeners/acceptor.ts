@@ -71,15 +71,15 @@ export class Acceptor {
     this.#accepted = needs.metrics.counter('ratatosk_connections_accepted_total', 'Connections accepted')
     this.#throttled = needs.metrics.counter(
       'ratatosk_accept_throttled_total',
-      'Times a listener stopped accepting by its rate',
+      'Times a listener stopped accepting connections for a moment; limit listeners[].accept_rate',
     )
     this.#untrusted = needs.metrics.counter(
       'ratatosk_connections_refused_proxy_total',
-      'Connections refused because they came from no balancer',
+      'Connections refused because a listener for balancers was reached by somebody else; option listeners[].proxies',
     )
     this.#headerFaults = needs.metrics.counter(
       'ratatosk_proxy_header_faults_total',
-      'Connections dropped because their PROXY header was wrong or came too late',
+      'Connections dropped because their PROXY header was wrong or came too late; limit limits.proxy_header_timeout',
     )
     this.#rate = this.#rateOf(config)
   }

@@ -35,18 +35,24 @@ export class Admission {
     this.#limits = limits
     const refused = (name: string, help: string) => metrics.counter(`ratatosk_connections_refused_${name}_total`, help)
     this.#refused = {
-      total: refused('max', 'Connections refused by the limit `connections`'),
-      address: refused('per_address', 'Connections refused by the limit `connections_per_address`'),
-      failures: refused('failures', 'Connections refused by the limit `sign_in_failures`'),
+      total: refused('max', 'Connections refused because there were too many; limit limits.connections'),
+      address: refused(
+        'per_address',
+        'Connections refused because there were too many from the address; limit limits.connections_per_address',
+      ),
+      failures: refused(
+        'failures',
+        'Connections refused because sign-ins from the address failed too often; limit limits.sign_in_failures',
+      ),
       access: refused('access', "Connections refused by a listener's access rule"),
       account: metrics.counter(
         'ratatosk_sign_ins_held_off_total',
-        'Attempts to sign in refused by the limit `sign_in_failures_per_account`',
+        'Attempts to sign in refused because those before for the account failed too often; limit limits.sign_in_failures_per_account',
       ),
     }
     const forgotten = metrics.counter(
       'ratatosk_sign_in_failures_forgotten_total',
-      'Addresses and accounts whose failures made room for others',
+      'Addresses and accounts whose failed sign-ins were forgotten to make room for others; limit sign_in_failure_keys',
     )
     this.#byAddressFailed = new Failures(clock, forgotten)
     this.#byAccountFailed = new Failures(clock, forgotten)

@@ -219,7 +219,10 @@ export class House {
     link.gone = (heldBack) => session.linkGone({ bytes: '' as Octets, taken: 0, since: 0, heldBack })
     link.drained = () => this.clock.soon((one: Session) => one.drained(), session)
     const kept: Element[] = []
-    const send = (text: string) => session.receive(parseElement(inClientNs(text)))
+    const send = (text: string) => {
+      link.receivedBytes += text.length
+      session.receive(parseElement(inClientNs(text)))
+    }
     const drain = async () => {
       await this.settle()
       return [...kept.splice(0), ...link.take()]

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import { header, type Wire } from '../../plays/language/wire.ts'
 import { fixedLimits, limits } from '../../tools/docs/limits.ts'
 import type { MetricFamily } from '../core/metrics.ts'
+import { familyName, unitOf } from '../core/openmetrics.ts'
 import { Packet } from '../core/packet.ts'
 import { jid } from '../jid/index.ts'
 import { answerTo, exodus } from '../modules/caps/caps.testing.ts'
@@ -625,6 +626,9 @@ async function departs(ground: Ground, then: () => void): Promise<void> {
   ground.symbolic.engine.resume()
 }
 
+/** The limits that a help names. */
+const limitsIn = (help: string): readonly string[] => /; limits? (.*)$/.exec(help)?.[1]?.split(', ') ?? []
+
 describe('a figure', () => {
   it('has a test, whichever a server has from its start', async () => {
     let figures: readonly MetricFamily[] = []
@@ -639,6 +643,38 @@ describe('a figure', () => {
     const left = names.filter((name) => !tested.has(name) && !/^ratatosk_(?:limit(?:_|$)|build_info)/.test(name))
     assert.deepEqual(left, [])
     assert.ok(names.length > 60)
+  })
+
+  it('names the limit that it counts, or may grow to, as the label `limit` does', async () => {
+    let figures: readonly MetricFamily[] = []
+    await simulated({}, async ({ symbolic }) => {
+      figures = symbolic.server.metrics.families()
+      return ''
+    })('none')
+    const helps = new Map(figures.map(({ name, help }) => [name, help]))
+    const all = { ...limits, ...fixedLimits }
+    for (const [path, { metric }] of Object.entries(all)) {
+      // Codes are told apart by their label.
+      if (metric.includes('{')) continue
+      assert.match(helps.get(metric) ?? '', /; limits? /, metric)
+      assert.ok(limitsIn(helps.get(metric) ?? '').includes(path), `${metric} is of ${path}`)
+    }
+    const known = new Set(Object.keys(all))
+    for (const [name, help] of helps) for (const path of limitsIn(help)) assert.ok(known.has(path), `${name}: ${path}`)
+  })
+
+  it('has a help that can be read alone, and a unit only where it is of one', async () => {
+    let figures: readonly MetricFamily[] = []
+    await simulated({}, async ({ symbolic }) => {
+      figures = symbolic.server.metrics.families()
+      return ''
+    })('none')
+    for (const { name, kind, help } of figures) {
+      assert.doesNotMatch(help, /\b(?:their bytes|of that|that they took|wait for them)\b|`/i, name)
+      // Whoever counts times or things must not be told to be bytes.
+      const unit = unitOf(familyName({ name, kind }))
+      if (kind === 'counter' && unit !== '') assert.match(help, /\b(?:bytes|time)\b/i, name)
+    }
   })
 
   for (const [name, given] of Object.entries(stories)) {

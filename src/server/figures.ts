@@ -25,27 +25,47 @@ export function enterFigures(metrics: Metrics, { stores, net, controlConnections
     'Store operations that wait or are at work; limit store.queue_operations',
     () => store.queueOperations,
   )
-  metrics.gauge('ratatosk_store_queue_bytes', 'Their bytes; limit store.queue_bytes', () => store.queueBytes)
+  metrics.gauge(
+    'ratatosk_store_queue_bytes',
+    'Bytes of the store operations that wait or are at work; limit store.queue_bytes',
+    () => store.queueBytes,
+  )
   metrics.gauge(
     'ratatosk_connections_behind',
-    'Connections whose peer does not take what is written as fast as it is; limit session_queue_bytes each',
+    'Connections with bytes that their client has not taken yet, beyond what the kernel holds',
     () => net.queues.behind,
   )
-  metrics.gauge('ratatosk_connections_behind_bytes', 'Bytes that wait for them', () => net.queues.behindBytes)
+  metrics.gauge(
+    'ratatosk_connections_behind_bytes',
+    'Bytes that clients have not taken yet, beyond what the kernel holds; each may have limits.session_queue_bytes',
+    () => net.queues.behindBytes,
+  )
   metrics.gauge(
     'ratatosk_tls_handshakes_waiting',
-    'TLS handshakes that begin in a later turn of the event loop',
+    'TLS handshakes that wait for others before they begin',
     () => net.queues.handshakes,
   )
   const counted = (name: string, help: string, read: () => number) =>
     metrics.counted(`ratatosk_store_${name}_total`, help, read)
-  counted('queue_full', 'Store operations refused by the limits of the queue', () => store.rejectedFull)
-  counted('timeouts', 'Store operations beyond store.operation_timeout', () => store.timeouts)
-  counted('stalled', 'Store operations refused because the database did not answer', () => store.rejectedStalled)
+  counted(
+    'queue_full',
+    'Store operations refused because too much waited; limits store.queue_operations, store.queue_bytes',
+    () => store.rejectedFull,
+  )
+  counted(
+    'timeouts',
+    'Store operations given up because they took too long; limit store.operation_timeout',
+    () => store.timeouts,
+  )
+  counted(
+    'stalled',
+    'Store operations refused at once because the database did not answer those before',
+    () => store.rejectedStalled,
+  )
   counted('disk_full', 'Store operations refused because the disk was full', () => store.diskFull)
-  counted('errors', 'Store operations that failed', () => store.errors)
+  counted('errors', 'Store operations that failed, for whatever reason', () => store.errors)
   counted('reads', 'Store operations that read', () => store.reads)
   counted('writes', 'Store operations that write', () => store.writes)
-  counted('commits', 'Transactions of the store', () => store.commits)
-  counted('restarts', "Restarts of the store's engine", () => store.restarts)
+  counted('commits', 'Transactions that the store has committed', () => store.commits)
+  counted('restarts', "Restarts of the store's engine after it had failed", () => store.restarts)
 }

@@ -29,11 +29,11 @@ export interface LimitSource {
 
 /** In base units: bytes and seconds. */
 const families = {
-  ratatosk_limit: 'Limits of a number, by the option that sets them',
-  ratatosk_limit_bytes: 'Limits of a size, by the option that sets them',
-  ratatosk_limit_seconds: 'Limits of a time, by the option that sets them',
-  ratatosk_limit_bytes_per_second: 'Shapers, by name',
-  ratatosk_limit_per_second: 'Limits of how often, by the option that sets them',
+  ratatosk_limit: 'Limits of how many, by the option that sets them; +Inf: none',
+  ratatosk_limit_bytes: 'Limits of a size, by the option that sets them; +Inf: none',
+  ratatosk_limit_seconds: 'Limits of a time, by the option that sets them; +Inf: none',
+  ratatosk_limit_bytes_per_second: "What a shaper lets a client send, by the shaper's name; +Inf: all",
+  ratatosk_limit_per_second: 'Limits of how often, by the option that sets them; +Inf: none',
 } as const
 
 type Family = keyof typeof families

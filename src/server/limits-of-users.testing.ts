@@ -292,7 +292,6 @@ export const serverProofs = {
   'modules.ping.ask_after': simulated({ modules: { ping: { ask_after: '10 seconds' } } }, async (ground) => {
     await ground.account('juliet')
     const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
-    await ground.passes(10_000)
     romeo.says(message('juliet@localhost/here', 'are you there?'))
     await ground.passes(9_000)
     ground.still()

@@ -4,9 +4,10 @@ import { softwareVersion } from '../core/software.ts'
 import type { Vitals } from '../world/vitals.types.ts'
 
 export function enterProcessFigures(metrics: Metrics, vitals: Vitals): void {
-  metrics.labelled({ name: 'ratatosk_build_info', kind: 'info', help: 'What runs' }, () => [
-    { labels: { version: softwareVersion }, value: 1 },
-  ])
+  metrics.labelled(
+    { name: 'ratatosk_build_info', kind: 'info', help: 'Version of Ratatosk and of Node, in labels; always 1' },
+    () => [{ labels: { version: softwareVersion }, value: 1 }],
+  )
   metrics.counted('process_cpu_seconds_total', 'CPU time of the whole process, user and system', () =>
     vitals.cpuSeconds(),
   )
@@ -26,7 +27,11 @@ export function enterProcessFigures(metrics: Metrics, vitals: Vitals): void {
     () => vitals.delays(),
   )
   metrics.gauge('ratatosk_heap_bytes', "Memory that V8 has taken for the event loop's heap", () => vitals.memory().heap)
-  metrics.gauge('ratatosk_heap_used_bytes', 'Of that in use', () => vitals.memory().heapUsed)
+  metrics.gauge(
+    'ratatosk_heap_used_bytes',
+    "Memory in use in the event loop's heap, of ratatosk_heap_bytes",
+    () => vitals.memory().heapUsed,
+  )
   metrics.gauge('ratatosk_external_memory_bytes', 'Memory of buffers and the like beside the heap', () => {
     return vitals.memory().external
   })
@@ -39,7 +44,11 @@ export function enterProcessFigures(metrics: Metrics, vitals: Vitals): void {
     () => vitals.collections().map(({ kind, runs }) => ({ labels: { kind }, value: runs })),
   )
   metrics.labelled(
-    { name: 'ratatosk_gc_seconds_total', kind: 'counter', help: 'Time that they took, in which nothing else was done' },
+    {
+      name: 'ratatosk_gc_seconds_total',
+      kind: 'counter',
+      help: 'Time in which garbage was collected and nothing else done, since somebody first looked at /metrics',
+    },
     () => vitals.collections().map(({ kind, seconds }) => ({ labels: { kind }, value: seconds })),
   )
 }

@@ -130,7 +130,7 @@ export class Server {
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
     this.core.metrics.counted(
       'ratatosk_tokens_evicted_total',
-      'Clients that lost their tokens by the limit `tokens_per_account`',
+      'Clients that lost their sign-in token to another of the account; limit tokens_per_account',
       () => evicted.value,
     )
     this.accounts.attach(this.core)

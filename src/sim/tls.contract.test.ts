@@ -243,6 +243,7 @@ for (const kind of netKinds(temporary)) {
         assert.ok(client.live.queuedBytes > 0)
         let paused = false
         let count = 0
+        let mostHeld = 0
         server.onData = () => {
           assert.equal(paused, false)
           if (++count > 20) return
@@ -250,6 +251,7 @@ for (const kind of netKinds(temporary)) {
           server.live.pause()
           bench.world.clock.soon((transport) => {
             paused = false
+            mostHeld = Math.max(mostHeld, transport.heldBytes)
             transport.resume()
           }, server.live)
         }
@@ -259,6 +261,8 @@ for (const kind of netKinds(temporary)) {
         client.live.close()
         await Promise.all([client.until(closedAlready), server.until(closedAlready)])
         assert.ok(server.heard === bytes)
+        assert.ok(mostHeld > 0, 'records that came together are known to be there')
+        assert.equal(server.live.heldBytes, 0)
         assert.deepEqual(server.events.slice(-3), ['data', 'ended', 'closed'])
         assert.deepEqual([client.cause, server.cause], [{ kind: 'local' }, { kind: 'peer' }])
         await listening.close()

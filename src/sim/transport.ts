@@ -59,6 +59,12 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
     this.number = number
   }
 
+  /** What has arrived is the kernel's, or the TLS layer's where there is one. */
+  get heldBytes(): number {
+    if (this.#listening || this.tls === undefined) return 0
+    return this.#inbox.reduce((sum, parcel) => sum + (parcel.kind === 'bytes' ? parcel.bytes.length : 0), 0)
+  }
+
   /** Simulated hosts do not vanish without a reset. */
   keepAlive(): void {}
 

@@ -1,6 +1,8 @@
 /** The cache against a plain model, and its rules one by one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { BoundedCache } from './cache.ts'
 import { engines, HandClock, withBench } from './contract/harness.test.ts'
@@ -107,6 +109,52 @@ test('single flight, absence, expiry, eviction by use, errors not remembered', a
   source.flying.shift()?.land()
   assert.equal(await again, 1)
   assert.equal(cache.counters.evictions, 1)
+})
+
+test('whatever is used, loaded and forgotten: what goes was used longest ago', async () => {
+  const use = fc.record({ do: fc.constantFrom('fetch' as const, 'get' as const, 'invalidate' as const), key })
+  await fc.assert(
+    fc.asyncProperty(fc.array(use, { maxLength: 60 }), fc.nat(3), async (uses, most) => {
+      const options = { maxEntries: 4, load: (k: string) => Promise.resolve(k) }
+      const cache = new BoundedCache<string>(new HandClock(), options)
+      let order: string[] = []
+      const has = () => [...'abcde'].filter((k) => order.includes(k))
+      for (const { do: what, key: k } of uses) {
+        if (what === 'fetch') await cache.fetch(k)
+        else if (what === 'invalidate') cache.invalidate(k)
+        else assert.equal(cache.get(k), order.includes(k) ? k : undefined)
+        const isThere = what === 'fetch' || (what === 'get' && order.includes(k))
+        order = [...order.filter((one) => one !== k), ...(isThere ? [k] : [])].slice(-4)
+        assert.equal(cache.size, order.length)
+      }
+      cache.resize(most)
+      order = most === 0 ? [] : order.slice(-most)
+      assert.deepEqual(
+        [...'abcde'].filter((k) => cache.get(k) !== undefined),
+        has(),
+      )
+    }),
+  )
+})
+
+test('a hit leaves nothing to be collected in the old generation', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const names = /^(?:old|large_object)_space$/
+  const oldBytes = () =>
+    getHeapSpaceStatistics().reduce((sum, space) => sum + (names.test(space.space_name) ? space.space_used_size : 0), 0)
+  const options = { maxEntries: 1_000, load: (k: string) => Promise.resolve(k) }
+  const cache = new BoundedCache<string>(new HandClock(), options)
+  const keys = Array.from({ length: 1_000 }, (_, n) => `account${n}`)
+  for (const k of keys) await cache.fetch(k)
+  // Twice, so that all of it is old.
+  collect()
+  collect()
+  const before = oldBytes()
+  for (let n = 0; n < 400_000; n++) cache.get(keys[n % keys.length] as string)
+  const grown = oldBytes() - before
+  // The order of a Map would have cost some 20 MB.
+  assert.ok(grown < 2_000_000, `${grown} bytes`)
 })
 
 test('a load that a write overtakes answers who asked before, and is not kept', async () => {

@@ -185,6 +185,46 @@ test('64 KiB end a turn in however many reads they come: TLS tells a record at a
   assert.deepEqual(seen, [4, 5, 8, 10])
 })
 
+test('a full turn is one in which more was there to be handled: honest traffic has none, however much it is', () => {
+  const fullTurns = { value: 0 }
+  const { client, driver, transport, clock, connection } = rawPair(account, { ...secured, connection: { fullTurns } })
+  signIn(client)
+  clock.settle()
+  const one = `<message><body>${'x'.repeat(1_000)}</body></message>`
+  // A megabyte, some at a time: sixteen turns end by their bytes, with nothing left.
+  for (let n = 0; n < 100; n++) {
+    client.send(one.repeat(10))
+    clock.settle()
+  }
+  assert.equal(driver.sink.stanzas.length, 1_000)
+  assert.equal(fullTurns.value, 0)
+
+  // 200 stanzas in one read: three turns leave some behind.
+  client.send(messages(200))
+  clock.settle()
+  assert.equal(fullTurns.value, 3)
+
+  // Three reads as long as a turn, and a rest.
+  transport.readMax = 65_536
+  client.send(`<message><body>${'x'.repeat(200_000)}</body></message>`)
+  clock.settle()
+  assert.equal(fullTurns.value, 6)
+
+  // A turn's bytes in records, and one that was told already; then one that the transport holds, of which it tells.
+  const record = Buffer.from(`<message><body>${'x'.repeat(16_384)}</body></message>`)
+  for (let n = 0; n < 5; n++) connection.data(record, 0, record.length)
+  clock.settle()
+  assert.equal(fullTurns.value, 7)
+  for (let n = 0; n < 3; n++) connection.data(record, 0, record.length)
+  transport.heldBytes = record.length
+  clock.settle()
+  assert.equal(fullTurns.value, 8)
+  transport.heldBytes = 0
+  for (let n = 0; n < 4; n++) connection.data(record, 0, record.length)
+  clock.settle()
+  assert.equal(fullTurns.value, 8, 'nothing was left')
+})
+
 test('RCV-08: white space between stanzas is a keep-alive', () => {
   const { client, connection, driver } = rawPair(account, secured)
   signIn(client)

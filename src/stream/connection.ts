@@ -36,7 +36,7 @@ export interface ConnectionOptions {
   readonly turnStanzas?: number
   /** Bytes that end a source's turn, in however many reads they came since the last. */
   readonly turnBytes?: number
-  /** Counts the turns that ended full: a flood. */
+  /** Counts the turns that ended although more had been read, or a read was as long as a turn: a flood. */
   readonly fullTurns?: { value: number }
   /** Counts the peers that did not close their stream in time: the limit `close_timeout`. */
   readonly lateClosings?: { value: number }
@@ -72,6 +72,8 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
   #isFeeding = false
   #turnLeft = 0
   #turnBytes = 0
+  /** One read was as long as a turn: the kernel most likely has more. */
+  #hasLongRead = false
   /** Read and not handled. */
   #kept: Uint8Array | undefined
   #peerEnded = false
@@ -352,7 +354,11 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     this.#isFeeding = false
     // Since the last turn: TLS tells a record at a time, of 16 KB, and up to 2 MB of them before anybody else is read.
     this.#turnBytes += at - start
-    if (this.#turnBytes >= (this.#options.turnBytes ?? defaultTurnBytes)) this.#yield()
+    const turnBytes = this.#options.turnBytes ?? defaultTurnBytes
+    if (this.#turnBytes >= turnBytes) {
+      if (end - start >= turnBytes) this.#hasLongRead = true
+      this.#yield()
+    }
     if (at === end) return
     if (this.#intake === 'open') this.#keep(bytes, at, end)
     else if (this.#intake === 'handshake') this.discardedBytes += end - at
@@ -389,15 +395,22 @@ export class Connection implements TransportHandler, ScannerSink, StreamEffects 
     if (this.#isYielding) return
     this.#isYielding = true
     this.#turnBytes = 0
-    const { fullTurns } = this.#options
-    if (fullTurns !== undefined) fullTurns.value++
     this.#options.clock.soon(nextTurn, this)
   }
 
   /** For `nextTurn`. */
   turn(): void {
     this.#isYielding = false
+    this.#countFull()
     this.#goOn()
+  }
+
+  /** Bytes end a turn of everybody now and then: one in which nothing was left to be handled was no flood. */
+  #countFull(): void {
+    const { fullTurns } = this.#options
+    const isFull = this.#hasLongRead || this.#kept !== undefined || this.transport.heldBytes > 0
+    this.#hasLongRead = false
+    if (isFull && fullTurns !== undefined && this.#intake === 'open') fullTurns.value++
   }
 
   /** Handles what was kept, then reads on. */

@@ -146,6 +146,7 @@ export class MemoryTransport implements Transport {
   receivedBytes = 0
   sentBytes = 0
   isPaused = false
+  heldBytes = 0
   closedCause: CloseCause | undefined = undefined
   log: string[] = []
   #peer: MemoryTransport = this

@@ -166,6 +166,8 @@ export interface Transport {
   keepAlive(idleMs: number): void
   /** Stops reading, so that back-pressure reaches the peer. */
   pause(): void
+  /** Bytes that were read all the same while it is paused, as TLS does with records that came together: `resume` lets them in. */
+  readonly heldBytes: number
   resume(): void
   /**
    * Gives back bytes that were read and are for a TLS handshake that `startTlsServer` begins next: what came behind a

@@ -116,6 +116,10 @@ class PlainTransport extends BaseTransport {
     return this.#socket.bytesWritten
   }
 
+  get heldBytes(): number {
+    return this.#stream.readableLength
+  }
+
   keepAlive(idleMs: number): void {
     // Whole seconds only: a part of one would be 0, which leaves the system's two hours.
     const whole = Math.ceil(idleMs / 1000) * 1000

@@ -254,6 +254,10 @@ export class FastTransport extends BaseTransport {
     return this.#handle.bytesWritten ?? 0
   }
 
+  get heldBytes(): number {
+    return this.#held.length
+  }
+
   keepAlive(idleMs: number): void {
     if (this.gone) return
     this.#handle.setKeepAlive?.(true, Math.ceil(idleMs / 1000), keepAliveInterval(idleMs) / 1000, KEEP_ALIVE_PROBES)

@@ -97,6 +97,7 @@ export abstract class BaseTransport implements Transport, Flushable {
   abstract get local(): Endpoint
   abstract get receivedBytes(): number
   abstract get sentBytes(): number
+  abstract get heldBytes(): number
   abstract keepAlive(idleMs: number): void
   /** Hands bytes to the system: true when it took them all at once, else `sent` follows. */
   protected abstract send(bytes: string): boolean

@@ -28,6 +28,7 @@ class Connection extends BaseTransport {
   readonly local = { host: '', port: 0 }
   readonly receivedBytes = 0
   readonly sentBytes = 0
+  readonly heldBytes = 0
   room = 0
   #left = 0
 

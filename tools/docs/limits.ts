@@ -122,8 +122,8 @@ export const limits: Readonly<Record<string, Limit>> = {
   ),
   'modules.caps.queries_per_peer': nothing('the question waits', 'ratatosk_caps_queries_per_peer_total'),
   'modules.caps.size_max': nothing('what he can do stays unknown', 'ratatosk_caps_size_max_total'),
-  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_status_size_total'),
-  'modules.csi.held_bytes': nothing('all that waits for the client is sent', 'ratatosk_csi_held_bytes_total'),
+  'modules.last.status_size': nothing('the time is kept without the status', 'ratatosk_last_statuses_too_long_total'),
+  'modules.csi.held_bytes': nothing('all that waits for the client is sent', 'ratatosk_csi_full_total'),
   'modules.offline.messages_max': stanza('service-unavailable', 'ratatosk_offline_messages_max_total'),
   'modules.offline.bytes_max': stanza('service-unavailable', 'ratatosk_offline_bytes_max_total'),
   'modules.offline.hand_over_timeout': policy(
@@ -141,7 +141,7 @@ export const limits: Readonly<Record<string, Limit>> = {
   'modules.privacy.items_max': stanza('not-allowed', 'ratatosk_privacy_items_max_total'),
   'modules.privacy.lists_max': stanza('not-allowed', 'ratatosk_privacy_lists_max_total'),
   'modules.privacy.bytes_max': stanza('not-allowed', 'ratatosk_privacy_bytes_max_total'),
-  'modules.privacy.cache_accounts': nothing('the lists are read again', 'ratatosk_privacy_cache_accounts_total'),
+  'modules.privacy.cache_accounts': nothing('the lists are read again', 'ratatosk_privacy_cache_evictions_total'),
   'modules.register.sign_ups_per_address': stanza('not-acceptable', 'ratatosk_register_sign_ups_per_address_total'),
   'modules.register.sign_ups_max': stanza('not-acceptable', 'ratatosk_register_sign_ups_max_total'),
   'modules.register.password_changes_max': stanza(
@@ -159,9 +159,9 @@ export const limits: Readonly<Record<string, Limit>> = {
   'modules.roster.groups_max': stanza('not-acceptable', 'ratatosk_roster_groups_max_total'),
   'modules.roster.request_size': nothing(
     'the request is kept without its extensions',
-    'ratatosk_roster_request_size_total',
+    'ratatosk_roster_requests_cut_total',
   ),
-  'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_accounts_total'),
+  'modules.roster.cache_accounts': nothing('a roster is read again', 'ratatosk_roster_cache_evictions_total'),
   'modules.sm.resume_timeout': nothing(
     'the session ends, and what its client has not acknowledged is undeliverable: offline store, or error to the sender',
     'ratatosk_sessions_expired_total',
@@ -242,7 +242,7 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
   },
   register_quota_keys: {
     value: String(quotaKeysMax),
-    ...nothing('whoever began longest ago is forgotten', 'ratatosk_register_quota_keys_total'),
+    ...nothing('whoever began longest ago is forgotten', 'ratatosk_register_quota_evictions_total'),
   },
   requests_open: {
     value: String(requestsOpenMax),

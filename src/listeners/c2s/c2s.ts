@@ -43,13 +43,16 @@ export class C2sProtocol implements Protocol {
     const { metrics } = needs.core
     this.#fullTurns = metrics.counter(
       'ratatosk_turns_full_total',
-      'Turns of a client that ended because they were full',
+      'Times a client had sent more than is handled at a time, so that the others came first; limits turn_stanzas, turn_bytes',
     )
     this.#lateClosings = metrics.counter(
       'ratatosk_close_timeouts_total',
-      'Clients that did not close their stream within the limit `close_timeout`',
+      'Clients that did not close their stream in time; limit limits.close_timeout',
     )
-    this.#shaperHolds = metrics.counter('ratatosk_shaper_holds_total', 'Times a shaper held the reading of a client')
+    this.#shaperHolds = metrics.counter(
+      'ratatosk_shaper_holds_total',
+      'Times a client had to wait because of its shaper; limits shapers.NAME.rate, shapers.NAME.burst',
+    )
   }
 
   accept(accepted: Accepted): TransportHandler {

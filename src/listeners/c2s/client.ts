@@ -262,10 +262,12 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   }
 
   send(el: Element): void {
+    if (this.#session !== undefined) this.#session.told++
     this.#connection.send(el)
   }
 
   write(bytes: Octets): void {
+    if (this.#session !== undefined) this.#session.told++
     this.#connection.write(bytes)
   }
 

@@ -53,28 +53,47 @@ export default defineModule({
   },
   setup(ctx) {
     const { options } = ctx
-    const sizeMax = ctx.counter('size_max', 'Capabilities that were not believed because they were too large')
+    const sizeMax = ctx.counter(
+      'size_max',
+      'Capabilities of clients not believed because they were too large; limit modules.caps.size_max',
+    )
     const inquiries: Inquiries = new Inquiries(ctx, () => adverts, options, {
-      hashesMax: ctx.counter('hashes_max', 'Capabilities that made room for others in memory'),
-      queriesPerPeer: ctx.counter('queries_per_peer', 'Questions for capabilities that had to wait for others'),
+      hashesMax: ctx.counter(
+        'hashes_max',
+        'Verified capabilities in memory that made room for others; limit modules.caps.hashes_max',
+      ),
+      queriesPerPeer: ctx.counter(
+        'queries_per_peer',
+        'Questions to clients for their capabilities that had to wait for others; limit modules.caps.queries_per_peer',
+      ),
       sizeMax,
-      verified: ctx.counter('verified', 'Capabilities that were verified by their hash'),
-      rejected: ctx.counter('rejected', 'Questions for capabilities without an answer that could be believed'),
+      verified: ctx.counter('verified', 'Capabilities of clients that were verified by their hash (XEP-0115)'),
+      rejected: ctx.counter(
+        'rejected',
+        'Questions to clients for their capabilities without an answer that fits the hash',
+      ),
     })
-    const evicted = ctx.counter('elsewhere_max', 'Entities elsewhere that made room for others in memory')
+    const evicted = ctx.counter(
+      'elsewhere_max',
+      'Entities on other servers whose capabilities made room for others; limit modules.caps.elsewhere_max',
+    )
     const adverts = new Adverts(
       ctx,
       () => options.elsewhere_max,
       evicted,
       (name, advert) => inquiries.left(name, advert),
     )
-    ctx.gauge('hashes', 'Verified capabilities in memory; limit hashes_max', () => inquiries.known)
+    ctx.gauge('hashes', 'Verified capabilities in memory; limit modules.caps.hashes_max', () => inquiries.known)
     ctx.gauge(
       'elsewhere',
-      'Entities elsewhere with capabilities in memory; limit elsewhere_max',
+      'Entities on other servers whose capabilities are in memory; limit modules.caps.elsewhere_max',
       () => adverts.elsewhere,
     )
-    ctx.gauge('queries_open', 'Questions for capabilities that wait for their answer', () => inquiries.open)
+    ctx.gauge(
+      'queries_open',
+      'Questions to clients for their capabilities that wait for an answer now',
+      () => inquiries.open,
+    )
     ctx.gauge(
       'unknown',
       'Capabilities that somebody who is there advertises, and nobody has told so that they can be believed',

@@ -26,7 +26,10 @@ export default defineModule({
   ],
   provides: ['copies'],
   setup(ctx) {
-    const copies = new Copies(ctx, ctx.counter('copies', 'Copies of messages made for other resources of an account'))
+    const copies = new Copies(
+      ctx,
+      ctx.counter('copies', 'Copies of messages made for other resources of an account (XEP-0280)'),
+    )
     let isUsed = false
 
     ctx.provide('copies', copies.standIns)

@@ -193,11 +193,11 @@ describe('what waits (§3.2)', () => {
     says('inactive')
     for (const id of ['r1', 'r2', 'r3']) juliet.send(receipt(id))
     assert.deepEqual(await words(romeo), ['r1', 'r2', 'r3'])
-    assert.equal(house.core.metrics.value('ratatosk_csi_held_bytes_total'), 1)
+    assert.equal(house.core.metrics.value('ratatosk_csi_full_total'), 1)
     house.modules.configure('csi', { held_bytes: 0 })
     juliet.send(shows('away'))
     assert.deepEqual(await words(romeo), ['away'])
-    assert.equal(house.core.metrics.value('ratatosk_csi_held_bytes_total'), 1)
+    assert.equal(house.core.metrics.value('ratatosk_csi_full_total'), 1)
   })
 
   it('costs the memory of its own bytes: what replaces another leaves none of it', async () => {
@@ -205,7 +205,7 @@ describe('what waits (§3.2)', () => {
     says('inactive')
     for (let i = 0; i < 50; i++) juliet.send(shows(`s${i}`))
     assert.deepEqual(await words(romeo), [])
-    assert.equal(house.core.metrics.value('ratatosk_csi_held_bytes_total'), 0)
+    assert.equal(house.core.metrics.value('ratatosk_csi_full_total'), 0)
   })
 })
 

@@ -34,9 +34,15 @@ export default defineModule({
     const needs = {
       options,
       clock,
-      held: ctx.counter('held', 'Stanzas that waited because their client was inactive'),
-      replaced: ctx.counter('replaced', 'Stanzas that waited and were replaced by a later one of the same sender'),
-      full: ctx.counter('held_bytes', 'Times that all went because too much waited for an inactive client'),
+      held: ctx.counter('held', 'Stanzas that waited because their client had said that it is inactive (XEP-0352)'),
+      replaced: ctx.counter(
+        'replaced',
+        'Stanzas that waited for an inactive client and were replaced by a later one of the same sender',
+      ),
+      full: ctx.counter(
+        'full',
+        'Times all that waited for an inactive client was sent because it was too much; limit modules.csi.held_bytes',
+      ),
     }
 
     function deactivate(session: Session): void {

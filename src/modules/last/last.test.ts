@@ -254,11 +254,11 @@ describe('limits and failures', () => {
     const juliet = house.actor(`${her}/b`)
     await visit(house, `${me}/a`, unavailable('12345'))
     assert.equal(await ask(juliet, me), '0 12345')
-    assert.equal(house.core.metrics.value('ratatosk_last_status_size_total'), 0)
+    assert.equal(house.core.metrics.value('ratatosk_last_statuses_too_long_total'), 0)
     await visit(house, `${me}/a`, unavailable('1234è'))
     await house.pass(3_000)
     assert.equal(await ask(juliet, me), '3')
-    assert.equal(house.core.metrics.value('ratatosk_last_status_size_total'), 1)
+    assert.equal(house.core.metrics.value('ratatosk_last_statuses_too_long_total'), 1)
   })
 
   it('what the store does not take is counted, and told once until it works again', async () => {

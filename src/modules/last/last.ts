@@ -40,8 +40,11 @@ export default defineModule({
     noteDepartures(ctx, {
       store,
       statusSize: () => options.status_size,
-      tooLong: ctx.counter('status_size', 'Statuses of those who left that were too long to be kept'),
-      failures: ctx.counter('store_failures', 'Departures whose time could not be kept'),
+      tooLong: ctx.counter(
+        'statuses_too_long',
+        'Status texts of those who left, not kept because they were too long; limit modules.last.status_size',
+      ),
+      failures: ctx.counter('store_failures', 'Departures whose time could not be kept because the store failed'),
     })
     const payload = { name: 'query', ns: NS_LAST }
 

@@ -51,15 +51,28 @@ export default defineModule({
     const { options } = ctx
     const store = await ctx.store(offlineStore)
     const counters = {
-      kept: ctx.counter('kept', 'Messages put into the offline store'),
-      full: ctx.counter('messages_max', 'Messages refused because the mailbox was full'),
-      fullBytes: ctx.counter('bytes_max', 'Messages refused because the mailbox held too many bytes'),
-      handed: ctx.counter('handed', 'Offline messages handed to a client'),
-      failed: ctx.counter('store_failures', 'Messages refused because the store failed'),
-      slow: ctx.counter('hand_over_timeout', 'Clients cut because they did not read what was handed over'),
+      kept: ctx.counter('kept', 'Messages for nobody who was there, put into the store'),
+      full: ctx.counter(
+        'messages_max',
+        'Messages refused because the mailbox had too many; limit modules.offline.messages_max',
+      ),
+      fullBytes: ctx.counter(
+        'bytes_max',
+        'Messages refused because the mailbox had too many bytes; limit modules.offline.bytes_max',
+      ),
+      handed: ctx.counter('handed', 'Messages from the store handed to a client'),
+      failed: ctx.counter('store_failures', 'Messages for nobody who was there, refused because the store failed'),
+      slow: ctx.counter(
+        'hand_over_timeout',
+        'Clients cut because they did not take their messages from the store; limit modules.offline.hand_over_timeout',
+      ),
     }
     const mailboxes = new Mailboxes(ctx, store, counters, options)
-    ctx.gauge('mailboxes_active', 'Accounts with messages on their way', () => mailboxes.size)
+    ctx.gauge(
+      'mailboxes_active',
+      'Accounts with messages on their way into or out of the store now',
+      () => mailboxes.size,
+    )
 
     ctx.features.add('msgoffline')
 

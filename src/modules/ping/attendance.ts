@@ -37,11 +37,14 @@ type AttendanceContext = Pick<ModuleContext, 'clock' | 'hosts' | 'iq' | 'log' | 
 
 /** What was seen of a session at the last beat. */
 interface Seen {
+  /** Bytes that had come from him. */
   received: number
-  /** He has said something since he was sent so many. */
+  /** He has said something since he was sent so many stanzas, and told so much else. */
   delivered: number
-  /** So many he was sent at the last beat. */
-  before: number
+  told: number
+  /** So many at the last beat. */
+  deliveredBefore: number
+  toldBefore: number
   /** Bytes that the kernel had not taken. */
   queued: number
   /** Monotonic time, milliseconds: until then he had said something since he was sent something. */
@@ -63,7 +66,16 @@ export class Attendance {
     this.#counters = counters
     this.#slot = ctx.slot(
       'seen',
-      (): Seen => ({ received: 0, delivered: 0, before: 0, queued: 0, since: 0, isAsked: false }),
+      (): Seen => ({
+        received: 0,
+        delivered: 0,
+        told: 0,
+        deliveredBefore: 0,
+        toldBefore: 0,
+        queued: 0,
+        since: ctx.clock.monoMs(),
+        isAsked: false,
+      }),
     )
   }
 
@@ -91,28 +103,35 @@ export class Attendance {
   }
 
   #look(session: Session): void {
-    const { state } = session
-    // One whose stanzas are counted (XEP-0198) is asked for its count; one that waits for the store is not silent by itself.
-    if (state.kind !== 'active' || session.ledger !== undefined || session.isBusy) return
+    const { state, ledger } = session
+    // One that waits for the store is not silent by itself.
+    if (state.kind !== 'active' || session.isBusy) return
     const seen = session.slots.get(this.#slot)
     const now = this.#ctx.clock.monoMs()
-    const { queuedBytes } = state.link
+    const { queuedBytes, receivedBytes } = state.link
     // He reads, if slowly.
     const hasTaken = queuedBytes < seen.queued
     seen.queued = queuedBytes
-    const hasSpoken = session.received !== seen.received
+    const hasSpoken = receivedBytes !== seen.received
     // What he was sent since the last beat may have come behind what he said.
-    if (hasSpoken) seen.delivered = Math.max(seen.delivered, seen.before)
-    seen.before = session.delivered
-    if (hasSpoken || hasTaken || session.delivered === seen.delivered) {
-      seen.received = session.received
+    if (hasSpoken) {
+      seen.received = receivedBytes
+      seen.delivered = Math.max(seen.delivered, seen.deliveredBefore)
+      seen.told = Math.max(seen.told, seen.toldBefore)
+    }
+    seen.deliveredBefore = session.delivered
+    seen.toldBefore = session.told
+    // Stanzas that are counted (XEP-0198) are asked for by whoever counts them; what else he was told is not.
+    const hasAll = session.told === seen.told && (ledger !== undefined || session.delivered === seen.delivered)
+    if (hasSpoken || hasTaken || hasAll) {
       seen.since = now
       seen.isAsked = false
     } else if (!seen.isAsked && now - seen.since >= this.#options.ask_after && this.#asked < askedMax) {
       this.#asked++
       this.#counters.asked.value++
       seen.isAsked = true
-      void this.#ask(session, seen)
+      if (ledger === undefined) void this.#ask(session, seen)
+      else ledger.probe()
     }
   }
 
@@ -121,14 +140,15 @@ export class Attendance {
     const { iq, log } = this.#ctx
     // With the question itself: who answers has all of it.
     const delivered = session.delivered + 1
-    seen.before = delivered
+    seen.deliveredBefore = delivered
     try {
       await iq.ask('get', session.host.jid, session.jid, x('ping', NS), this.#options.answer_timeout)
       seen.delivered = Math.max(seen.delivered, delivered)
     } catch (error) {
       const isSilent = error instanceof StanzaError && error.condition === 'remote-server-timeout'
       if (!isSilent) seen.delivered = Math.max(seen.delivered, delivered)
-      if (!isSilent || !seen.isAsked || session.received !== seen.received || !session.isActive) return
+      const { state } = session
+      if (!isSilent || !seen.isAsked || state.kind !== 'active' || state.link.receivedBytes !== seen.received) return
       this.#counters.unanswered.value++
       log.info('a client that does not answer is taken to be gone', {
         code: errorUnanswered.code,

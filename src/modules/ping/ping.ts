@@ -18,7 +18,7 @@ export default defineModule({
       max: '1 day',
       unlimited: true,
       description:
-        'A client that is sent something, and says nothing for so long, is asked whether it is there. One with stream management is asked by that.',
+        'A client that is sent something, and says nothing for so long, is asked whether it is there. One with stream management is asked by that: for stanzas sooner, for anything else after so long too.',
       reload: 'hot',
     }),
     answer_timeout: opt.duration({
@@ -37,8 +37,14 @@ export default defineModule({
 
     // §4.1
     const attendance = new Attendance(ctx, options, {
-      asked: ctx.counter('asked', 'Times a client that said nothing was asked whether it is there'),
-      unanswered: ctx.counter('unanswered', 'Clients that did not answer when they were asked, nor said anything else'),
+      asked: ctx.counter(
+        'asked',
+        'Times a client that said nothing was asked whether it is there; limit modules.ping.ask_after',
+      ),
+      unanswered: ctx.counter(
+        'unanswered',
+        'Clients taken to be gone because they did not answer when asked; limit modules.ping.answer_timeout',
+      ),
     })
     ctx.on('session:bound', () => attendance.arm())
     ctx.on('session:ended', () => attendance.ended())

@@ -58,22 +58,34 @@ export default defineModule({
       directed,
       grants,
       privacy,
-      ctx.counter('departures_delayed', 'Attempts to tell contacts of a session that ended which the store failed'),
+      ctx.counter(
+        'departures_delayed',
+        'Attempts to tell contacts that a session has ended which failed because the store did; they are repeated',
+      ),
     )
     const greeting = new Greeting(
       ctx,
       roster,
       privacy,
-      ctx.counter('greetings_incomplete', 'New resources that could not be told of all their contacts'),
+      ctx.counter(
+        'greetings_incomplete',
+        'New sessions that were not told of all contacts that are online because the store failed',
+      ),
     )
-    const tooLarge = ctx.counter('size_max', 'Presences refused because they were too large')
-    const tooManyDirected = ctx.counter('directed_max', 'Directed presences refused because there were too many')
+    const tooLarge = ctx.counter(
+      'size_max',
+      'Presences refused because they were too large; limit modules.presence.size_max',
+    )
+    const tooManyDirected = ctx.counter(
+      'directed_max',
+      'Directed presences refused because a session had sent too many; limit modules.presence.directed_max',
+    )
     const own = new OwnPresence(ctx, roster, departures, greeting, grants, privacy)
     const probes = new Probes(ctx, roster, directed, privacy)
     const hiding = new Hiding(ctx, roster, directed, greeting, departures)
     ctx.gauge(
       'departures_waiting',
-      'Accounts with a session that ended of which contacts do not know',
+      'Accounts with a session that has ended of which contacts have not been told yet',
       () => departures.size,
     )
     ctx.onStop(() => departures.stop())

@@ -48,21 +48,40 @@ export default defineModule({
     const { options, services, sessions } = ctx
     const store = await ctx.store(privacyStore)
     const stored = new StoredLists(store, options, {
-      items: ctx.counter('items_max', 'Changes refused because a list would have had too many items'),
-      lists: ctx.counter('lists_max', 'Lists refused because the account had too many'),
-      bytes: ctx.counter('bytes_max', "Changes refused because the account's lists would have been too large"),
+      items: ctx.counter(
+        'items_max',
+        'Changes of a privacy list or the blocklist refused because it would have had too many items; limit modules.privacy.items_max',
+      ),
+      lists: ctx.counter(
+        'lists_max',
+        'Privacy lists refused because the account had too many; limit modules.privacy.lists_max',
+      ),
+      bytes: ctx.counter(
+        'bytes_max',
+        "Changes of a privacy list or the blocklist refused because the account's would have been too large; limit modules.privacy.bytes_max",
+      ),
     })
     const screens = new Screens(ctx, {
       roster: services.roster,
       read: (host, local) => stored.read(host, local),
       cacheMax: options.cache_accounts,
-      evicted: ctx.counter('cache_accounts', 'Accounts whose lists made room for others in memory'),
+      evicted: ctx.counter(
+        'cache_evictions',
+        'Accounts whose privacy lists in memory made room for others; limit modules.privacy.cache_accounts',
+      ),
     })
     ctx.onReload(() => screens.resize(options.cache_accounts))
-    ctx.gauge('held', 'Accounts that are online of which it is known which lists apply', () => screens.held)
+    ctx.gauge(
+      'held',
+      'Accounts that are online whose privacy lists, or that they have none, are in memory',
+      () => screens.held,
+    )
     const gate = new Gate(sessions, screens, {
       stopped: ctx.counter('stopped', 'Stanzas stopped by a privacy list or the blocklist'),
-      failed: ctx.counter('store_failures', 'Stanzas stopped because the lists could not be read'),
+      failed: ctx.counter(
+        'store_failures',
+        'Stanzas stopped because the store failed to tell what the recipient has blocked',
+      ),
     })
 
     ctx.on('stanza:sent', (packet, session) => gate.sent(packet, session), {

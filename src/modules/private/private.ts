@@ -41,8 +41,14 @@ export default defineModule({
   async setup(ctx) {
     const { options } = ctx
     const store = await ctx.store(privateStore)
-    const tooMuch = ctx.counter('bytes_max', 'Private data refused because the account kept too much')
-    const tooLong = ctx.counter('namespace_max', 'Private data refused because their namespace was too long')
+    const tooMuch = ctx.counter(
+      'bytes_max',
+      'Private data refused because the account kept too much; limit modules.private.bytes_max',
+    )
+    const tooLong = ctx.counter(
+      'namespace_max',
+      'Private data refused because their namespace was too long; limit modules.private.namespace_max',
+    )
     const payload = { name: 'query', ns: NS_PRIVATE }
     // Whoever asks for the data of others is forbidden it, whether the account exists or not.
     const target = { on: 'account', hidesAccounts: true } as const

@@ -55,11 +55,20 @@ export default defineModule({
   },
   setup(ctx) {
     const { options } = ctx
-    const forgotten = ctx.counter('quota_keys', 'Addresses, hosts and accounts whose attempts made room for others')
+    const forgotten = ctx.counter(
+      'quota_evictions',
+      'Addresses, hosts and accounts whose attempts were forgotten to make room for others; limit register_quota_keys',
+    )
     const signUp = new SignUp(ctx, options, {
-      signUps: ctx.counter('sign_ups', 'Accounts that were made by their users'),
-      perAddress: ctx.counter('sign_ups_per_address', 'Attempts to make an account refused because of the address'),
-      max: ctx.counter('sign_ups_max', 'Attempts to make an account refused because there were too many of all'),
+      signUps: ctx.counter('sign_ups', 'Accounts made by their users (XEP-0077)'),
+      perAddress: ctx.counter(
+        'sign_ups_per_address',
+        'Attempts to make an account refused because of too many from the address; limit modules.register.sign_ups_per_address',
+      ),
+      max: ctx.counter(
+        'sign_ups_max',
+        'Attempts to make an account refused because of too many on the host; limit modules.register.sign_ups_max',
+      ),
       forgotten,
     })
     ctx.features.add(NS_REGISTER)
@@ -69,9 +78,12 @@ export default defineModule({
     )
     ctx.on('stream:stranger-request', (isTaken, request) => isTaken || signUp.requested(request))
     ownAccount(ctx, options, new Quota(ctx.clock, forgotten), {
-      changes: ctx.counter('password_changes', 'Passwords that were changed by their users'),
-      changesMax: ctx.counter('password_changes_max', 'Changes of passwords refused because there were too many'),
-      removals: ctx.counter('removals', 'Accounts that were removed by their users'),
+      changes: ctx.counter('password_changes', 'Passwords changed by their users (XEP-0077)'),
+      changesMax: ctx.counter(
+        'password_changes_max',
+        'Changes of passwords refused because there were too many; limit modules.register.password_changes_max',
+      ),
+      removals: ctx.counter('removals', 'Accounts removed by their users (XEP-0077)'),
     })
   },
 })

@@ -51,14 +51,20 @@ export default defineModule({
     const store = await ctx.store(rosterStore)
     const limits = () => ({ items: options.items_max, requests: options.requests_max })
     const counters = {
-      itemsMax: ctx.counter('items_max', 'Contacts refused because the roster was full'),
-      evicted: ctx.counter('cache_accounts', 'Rosters that made room for others in memory'),
+      itemsMax: ctx.counter(
+        'items_max',
+        'Contacts refused because the roster was full; limit modules.roster.items_max',
+      ),
+      evicted: ctx.counter(
+        'cache_evictions',
+        'Rosters in memory that made room for others; limit modules.roster.cache_accounts',
+      ),
     }
     const book = new RosterBook(store, ctx.clock, options.cache_accounts, ctx.epoch, limits, counters, {
       changed: (change) => ctx.tell('roster:changed', change),
       replaced: (host, local) => ctx.tell('roster:replaced', { host, local }),
     })
-    ctx.gauge('cached', 'Rosters in memory; limit cache_accounts', () => book.cached)
+    ctx.gauge('cached', 'Rosters in memory; limit modules.roster.cache_accounts', () => book.cached)
     ctx.onReload(() => book.resize(options.cache_accounts))
     const pushes = new RosterPushes(ctx)
     const underWay = new UnderWay()
@@ -68,16 +74,28 @@ export default defineModule({
 
     rosterQueries(ctx, book, pushes, underWay, {
       limits: () => ({ nameMax: options.name_max, groupsMax: options.groups_max }),
-      tooLong: ctx.counter('name_max', 'Contacts refused because a handle or a group name was too long'),
-      tooManyGroups: ctx.counter('groups_max', 'Contacts refused because they were in too many groups'),
+      tooLong: ctx.counter(
+        'name_max',
+        'Contacts refused because a handle or a group name was too long; limit modules.roster.name_max',
+      ),
+      tooManyGroups: ctx.counter(
+        'groups_max',
+        'Contacts refused because they were in too many groups; limit modules.roster.groups_max',
+      ),
     })
     subscriptions(ctx, {
       book,
       pushes,
       underWay,
       requestSize: () => options.request_size,
-      requestsCut: ctx.counter('request_size', 'Subscription requests kept without their extensions'),
-      requestsDropped: ctx.counter('requests_max', 'Subscription requests dropped because too many waited'),
+      requestsCut: ctx.counter(
+        'requests_cut',
+        'Subscription requests kept without their extensions because they were too large; limit modules.roster.request_size',
+      ),
+      requestsDropped: ctx.counter(
+        'requests_max',
+        'Subscription requests dropped because too many waited for an account; limit modules.roster.requests_max',
+      ),
     })
     accountData(ctx, store, book)
     ctx.provide('roster', service(ctx, store, book, pushes, underWay))

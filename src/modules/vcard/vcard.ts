@@ -34,7 +34,10 @@ export default defineModule({
   async setup(ctx) {
     const { accounts, options } = ctx
     const store = await ctx.store(vcardStore)
-    const tooLarge = ctx.counter('bytes_max', 'vCards refused because they were too large')
+    const tooLarge = ctx.counter(
+      'bytes_max',
+      'vCards refused because they were too large; limit modules.vcard.bytes_max',
+    )
     const payload = { name: 'vCard', ns: NS_VCARD }
     const target = { on: 'account', hidesAccounts: true } as const
 
