@@ -56,8 +56,14 @@ export default defineModule({
       store,
       keeps: () => options.remember > 0,
       keepsNames: () => options.names,
-      evicted: ctx.counter('clients_max', 'Clients forgotten by the limit `access_clients_per_account`'),
-      forgotten: ctx.counter('sightings_max', 'Sign-ins forgotten by the limit `access_sightings`'),
+      evicted: ctx.counter(
+        'clients_max',
+        'Clients of accounts that were forgotten, the longest unseen first; limit access_clients_per_account',
+      ),
+      forgotten: ctx.counter(
+        'sightings_max',
+        'Sign-ins in memory that were forgotten, so that the next of the same client is written again; limit access_sightings',
+      ),
       failures: ctx.counter('store_failures', 'Sign-ins and departures of clients that could not be noted'),
     })
     const needs = { store, outdated, remembersMs: () => options.remember }
