@@ -35,11 +35,14 @@ import type { SessionJournal } from './session-journal.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
+import type { Settling } from './settling.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
 import { refusalFor } from './temporary.ts'
 import { Timed } from './timed.ts'
 import { Unsettled } from './unsettled.ts'
+
+const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
 
 /** Whom a broadcast is for (requirements SM-06). */
 export type BroadcastScope =
@@ -296,8 +299,6 @@ export class Core implements SessionOwner<Session> {
 
   ended(session: Session, end: SessionEnd): void {
     if (!this.sessions.remove(session)) return
-    const { journal } = session.ledger ?? {}
-    if (journal !== undefined) this.durable.find((one) => one === journal)?.ended(session)
     const isOwner = this.router.enter()
     this.localOf(session.host)?.type.hooks.notice('session:ended', { session, end })
     session.presence = undefined
@@ -307,10 +308,18 @@ export class Core implements SessionOwner<Session> {
     if (isOwner) this.router.leave(undefined)
   }
 
-  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void {
+  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined, settling?: Settling): void {
     const local = this.localOf(session.host)
-    if (local === undefined) batch?.ended()
-    else this.#unsettled.add(local, session, unsent, batch)
+    const isEmpty = unsent.bytes.length === 0 && unsent.heldBack.length === 0
+    if (local !== undefined && !isEmpty) this.#unsettled.add(local, session, unsent, batch, settling)
+    else {
+      batch?.ended()
+      settling?.isAtEnd()
+    }
+  }
+
+  settles(session: Session, ledger: Ledger): Settling | undefined {
+    return this.durable.find((one) => one === ledger.journal)?.settles(session, ledger)
   }
 
   /** Resolves when all that clients had not taken is kept or refused: before that no module may go, and no store. */
@@ -333,11 +342,6 @@ export class Core implements SessionOwner<Session> {
 
   counts(session: Session, ledger: Ledger): void {
     this.durable.find((one) => one === ledger.journal)?.enters(session, ledger)
-  }
-
-  /** Something that was accepted for the account is still on the way of the undeliverable. */
-  isUnsettled(jid: Jid): boolean {
-    return this.#unsettled.has(jid)
   }
 
   waits(session: Session, ledger: Ledger): void {
@@ -375,11 +379,29 @@ export class Core implements SessionOwner<Session> {
     return count
   }
 
-  /** Ends every session with `system-shutdown` (RFC 6120 section 4.9.3.20) and what waits in the core. */
+  /**
+   * Tells the clients of sessions that outlive the process that the server stops, as `close`: the sessions are kept, without a
+   * link, and nobody hears that they ended. They wait for their clients when the server has come again.
+   */
+  park(): void {
+    this.sessions.each(undefined, (session) => {
+      if (session.outlives) session.detach()?.close(errorStopping)
+    })
+  }
+
+  /** Ends every other session with `system-shutdown` (RFC 6120 section 4.9.3.20) and what waits in the core. */
   close(): void {
-    const error = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
-    this.sessions.each(undefined, (session) => session.close({ reason: 'shutdown', detail: '' }, error))
+    this.sessions.each(undefined, (session) => {
+      if (session.outlives && !session.isActive) session.ledger?.stopsWaiting()
+      else session.close({ reason: 'shutdown', detail: '' }, errorStopping)
+    })
     this.requests.close()
+  }
+
+  /** Resolves when what outlives the process is kept; nothing of it changes any more. */
+  async keep(): Promise<void> {
+    await Promise.all(this.durable.map((one) => one.stop()))
+    this.ledgers.stop()
   }
 
   // Events of the router

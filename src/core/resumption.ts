@@ -114,14 +114,14 @@ export class Resumption {
     if (!session.isActive) session.close(end)
   }
 
-  /** Asks clients what they have, all or these: they will end, and what they have need not be kept for them. */
+  /** Asks clients what they have, these or all whose sessions do not outlive the server: they will end, and what they have need not be kept for them. */
   async ask(sessions?: readonly Session[]): Promise<void> {
     const each = (fn: (session: Session) => void) =>
       sessions === undefined ? this.#needs.each(fn) : sessions.forEach(fn)
     for (let waitedMs = 0; waitedMs < lastAnswerMs; waitedMs += lastLookMs) {
       let open = 0
-      each(({ isActive, ledger }) => {
-        if (!isActive || ledger === undefined || ledger.length === 0) return
+      each(({ isActive, ledger, outlives }) => {
+        if (!isActive || ledger === undefined || ledger.length === 0 || (sessions === undefined && outlives)) return
         open++
         ledger.ask()
       })
