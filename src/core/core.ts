@@ -31,7 +31,7 @@ import { Requests } from './requests.ts'
 import { Resumption } from './resumption.ts'
 import { Router } from './router.ts'
 import { Session } from './session.ts'
-import type { SessionJournal } from './session-journal.ts'
+import { outlives, type SessionJournal } from './session-journal.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
@@ -41,6 +41,9 @@ import { StoreUses } from './store-uses.ts'
 import { refusalFor } from './temporary.ts'
 import { Timed } from './timed.ts'
 import { Unsettled } from './unsettled.ts'
+
+/** Milliseconds for stanzas that a store is asked about when the server stops. */
+const keepMs = 10_000
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
 
@@ -90,6 +93,8 @@ export class Core implements SessionOwner<Session> {
     'Sessions cut because they read too slowly',
   )
   readonly #unsettled: Unsettled
+  /** The server stops, and these outlive it. */
+  readonly #parked = new Set<Session>()
   /** One object for all hosts, of which there may be 10,000. */
   readonly #hostNeeds: LocalHostNeeds
 
@@ -385,21 +390,27 @@ export class Core implements SessionOwner<Session> {
    */
   park(): void {
     this.sessions.each(undefined, (session) => {
-      if (session.outlives) session.detach()?.close(errorStopping)
+      if (!outlives(session)) return
+      this.#parked.add(session)
+      session.park()?.close(errorStopping)
     })
   }
 
   /** Ends every other session with `system-shutdown` (RFC 6120 section 4.9.3.20) and what waits in the core. */
   close(): void {
     this.sessions.each(undefined, (session) => {
-      if (session.outlives && !session.isActive) session.ledger?.stopsWaiting()
+      if (this.#parked.has(session)) session.ledger?.stopsWaiting()
       else session.close({ reason: 'shutdown', detail: '' }, errorStopping)
     })
     this.requests.close()
   }
 
-  /** Resolves when what outlives the process is kept; nothing of it changes any more. */
+  /** Resolves when what outlives the process is kept, or could not be in time; nothing of it changes any more. */
   async keep(): Promise<void> {
+    // What it has to do with a store is in there with what its client is told of it.
+    const settled = [...this.#parked].map((session) => new Promise<void>((tell) => session.whenSettled(tell)))
+    const late = new Promise<void>((tell) => this.world.clock.after(keepMs, tell, undefined))
+    await Promise.race([Promise.all(settled), late])
     await Promise.all(this.durable.map((one) => one.stop()))
     this.ledgers.stop()
   }

@@ -9,6 +9,7 @@ import type { Log } from '../world/log.types.ts'
 import type { Ledger } from './ledger.ts'
 import type { Counter, Metrics } from './metrics.ts'
 import type { Session } from './session.ts'
+import { outlives } from './session-journal.ts'
 import type { LinkInfo, SessionLink } from './session-link.ts'
 import type { SessionEnd } from './session-owner.ts'
 
@@ -120,8 +121,10 @@ export class Resumption {
       sessions === undefined ? this.#needs.each(fn) : sessions.forEach(fn)
     for (let waitedMs = 0; waitedMs < lastAnswerMs; waitedMs += lastLookMs) {
       let open = 0
-      each(({ isActive, ledger, outlives }) => {
-        if (!isActive || ledger === undefined || ledger.length === 0 || (sessions === undefined && outlives)) return
+      each((session) => {
+        const { isActive, ledger } = session
+        if (!isActive || ledger === undefined || ledger.length === 0) return
+        if (sessions === undefined && outlives(session)) return
         open++
         ledger.ask()
       })

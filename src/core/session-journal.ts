@@ -3,6 +3,11 @@ import type { Ledger, LedgerJournal } from './ledger.ts'
 import type { Session } from './session.ts'
 import type { Settling } from './settling.ts'
 
+/** It waits for its client even when the server has ended. */
+export function outlives({ ledger }: Session): boolean {
+  return ledger?.journal !== undefined && ledger.resumeMs > 0
+}
+
 export interface SessionJournal extends LedgerJournal {
   /** A session counts from now on, or goes on counting as another object. */
   enters(session: Session, ledger: Ledger): void

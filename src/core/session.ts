@@ -94,12 +94,6 @@ export class Session extends BoundResource implements Origin {
     return this.state.kind === 'moved' ? this.#successor(this.state.to).ledger : this.#ledger
   }
 
-  /** It waits for its client even when the server has ended. */
-  get outlives(): boolean {
-    const { ledger } = this
-    return ledger?.journal !== undefined && ledger.resumeMs > 0
-  }
-
   /**
    * True while something of it is under way that is no data: a handler that its stanzas wait for, stanzas behind that one, or
    * the hand-over of what waited for the account. It passes by itself, and until then the session cannot move.
@@ -157,6 +151,12 @@ export class Session extends BoundResource implements Origin {
     ledger.goesOver(undefined)
     this.#emptyInto(ledger)
     return state.link
+  }
+
+  /** As `detach`; what waits behind another stanza is not processed any more, as if it had not come. */
+  park(): SessionLink | undefined {
+    this.#pending = undefined
+    return this.detach()
   }
 
   /** Goes on over another link. False when it has a link, or has ended. */

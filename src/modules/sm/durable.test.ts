@@ -2,54 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { jid } from '../../jid/index.ts'
-import { SymbolicServer } from '../../listeners/symbolic.testing.ts'
-import { listener } from '../../server/limits.testing.ts'
-import { Fickle } from '../../server/resumption.testing.ts'
 import { SimRandom } from '../../sim/random.ts'
-import { x } from '../../xml/index.ts'
+import { had, play, returns, upTo } from './durable.testing.ts'
 
-const NS = 'jabber:client'
-const presence = x('presence', NS)
 const isLong = process.env['RATATOSK_LONG'] === '1'
 const seeds = Number(process.env['RATATOSK_SEEDS'] ?? (isLong ? 2_000 : 60))
 const first = Number(process.env['RATATOSK_FIRST_SEED'] ?? 1)
-
-interface Scene {
-  readonly symbolic: SymbolicServer
-  readonly romeo: Fickle
-  readonly juliet: Fickle
-  passes(ms: number): Promise<void>
-}
-
-function play(act: (scene: Scene) => Promise<void>, seed = 1, resume = '10 minutes'): Promise<void> {
-  const modules = { offline: { messages_max: 100_000 }, sm: { durable: true, resume_timeout: resume } }
-  return SymbolicServer.run(
-    { listeners: [listener], modules },
-    async (symbolic) => {
-      await symbolic.server.accounts.add(jid('juliet@localhost'), 'secret')
-      const way = seed % 2 === 0 ? 'inline' : 'bind2'
-      const romeo = new Fickle(symbolic, 'romeo@localhost/here', 'romeo', [presence], way)
-      const juliet = new Fickle(symbolic, 'juliet@localhost/here', 'juliet', [presence], way)
-      await Promise.all([romeo.comes(false), juliet.comes(false)])
-      await act({ symbolic, romeo, juliet, passes: (ms) => symbolic.simulation.advance(ms) })
-    },
-    seed,
-    'database',
-  )
-}
-
-/** Comes back, however often it takes. */
-async function returns({ passes }: Scene, one: Fickle): Promise<void> {
-  for (let tries = 0; tries < 20 && one.client?.acks?.id === undefined; tries++) {
-    await one.comes(true)
-    await passes(1_000)
-  }
-  assert.ok(one.client?.acks?.id !== undefined, `${one.name} cannot come`)
-}
-
-/** Ids of messages, in all lives. */
-const had = (one: Fickle) => one.lives.flatMap(({ received }) => received.map(({ id }) => id)).filter((id) => id !== '')
-const upTo = (count: number) => Array.from({ length: count }, (_, n) => String(n))
 
 describe('a server that is killed', () => {
   it('goes on with its sessions: each message once, in order, and nothing is bound anew', () =>
