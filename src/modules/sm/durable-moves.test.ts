@@ -25,9 +25,14 @@ async function diesWithin({ symbolic, crash, passes }: Scene, steps: number): Pr
   await crash()
 }
 
+function kick({ symbolic, juliet }: Scene): void {
+  const session = symbolic.server.core.sessions.find(jid(juliet.full))
+  session?.close({ reason: 'kicked', detail: '' }, new StreamError('RTK_SESSION_KICKED', 'policy-violation'))
+}
+
 /** One thing that happens. */
 async function happens(scene: Scene, random: SimRandom, says: (burst: number) => void): Promise<void> {
-  const { symbolic, juliet, passes } = scene
+  const { juliet, passes } = scene
   switch (random.below(12)) {
     case 0:
     case 1:
@@ -47,11 +52,9 @@ async function happens(scene: Scene, random: SimRandom, says: (burst: number) =>
     case 7:
       scene.romeo.client?.askAcknowledgement()
       return
-    case 8: {
-      const session = symbolic.server.core.sessions.find(jid(juliet.full))
-      session?.close({ reason: 'kicked', detail: '' }, new StreamError('RTK_SESSION_KICKED', 'policy-violation'))
+    case 8:
+      kick(scene)
       return
-    }
     case 9:
       juliet.goes()
       says(1 + random.below(20))
@@ -62,11 +65,9 @@ async function happens(scene: Scene, random: SimRandom, says: (burst: number) =>
   }
 }
 
-async function ends(scene: Scene, random: SimRandom): Promise<void> {
+async function ends(scene: Scene, random: SimRandom, says: (burst: number) => void): Promise<void> {
   const { passes, juliet } = scene
-  const die = random.below(4)
-  if (process.env['DBG']) console.log('END', die)
-  switch (die) {
+  switch (random.below(6)) {
     case 0:
       return scene.restart()
     case 1:
@@ -76,6 +77,18 @@ async function ends(scene: Scene, random: SimRandom): Promise<void> {
       // Its time is over just then.
       juliet.goes()
       await passes(tooLongMs - 1_000 - random.below(50))
+      return diesWithin(scene, random.below(12))
+    case 3:
+    case 4:
+      // She is being handed what waited for her; by chance that session has ended, too.
+      juliet.goes()
+      says(1 + random.below(80))
+      await passes(tooLongMs)
+      await juliet.comes(random.below(2) === 0)
+      await passes(random.below(10))
+      if (random.below(3) === 0) juliet.client?.acknowledge()
+      if (random.below(3) === 0) kick(scene)
+      says(random.below(4))
       return diesWithin(scene, random.below(12))
     default:
       return diesWithin(scene, random.below(20))
@@ -107,7 +120,7 @@ describe('SES-09: killed while messages move, each comes to one place, in order'
               await passes(random.below(60))
               await happens(scene, random, says)
             }
-            await ends(scene, random)
+            await ends(scene, random, says)
             for (const one of [romeo, juliet]) {
               one.goes()
               while (one.isComing) await passes(1_000)
@@ -120,7 +133,6 @@ describe('SES-09: killed while messages move, each comes to one place, in order'
           await passes(30_000)
           juliet.client?.acknowledge()
           await passes(1_000)
-          if (process.env['DBG']) for (const l of juliet.lives) console.log('LIFE', l.id.slice(0,5), scene.acknowledged.get(l.id), l.received.map((r) => (r.id||'-') + (r.isLate?'L':'')).join(' '))
           const came = hadForGood(scene, juliet)
           assert.deepEqual(came, upTo(said), wrong(came, said))
           assert.deepEqual(romeo.errors, [])
