@@ -143,3 +143,77 @@ describe('SES-09: killed while messages move, each comes to one place, in order'
       ))
   }
 })
+
+describe('SES-09: killed at any step of the store, nothing comes twice and nothing is lost', () => {
+  /** Each came to one place; what was for the full JID may have overtaken the rest. */
+  async function comesOnce(scene: Scene, said: number): Promise<void> {
+    const { romeo, juliet, passes } = scene
+    for (const one of [romeo, juliet]) {
+      one.goes()
+      while (one.isComing) await passes(1_000)
+    }
+    scene.symbolic.engine.latencyMs = 0
+    for (const one of [romeo, juliet]) await returns(scene, one)
+    await passes(30_000)
+    const came = hadForGood(scene, juliet)
+    assert.deepEqual(
+      came
+        .map(Number)
+        .sort((a, b) => a - b)
+        .map(String),
+      upTo(said),
+      wrong(came, said),
+    )
+  }
+
+  for (let steps = 0; steps < 24; steps++) {
+    it(`while a session is settled that had a hand-over, after ${steps} steps`, () =>
+      play(
+        async (scene) => {
+          const { symbolic, romeo, juliet, passes } = scene
+          await passes(1_000)
+          juliet.goes()
+          await passes(tooLongMs)
+          for (let n = 0; n < 20; n++) romeo.says(bare, String(n))
+          await passes(1_000)
+          symbolic.engine.latencyMs = 20
+          await juliet.comes(true)
+          // The page is read, and its stanzas are on their way into the store.
+          await passes(60)
+          juliet.goes()
+          for (let n = 20; n < 200; n++) romeo.says(juliet.full, String(n))
+          await passes(1_000)
+          kick(scene)
+          await diesWithin(scene, steps)
+          await comesOnce(scene, 200)
+        },
+        steps,
+        resume,
+      ))
+
+    it(`while a hand-over is acknowledged, after ${steps} steps`, () =>
+      play(
+        async (scene) => {
+          const { symbolic, romeo, juliet, passes } = scene
+          await passes(1_000)
+          juliet.goes()
+          await passes(tooLongMs)
+          for (let n = 0; n < 60; n++) romeo.says(bare, String(n))
+          await passes(1_000)
+          symbolic.engine.latencyMs = 3
+          await juliet.comes(true)
+          for (let n = 60; n < 63; n++) romeo.says(bare, String(n))
+          await diesWithin(scene, steps)
+          // What is kept from now on may have numbers of what is gone.
+          await passes(tooLongMs)
+          await returns(scene, romeo)
+          for (let n = 63; n < 70; n++) romeo.says(bare, String(n))
+          await passes(1_000)
+          await scene.crash()
+          await comesOnce(scene, 70)
+        },
+        steps,
+        resume,
+      ))
+  }
+})
