@@ -20,6 +20,7 @@ import { endInTurns } from './host-end.ts'
 import { HostType } from './host-type.ts'
 import { HttpRoutes } from './http-routes.ts'
 import { Inbound } from './inbound.ts'
+import { journalFigures } from './journal-figures.ts'
 import type { Ledger } from './ledger.ts'
 import { LedgerBook } from './ledger-book.ts'
 import type { CoreLimits } from './limits.ts'
@@ -70,6 +71,7 @@ export class Core implements SessionOwner<Session> {
   readonly accountEndings = new AccountEndings()
   readonly ledgers: LedgerBook
   readonly resumption: Resumption
+  readonly journalFigures = journalFigures(this.metrics)
   /** One a host type whose sessions are kept. */
   readonly durable: SessionJournal[] = []
   limits: CoreLimits

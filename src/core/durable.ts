@@ -13,10 +13,9 @@ import type { Log } from '../world/log.types.ts'
 import type { Octets } from '../xml/octets.ts'
 import { type BatchNote, leftOf } from './batch-note.ts'
 import { Batch } from './hand-over.ts'
-import { type JournalFigures, journalFigures } from './journal-figures.ts'
+import type { JournalFigures } from './journal-figures.ts'
 import type { Ledger } from './ledger.ts'
 import type { Unacknowledged } from './ledger-data.ts'
-import type { Metrics } from './metrics.ts'
 import type { Session } from './session.ts'
 import { type SessionData, SessionFault } from './session-codec.ts'
 import type { SessionJournal } from './session-journal.ts'
@@ -60,7 +59,7 @@ export interface SessionKeeper {
 export interface DurableNeeds {
   readonly clock: Clock
   readonly log: Log
-  readonly metrics: Metrics
+  readonly figures: JournalFigures
   readonly keeper: SessionKeeper
   /** Also of a session that is busy, or ends just now. */
   encode(session: Session): SessionData | SessionFault
@@ -121,11 +120,9 @@ export class DurableSessions implements SessionJournal {
   #open = 0
   #writing: Promise<void> = Promise.resolve()
   #isStopped = false
-  readonly #figures: JournalFigures
 
   constructor(needs: DurableNeeds) {
     this.#needs = needs
-    this.#figures = journalFigures(needs.metrics)
   }
 
   /** A session counts from now on, or goes on counting as another object. */
@@ -201,11 +198,11 @@ export class DurableSessions implements SessionJournal {
     for (const ledger of changed) this.#gather(ledger, changes, written)
     if (changes.length === 0) return
     this.#open++
-    this.#figures.writes.value++
+    this.#needs.figures.writes.value++
     this.#writing = this.#needs.keeper.keep(changes).then(
       () => {
         this.#open--
-        this.#figures.stanzas.value += changes.reduce((sum, { first, last }) => sum + last - first, 0)
+        this.#needs.figures.stanzas.value += changes.reduce((sum, { first, last }) => sum + last - first, 0)
         this.#kept(written)
         if (this.#changed.size > 0 || this.#changedEnds.size > 0) this.#arm()
       },
@@ -230,7 +227,7 @@ export class DurableSessions implements SessionJournal {
 
   /** Nothing leaves until it is kept: the queues of clients grow meanwhile, and they are bounded. */
   #failed(error: unknown, { ledgers, ends }: Written): void {
-    this.#figures.failures.value++
+    this.#needs.figures.failures.value++
     this.#needs.log.warn('sessions could not be kept; it is tried again', { code: 'RTK_SESSIONS_UNKEPT', error })
     for (const { end } of ends) {
       end.data = ''
@@ -303,7 +300,7 @@ export class DurableSessions implements SessionJournal {
     })
     // Others of their accounts may take what they left.
     for (const kept of ended) this.#told(kept, this.#settleFurther(kept))
-    this.#figures.restored.value += count
+    this.#needs.figures.restored.value += count
     if (count > 0) this.#needs.log.info('sessions wait for their clients again', { sessions: count })
   }
 

@@ -353,7 +353,7 @@ export class ModuleSet {
           const durable = new DurableSessions({
             clock,
             log,
-            metrics: core.metrics,
+            figures: core.journalFigures,
             keeper,
             encode: (session) => encodeSession(core, session, 'even when busy'),
             decode: (data) => decodeSession(core, data, undefined),

@@ -81,18 +81,14 @@ export class SymbolicServer {
   /** The process is killed, and started again on the same disk and store; the store must be another host's (`database`). */
   async crash(): Promise<void> {
     this.engine.crash()
-    await this.#startAgain()
+    this.#world.crash()
+    this.#world = this.simulation.world('server')
+    this.#server = await this.#start(this.#world)
   }
 
   /** The server is stopped in good order, and started again. */
   async restart(): Promise<void> {
     await this.#server.close()
-    await this.#startAgain()
-  }
-
-  async #startAgain(): Promise<void> {
-    this.#world.crash()
-    this.#world = this.simulation.world('server')
     this.#server = await this.#start(this.#world)
   }
 
