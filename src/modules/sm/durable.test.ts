@@ -92,6 +92,61 @@ describe('a server that is killed', () => {
     }))
 })
 
+describe('a server that is stopped in good order', () => {
+  it('ends no session that may be resumed: nobody hears of it, and each message comes once', () =>
+    play(async (scene) => {
+      const { symbolic, romeo, juliet, passes } = scene
+      await passes(1_000)
+      for (let n = 0; n < 10; n++) romeo.says('juliet@localhost', String(n))
+      await scene.restart()
+      assert.deepEqual([romeo.client, juliet.client], [undefined, undefined])
+      assert.equal(scene.acknowledged.size, 0)
+      assert.equal(symbolic.counter('ratatosk_sessions_waiting'), 2)
+      for (const one of [romeo, juliet]) await returns(scene, one)
+      await passes(1_000)
+      assert.deepEqual(had(juliet), upTo(10))
+      assert.deepEqual([romeo.lives.length, juliet.lives.length], [1, 1])
+    }))
+
+  it('gives them the whole time again, from the start on: nobody could come meanwhile', () =>
+    play(
+      async (scene) => {
+        const { romeo, juliet, passes } = scene
+        await passes(1_000)
+        juliet.goes()
+        await passes(50_000)
+        await scene.restart()
+        await returns(scene, romeo)
+        await passes(50_000)
+        await returns(scene, juliet)
+        assert.equal(juliet.lives.length, 1)
+        juliet.goes()
+        await scene.restart()
+        await passes(61_000)
+        await returns(scene, juliet)
+        assert.equal(juliet.lives.length, 2)
+      },
+      1,
+      '1 minute',
+    ))
+
+  it('is not kept waiting by a store that does not answer', () =>
+    play(async (scene) => {
+      const { symbolic, romeo, passes } = scene
+      await passes(1_000)
+      symbolic.engine.hang()
+      for (let n = 0; n < 10; n++) romeo.says('nobody@localhost', String(n))
+      await passes(100)
+      let isClosed = false
+      void symbolic.server.close().then(() => {
+        isClosed = true
+      })
+      await passes(30_000)
+      assert.ok(isClosed)
+      symbolic.engine.resume()
+    }))
+})
+
 describe('SES-09, SM-07: killed at any moment, each message comes to one place, in order', () => {
   for (let seed = first; seed < first + seeds; seed++) {
     it(`seed ${seed}`, () =>
