@@ -97,6 +97,7 @@ export interface AccountEntry {
     readonly created: Date;
 }
 export interface AccountKeeper {
+    readonly keepsPasswords?: boolean;
     create(host: Host, local: string, password: string, origin: string): Promise<boolean>;
     setPassword(host: Host, local: string, password: string): Promise<boolean>;
     setState(host: Host, local: string, state: AccountState): Promise<boolean>;
@@ -108,6 +109,14 @@ export interface CredentialKeeper {
     lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>;
     keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>;
 }
+export interface BearerVerdict {
+    readonly result: PasswordVerdict | 'insufficient-scope';
+    readonly local: string;
+}
+export interface BearerJudge {
+    readonly help: BearerHelp;
+    judge(host: Host, token: string): Promise<BearerVerdict>;
+}
 export interface AuthBackend {
     readonly name: string;
     readonly scram: readonly ScramName[];
@@ -115,6 +124,7 @@ export interface AuthBackend {
     readonly checksPasswords: boolean;
     readonly keeper: AccountKeeper | undefined;
     readonly credentials?: CredentialKeeper;
+    readonly bearer?: BearerJudge | undefined;
     signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>;
     verify(host: Host, local: string, password: string): Promise<PasswordVerdict>;
     exists(host: Host, local: string): Promise<boolean>;
@@ -1414,7 +1424,7 @@ export declare function jid(text: string): Jid;
 // src/plugin.ts
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts';
 export type { AccountDirectory } from './core/accounts.ts';
-export type { AuthBackend, SignInRecord } from './core/auth.ts';
+export type { AuthBackend, BearerJudge, BearerVerdict, SignInRecord } from './core/auth.ts';
 export type { ClientStream, Resumable, StreamElementHandler, TakeOver } from './core/client-stream.ts';
 export { type CommandCall, type CommandDefinition, CommandError, defineCommand, type FieldSchema, field, type Json, } from './core/commands.ts';
 export { type About, type Option, type OptionSchema, type OptionsOf, opt, type Secret } from './core/config/opt.ts';
@@ -1625,6 +1635,10 @@ export interface ScramCredential {
     readonly iterations: number;
     readonly storedKey: Uint8Array;
     readonly serverKey: Uint8Array;
+}
+export interface BearerHelp {
+    readonly scope?: string | undefined;
+    readonly openidConfiguration?: string | undefined;
 }
 export type AccountRefusal = 'account-disabled' | 'credentials-expired';
 

@@ -4,7 +4,7 @@
  */
 export { AccessRule, type Subject, type ValueRule } from './core/access.ts'
 export type { AccountDirectory } from './core/accounts.ts'
-export type { AuthBackend, SignInRecord } from './core/auth.ts'
+export type { AuthBackend, BearerJudge, BearerVerdict, SignInRecord } from './core/auth.ts'
 export type { ClientStream, Resumable, StreamElementHandler, TakeOver } from './core/client-stream.ts'
 export {
   type CommandCall,

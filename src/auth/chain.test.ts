@@ -1,7 +1,7 @@
 /** AUTH-07: several back ends in order, the first success wins, and one that fails is never a no. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { AuthBackend, PasswordVerdict, SignInRecord } from '../core/auth.ts'
+import type { AuthBackend, BearerVerdict, PasswordVerdict, SignInRecord } from '../core/auth.ts'
 import type { Host } from '../core/host.ts'
 import { WorldError } from '../world/error.ts'
 import { ChainBackend } from './chain.ts'
@@ -101,6 +101,42 @@ describe('a chain of back ends', () => {
     assert.equal((await behind.signIn(host, 'mercutio', 'SCRAM-SHA-256'))?.isUncertain, true)
     const before = new ChainBackend([backend('b', second), backend('a', 'broken')])
     assert.equal((await before.signIn(host, 'mercutio', 'SCRAM-SHA-256'))?.isUncertain, undefined)
+  })
+
+  it('AUTH-07: asks those that judge tokens, in order, as it asks for passwords', async () => {
+    const judge = (name: string, said: BearerVerdict['result'] | 'broken', asked: string[] = []): AuthBackend => ({
+      ...backend(name, {}),
+      bearer: {
+        help: { scope: name },
+        async judge() {
+          asked.push(name)
+          if (said === 'broken') throw broken
+          return { result: said, local: said === 'wrong' ? '' : name }
+        },
+      },
+    })
+    const asked: string[] = []
+    const of = (...said: readonly Parameters<typeof judge>[1][]) =>
+      new ChainBackend([backend('z', first), ...said.map((one, at) => judge('abc'[at] ?? '', one, asked))])
+    assert.equal(of().bearer, undefined)
+    assert.deepEqual(of('right').bearer?.help, { scope: 'a' })
+    const rows = [
+      [of('right', 'right'), 'a'],
+      [of('wrong', 'right'), 'b'],
+      [of('broken', 'right'), 'b'],
+      [of('right', 'broken'), 'a'],
+      [of('credentials-expired', 'right'), 'a'],
+    ] as const
+    for (const [chain, local] of rows) assert.equal((await chain.bearer?.judge(host, 't'))?.local, local)
+    assert.deepEqual(asked.splice(0), ['a', 'a', 'b', 'a', 'b', 'a', 'a'])
+    assert.deepEqual(await of('wrong', 'wrong').bearer?.judge(host, 't'), { result: 'wrong', local: '' })
+    await assert.rejects(of('wrong', 'broken').bearer?.judge(host, 't') ?? Promise.resolve(), broken)
+    await assert.rejects(of('broken', 'wrong').bearer?.judge(host, 't') ?? Promise.resolve(), broken)
+  })
+
+  it('has the iterations of the first that has SCRAM', () => {
+    const mute = { ...backend('c', {}), scram: [], scramIterations: 0 } as AuthBackend
+    assert.equal(new ChainBackend([mute, backend('a', first)]).scramIterations, 4096)
   })
 
   it('offers what any of them can', () => {

@@ -3,7 +3,7 @@
  * might have let in is told to come again (`temporary-auth-failure`).
  */
 import type { AccountState } from '../core/accounts.ts'
-import type { AccountKeeper, AuthBackend, PasswordVerdict, SignInRecord } from '../core/auth.ts'
+import type { AccountKeeper, AuthBackend, BearerJudge, PasswordVerdict, SignInRecord } from '../core/auth.ts'
 import type { Host } from '../core/host.ts'
 import type { ScramName } from '../stream/sasl/index.ts'
 
@@ -13,6 +13,7 @@ export class ChainBackend implements AuthBackend {
   readonly scramIterations: number
   readonly checksPasswords: boolean
   readonly keeper: AccountKeeper | undefined
+  readonly bearer: BearerJudge | undefined
   readonly #backends: readonly AuthBackend[]
 
   /** At least one. */
@@ -20,9 +21,10 @@ export class ChainBackend implements AuthBackend {
     this.#backends = backends
     this.name = backends.map(({ name }) => name).join(', ')
     this.scram = [...new Set(backends.flatMap(({ scram }) => scram))]
-    this.scramIterations = backends[0]?.scramIterations ?? 0
+    this.scramIterations = backends.find(({ scram }) => scram.length > 0)?.scramIterations ?? 0
     this.checksPasswords = backends.some(({ checksPasswords }) => checksPasswords)
     this.keeper = backends.find(({ keeper }) => keeper !== undefined)?.keeper
+    this.bearer = bearerOf(backends)
   }
 
   /** The first credential in order: SCRAM shows one salt, so there is no second try. */
@@ -55,10 +57,25 @@ export class ChainBackend implements AuthBackend {
   }
 }
 
+function bearerOf(backends: readonly AuthBackend[]): BearerJudge | undefined {
+  const able = backends.flatMap(({ bearer }) => bearer ?? [])
+  if (able[0] === undefined) return undefined
+  return {
+    help: able[0].help,
+    async judge(host, token) {
+      const verdict = await first(able, async (bearer) => {
+        const said = await bearer.judge(host, token)
+        return said.result === 'wrong' ? undefined : said
+      })
+      return verdict ?? { result: 'wrong', local: '' }
+    },
+  }
+}
+
 /** The first answer; undefined when all have said that they know nothing, and a rejection when one could not tell. */
-async function first<T>(
-  backends: readonly AuthBackend[],
-  ask: (backend: AuthBackend, isUncertain: boolean) => Promise<T | undefined>,
+async function first<B, T>(
+  backends: readonly B[],
+  ask: (backend: B, isUncertain: boolean) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   let failure: { readonly error: unknown } | undefined
   for (const backend of backends) {

@@ -75,7 +75,8 @@ export class AccountService implements AccountDirectory {
   }
 
   keeps(host: Host): boolean {
-    return this.#backends(host).keeper !== undefined
+    const { keeper } = this.#backends(host)
+    return keeper !== undefined && keeper.keepsPasswords !== false
   }
 
   async #load(key: string): Promise<true | undefined> {
@@ -98,6 +99,11 @@ export class AccountService implements AccountDirectory {
     if (!(await keeper.create(host, local, prepared(password), origin))) {
       throw new CommandError('RTK_ACCOUNT_EXISTS', `${jid} exists already`)
     }
+    this.made(host, local)
+  }
+
+  /** A back end has made an account by itself. */
+  made(host: Host, local: string): void {
     this.#known.invalidate(keyOf(host, local))
     this.#hooks(host)?.notice('account:created', { host, local })
   }

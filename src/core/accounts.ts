@@ -8,7 +8,7 @@ export type AccountState = 'active' | 'disabled' | 'leaving' | 'quarantined'
 export interface AccountDirectory {
   /** Whether the account exists. A plain value when it is known in memory. Rejects with `WorldError`. */
   exists(host: Host, local: string): boolean | Promise<boolean>
-  /** Whether accounts of the host are kept here, so that they can be made, changed and removed. */
+  /** Whether accounts of the host are kept here, with passwords, so that they can be made, changed and removed. */
   keeps(host: Host): boolean
   /** RTK_ACCOUNT_EXISTS, RTK_ACCOUNT_PASSWORD, RTK_ACCOUNT_BACKEND. `origin`: who made it, as in `registration`. */
   add(jid: Jid, password: string, origin?: string): Promise<void>

@@ -2,7 +2,7 @@
  * Authentication back ends as the core sees them (DESIGN.md section 10). A back end declares what it can; the mechanisms
  * that are offered follow from the host's back ends, never from the user.
  */
-import type { AccountRefusal, ScramCredential, ScramName } from '../stream/sasl/sasl.types.ts'
+import type { AccountRefusal, BearerHelp, ScramCredential, ScramName } from '../stream/sasl/sasl.types.ts'
 import type { AccountState } from './accounts.ts'
 import type { Host } from './host.ts'
 
@@ -28,6 +28,8 @@ export interface AccountEntry {
 
 /** Making and changing accounts, for back ends that keep them. Names are prepared, passwords too. */
 export interface AccountKeeper {
+  /** False: `create` and `setPassword` reject with `CommandError` RTK_ACCOUNT_BACKEND. Left out: it does. */
+  readonly keepsPasswords?: boolean
   /** False when the account exists. */
   create(host: Host, local: string, password: string, origin: string): Promise<boolean>
   /** False when there is no such account. */
@@ -46,6 +48,20 @@ export interface CredentialKeeper {
   /** Those of the wanted that the account has not. */
   lacking(host: Host, local: string, wanted: readonly ScramName[]): Promise<readonly ScramName[]>
   keep(host: Host, local: string, mechanism: ScramName, credential: ScramCredential): Promise<void>
+}
+
+/** What a back end found a bearer token to be (RFC 7628). */
+export interface BearerVerdict {
+  readonly result: PasswordVerdict | 'insufficient-scope'
+  /** The prepared localpart that the token proves; '' for a token that proves none. */
+  readonly local: string
+}
+
+/** Bearer tokens, for back ends that can judge them. */
+export interface BearerJudge {
+  /** For clients whose token does not do. */
+  readonly help: BearerHelp
+  judge(host: Host, token: string): Promise<BearerVerdict>
 }
 
 /** A client of an account that may sign in by a token (XEP-0484). */
@@ -82,6 +98,8 @@ export interface AuthBackend {
   readonly checksPasswords: boolean
   readonly keeper: AccountKeeper | undefined
   readonly credentials?: CredentialKeeper
+  /** Left out: OAUTHBEARER is not offered. */
+  readonly bearer?: BearerJudge | undefined
   /** Undefined for an account that it does not know. */
   signIn(host: Host, local: string, mechanism: ScramName): Promise<SignInRecord | undefined>
   verify(host: Host, local: string, password: string): Promise<PasswordVerdict>

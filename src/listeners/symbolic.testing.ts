@@ -1,5 +1,6 @@
 /** A whole server in a simulated world, for tests of what listeners do in time. */
 import { Wire } from '../../plays/language/wire.ts'
+import { issuerOf, jwks } from '../auth/jwt.testing.ts'
 import { createServer, type Server } from '../index.ts'
 import { jid } from '../jid/index.ts'
 import { storeLimits } from '../server/create.ts'
@@ -8,6 +9,11 @@ import { openStores } from '../store/index.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
 import type { LogLevel } from '../world/log.types.ts'
 import type { Place } from '../world/net.types.ts'
+
+/** Whose keys are in `/tls/tokens.json`. */
+export const tokenIssuer = issuerOf('EdDSA', 'tests')
+/** Whose are in `/tls/others.json`. */
+export const otherIssuer = issuerOf('EdDSA', 'others')
 
 export class SymbolicServer {
   readonly simulation: Simulation
@@ -19,7 +25,7 @@ export class SymbolicServer {
   readonly #base: Readonly<Record<string, unknown>>
 
   /**
-   * Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret`. `database`:
+   * Starts a server with these sections of the configuration, and the account romeo@localhost with password `secret` where the host has passwords. `database`:
    * the host of its store.
    */
   static run(
@@ -35,6 +41,8 @@ export class SymbolicServer {
       await world.disk.writeText('/tls/cert.pem', certPem, 0o600)
       await world.disk.writeText('/tls/key.pem', keyPem, 0o600)
       await world.disk.writeText('/tls/clients.pem', authorityPem('clients'), 0o600)
+      await world.disk.writeText('/tls/tokens.json', jwks(tokenIssuer), 0o600)
+      await world.disk.writeText('/tls/others.json', jwks(otherIssuer), 0o600)
       const engine = new SimulatedEngine(simulation.world(database).clock)
       const base = {
         hosts: { localhost: {} },
@@ -51,7 +59,9 @@ export class SymbolicServer {
           config: { ...base, ...config },
         })
       const server = await start(world)
-      await server.accounts.add(jid('romeo@localhost'), 'secret')
+      const host = server.core.host('localhost')
+      // Where passwords are not kept he comes by a token.
+      if (host === undefined || server.accounts.keeps(host)) await server.accounts.add(jid('romeo@localhost'), 'secret')
       const symbolic = new SymbolicServer(simulation, server, engine, world, base, start)
       await work(symbolic)
       await symbolic.server.close()

@@ -17,10 +17,13 @@ import { openLog } from '../world/log.ts'
 import type { ListenOptions } from '../world/net.types.ts'
 import { type Element, parseElement } from '../xml/index.ts'
 import { address } from './embed.testing.ts'
-import { hotProofs, type Proof } from './hot-options.testing.ts'
+import { type Proof, hotProofs as plainProofs } from './hot-options.testing.ts'
+import { tokenProofs } from './hot-tokens.testing.ts'
 import type { Way } from './limits.testing.ts'
 import { connectionProofs } from './limits-of-connections.testing.ts'
 import { serverProofs } from './limits-of-users.testing.ts'
+
+const hotProofs: Readonly<Record<string, Proof>> = { ...plainProofs, ...tokenProofs }
 
 const rows = optionRows()
 /** Without groups, whose members are all there is to them. */

@@ -9,15 +9,15 @@ import { NS_FAST, requestTokenElement } from '../stream/fast.ts'
 import type { Element } from '../xml/index.ts'
 import { type Ground, groundOf, listener, message, plain } from './limits.testing.ts'
 
-type Sections = Readonly<Record<string, unknown>>
+export type Sections = Readonly<Record<string, unknown>>
 
 export type Proof = () => Promise<void>
 
 /** What is seen: it is called before the reload and after it, and must tell two things. */
-type Look = (ground: Ground) => Promise<string>
+export type Look = (ground: Ground) => Promise<string>
 
 /** A server with the sections of `before` shows one thing, and after a reload with those of `after` the other. */
-function shows(before: Sections, after: Sections, look: Look, seen: readonly [string, string]): Proof {
+export function shows(before: Sections, after: Sections, look: Look, seen: readonly [string, string]): Proof {
   return () =>
     SymbolicServer.run({ listeners: [listener], ...before }, async (symbolic) => {
       const ground = groundOf(symbolic, 'none')

@@ -17,6 +17,7 @@ import { requestsOpenMax } from '../core/requests.ts'
 import { keysMax } from '../listeners/failures.ts'
 import { quotaKeysMax } from '../modules/register/quota.ts'
 import { defaultTurnBytes, defaultTurnStanzas } from '../stream/connection.ts'
+import { MAX_TOKEN } from '../stream/sasl/index.ts'
 import { defaultHttpLimits } from '../world/http.ts'
 
 export interface LimitSource {
@@ -114,6 +115,7 @@ const fixed: readonly Limit[] = [
   limit('bytes', 'http_body_bytes', 0),
   limit('duration', 'http_request_timeout', defaultHttpLimits.requestMs),
   limit('int', 'sign_in_failure_keys', keysMax),
+  limit('bytes', 'bearer_token_bytes', MAX_TOKEN),
   limit('int', 'tokens_per_account', clientsMax),
   limit('int', 'register_quota_keys', quotaKeysMax),
   limit('int', 'requests_open', requestsOpenMax),

@@ -11,6 +11,7 @@ import { Admission } from '../listeners/admission.ts'
 import { House } from '../modules/modules.testing.ts'
 import { Quota } from '../modules/register/quota.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
+import { MAX_TOKEN } from '../stream/sasl/index.ts'
 import { x } from '../xml/index.ts'
 import { type Act, message, simulated } from './limits.testing.ts'
 import { control } from './limits-of-connections.testing.ts'
@@ -54,6 +55,22 @@ export const fixedProofs = {
     admission.accountFailed('one more', 'localhost')
     return { heard: '', moved: metrics.value(metric) }
   },
+  bearer_token_bytes: simulated(
+    { auth: { backends: ['internal', 'jwt'], jwt: { keys: '/tls/tokens.json' } } },
+    async (ground) => {
+      const wire = await ground.secured()
+      const shows = (token: string) =>
+        wire.says(
+          `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='OAUTHBEARER'>${btoa(`n,,\x01auth=Bearer ${token}\x01\x01`)}</auth>`,
+        )
+      // It is no token, and that is all.
+      shows('x'.repeat(MAX_TOKEN))
+      await wire.hears(/<\/challenge>/)
+      ground.still()
+      shows('x'.repeat(MAX_TOKEN + 1))
+      return wire.hears(/<\/failure>/)
+    },
+  ),
   tokens_per_account: simulated({}, async (ground) => {
     const first = `<initial-response>${btoa('\0romeo\0secret')}</initial-response>`
     const wish = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>"

@@ -125,6 +125,7 @@ export class Server {
       keeper: tokens,
       revokes: (host) => this.#hostType(host).auth.revoke_tokens,
     })
+    signIn.made = (host, local) => this.accounts.made(host, local)
     this.core = new Core(world, this.accounts, coreLimits(config.limits))
     this.core.metrics.counted(
       'ratatosk_tokens_evicted_total',

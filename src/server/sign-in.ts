@@ -2,23 +2,28 @@
 import { ChainBackend } from '../auth/chain.ts'
 import { openDecoys } from '../auth/decoys.ts'
 import { InternalBackend } from '../auth/internal.ts'
+import { JwtBackend } from '../auth/jwt-backend.ts'
 import { Resources } from '../auth/resources.ts'
 import { secretStore } from '../auth/secrets.store.ts'
 import { keptSecret } from '../auth/secrets.ts'
 import { tokenStore } from '../auth/tokens.store.ts'
 import { Tokens } from '../auth/tokens.ts'
 import type { AuthBackend } from '../core/auth.ts'
-import type { AuthConfig, Config } from '../core/config/index.ts'
+import type { AuthConfig, Config, HostTypeConfig } from '../core/config/index.ts'
+import type { Host } from '../core/host.ts'
 import { accounts } from '../store/accounts.ts'
 import type { Store, Stores } from '../store/index.ts'
 import type { Decoys } from '../stream/sasl/index.ts'
 import { WorldError } from '../world/error.ts'
+import { readVerificationKeys } from '../world/signatures.ts'
 import type { World } from '../world/world.types.ts'
 
 interface TypeSignIn {
   readonly iterations: number
-  readonly backend: AuthBackend
+  readonly backend: InternalBackend
   readonly decoys: Decoys
+  /** Undefined: tokens do not count here. */
+  readonly jwt: AuthBackend | undefined
 }
 
 type BackendName = AuthConfig['backends'][number]
@@ -49,6 +54,8 @@ export class SignIn {
   readonly resources: Resources
   readonly #tokens: Store<typeof tokenStore>
   #types: ReadonlyMap<string, TypeSignIn> = new Map()
+  /** Told of accounts that a back end has made by itself. */
+  made: (host: Host, local: string) => void = () => undefined
   readonly #chains = new Map<string, { readonly list: readonly AuthBackend[]; readonly chain: ChainBackend }>()
 
   static async open(config: Config, world: World, stores: Stores): Promise<SignIn> {
@@ -84,9 +91,12 @@ export class SignIn {
 
   /** The back ends of a host type in their order; `plugin` is the one that a module of it brings. */
   backend(type: string, names: readonly BackendName[], plugin: AuthBackend | undefined): AuthBackend {
-    const { backend } = this.of(type)
+    const { backend, jwt } = this.of(type)
     if (names.length === 1 && names[0] === 'internal') return backend
-    const list = names.map((name) => (name === 'internal' ? backend : (plugin ?? missing)))
+    const named = { internal: backend, jwt: jwt ?? missing, plugin: plugin ?? missing }
+    const list = names.map((name) => named[name])
+    const [only = missing, ...others] = list
+    if (others.length === 0) return only
     const known = this.#chains.get(type)
     if (known?.list.length === list.length && known.list.every((one, at) => one === list[at])) return known.chain
     const chain = new ChainBackend(list)
@@ -108,17 +118,38 @@ export class SignIn {
       const iterations = auth.scram_iterations
       const known = this.#types.get(name)
       if (known?.iterations === iterations) {
-        types.set(name, known)
+        types.set(name, { ...known, jwt: await this.#jwt(auth, known.backend) })
         continue
       }
       const decoys = await openDecoys({ store: this.#secrets, hashing, random }, name, iterations)
       const backend = new InternalBackend({ store: this.#accounts, hashing, random, clock, decoys, iterations })
-      types.set(name, { iterations, backend, decoys })
+      types.set(name, { iterations, backend, decoys, jwt: await this.#jwt(auth, backend) })
     }
     return {
       use: () => {
         this.#types = types
       },
     }
+  }
+
+  /** With the keys that are in the file now. */
+  async #jwt({ backends, jwt }: HostTypeConfig['auth'], internal: InternalBackend): Promise<AuthBackend | undefined> {
+    if (jwt === undefined || !backends.includes('jwt')) return undefined
+    const { clock, disk, log } = this.#world
+    const read = readVerificationKeys(await disk.readText(jwt.keys))
+    // The check of the configuration has seen it otherwise, a moment ago.
+    if (typeof read === 'string') throw new WorldError('RTK_JWT_KEYS', `${jwt.keys}: ${read}`, { temporary: false })
+    const { algorithms, issuer, audience, scope, claim, leeway: leewayMs } = jwt
+    return new JwtBackend({
+      clock,
+      log,
+      store: this.#accounts,
+      internal,
+      isBesideInternal: backends.includes('internal'),
+      rules: { keys: read.keys, algorithms, issuer, audience, scope, claim, leewayMs },
+      help: { scope, openidConfiguration: jwt.openid_configuration },
+      makesAccounts: jwt.make_accounts,
+      made: (host, local) => this.made(host, local),
+    })
   }
 }

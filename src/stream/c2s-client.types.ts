@@ -37,6 +37,8 @@ export interface C2sClientConfig {
   readonly agent?: UserAgent
   /** For FAST (XEP-0484): used in place of the password where the server takes it. `agent` must be who got it. */
   readonly token?: { readonly mechanism: TokenMechanism; readonly token: string; readonly invalidate?: boolean }
+  /** A bearer token (RFC 7628): used in place of the password where the server takes it, inside of TLS. */
+  readonly bearer?: string
   /** For Bind 2, which is used where it is offered and no resource is asked for. */
   readonly tag?: string
   /** What `<bind/>` of Bind 2 asks for besides. */

@@ -10,10 +10,12 @@ import { xmppAddresses } from '../world/xmpp-addresses.ts'
 import { type Element, x } from '../xml/index.ts'
 import type { C2sDriver, Channel, StreamHost } from './c2s-server.types.ts'
 import {
+  BEARER,
   MECHANISMS,
   offerText,
   type SaslFailure,
   type ServerAnswer,
+  type ServerBearer,
   type ServerLookup,
   type ServerMechanism,
   type ServerStep,
@@ -28,8 +30,9 @@ import { SASL_FAULT } from './sasl-faults.ts'
 
 /** What data of the client, or an answer, leads to. */
 export type AuthOutcome =
-  | { readonly kind: 'challenge'; readonly data: Uint8Array }
-  | { readonly kind: 'ask'; readonly question: ServerLookup | ServerTokens | ServerVerify | ServerVouch }
+  /** `failure`: as of `ServerStep`. */
+  | { readonly kind: 'challenge'; readonly data: Uint8Array; readonly failure?: SaslFailure }
+  | { readonly kind: 'ask'; readonly question: ServerBearer | ServerLookup | ServerTokens | ServerVerify | ServerVouch }
   | {
       readonly kind: 'success'
       readonly username: string
@@ -101,6 +104,7 @@ export class Exchange {
         return step
       case 'success':
         return { kind: 'success', username: step.username, data: step.data, token: step.token }
+      case 'bearer':
       case 'lookup':
       case 'tokens':
       case 'verify':
@@ -135,7 +139,7 @@ function refuse(name: string, host: StreamHost, channel: Channel, driver: C2sDri
 
 /** EXTERNAL is none to those who have shown no certificate. */
 function isKnownMechanism(name: string): boolean {
-  return (MECHANISMS as readonly string[]).includes(name) || name === 'ANONYMOUS'
+  return (MECHANISMS as readonly string[]).includes(name) || name === 'ANONYMOUS' || name === BEARER
 }
 
 /** XEP-0178 section 2: all addresses of the client's certificate, if its chain has verified; those that are no accounts are left out. */

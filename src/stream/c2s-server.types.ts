@@ -89,6 +89,8 @@ export interface C2sDriver {
   lookUp(ticket: Ticket, host: StreamHost, request: ServerLookup): void
   /** Asks whether a password is right; answered by `machine.answer`. */
   verify(ticket: Ticket, host: StreamHost, username: string, password: string): void
+  /** Asks whose bearer token this is (RFC 7628); answered by `machine.answer`. */
+  bearer(ticket: Ticket, host: StreamHost, token: string): void
   /** Asks whether an account may come in without a secret, by ANONYMOUS or EXTERNAL; answered by `machine.answer`. */
   vouch(ticket: Ticket, host: StreamHost, username: string, mechanism: string): void
   /** Told of each failure, before the client is. */

@@ -26,6 +26,8 @@ interface Attempt {
   readonly exchange: Exchange
   /** Undefined in the profile of RFC 6120. */
   readonly request: Authenticate | undefined
+  /** It has failed and was counted as such; the client may still say something (RFC 7628 section 3.2.3). */
+  readonly isCounted?: boolean
 }
 
 type State =
@@ -35,6 +37,8 @@ type State =
   /** The driver was asked; input is on hold. */
   | { readonly kind: 'asking'; readonly attempt: Attempt; readonly ticket: Ticket }
 
+type Tried = Pick<Exchange, 'mechanism' | 'username'>
+
 const waiting: State = { kind: 'waiting' }
 
 /** Failures before any password was tried. */
@@ -42,6 +46,8 @@ const noAttempts: ReadonlySet<string> = new Set([
   // Clients that know other channel bindings than ours, and no XEP-0440, go through all -PLUS mechanisms, then through
   // those without (slixmpp up to 1.8.4 binds to tls-unique even on TLS 1.3), before they come to one that works.
   'RTK_SASL_BINDING_TYPE',
+  // RFC 7628 section 4.3: a client without a token asks what it needs.
+  'RTK_SASL_BEARER_MISSING',
   'RTK_SASL_DOWNGRADE',
 ])
 
@@ -158,15 +164,22 @@ export class SignIn {
 
   #goOn(attempt: Attempt, data: Uint8Array | SaslFailure | undefined): void {
     if (data === undefined || data instanceof Uint8Array) this.#go(attempt, attempt.exchange.receive(data))
-    else this.#fail(attempt.exchange, attempt.request, data)
+    else this.#failAttempt(attempt, data)
   }
 
   #go(attempt: Attempt, outcome: AuthOutcome): void {
     const { exchange, request } = attempt
-    const { driver, effects } = this.#whole.needs
+    const { driver, effects, limits } = this.#whole.needs
     switch (outcome.kind) {
       case 'challenge': {
-        this.#state = { kind: 'exchanging', attempt }
+        const { failure } = outcome
+        // The last attempt is over at once: a client need not answer, and might begin again instead.
+        if (failure !== undefined && this.#failures >= limits.saslRetries) {
+          this.#failAttempt(attempt, failure)
+          return
+        }
+        if (failure !== undefined) this.#count(exchange, failure)
+        this.#state = { kind: 'exchanging', attempt: failure === undefined ? attempt : { ...attempt, isCounted: true } }
         const isClassic = request === undefined
         effects.send(isClassic ? challengeElement(outcome.data) : dataElement('challenge', outcome.data))
         return
@@ -176,6 +189,7 @@ export class SignIn {
         this.#state = { kind: 'asking', attempt, ticket }
         const { question } = outcome
         if (question.kind === 'lookup') driver.lookUp(ticket, this.#host, question)
+        else if (question.kind === 'bearer') driver.bearer(ticket, this.#host, question.token)
         else if (question.kind === 'vouch') driver.vouch(ticket, this.#host, question.username, exchange.mechanism)
         else if (question.kind === 'tokens') driver.tokens(ticket, this.#host, question, request?.agent?.id ?? '')
         else driver.verify(ticket, this.#host, question.username, question.password)
@@ -186,7 +200,7 @@ export class SignIn {
         this.#succeed(attempt, outcome)
         return
       case 'failure':
-        this.#fail(exchange, request, outcome)
+        this.#failAttempt(attempt, outcome)
         return
     }
   }
@@ -214,21 +228,25 @@ export class SignIn {
     this.#refuse(exchange, failure, request === undefined ? failureElement(failure) : strictFailure(failure))
   }
 
-  #refuse(
-    exchange: Pick<Exchange, 'mechanism' | 'username'> | undefined,
-    failure: SaslFailure,
-    element: Element,
-  ): void {
+  #failAttempt({ exchange, request, isCounted = false }: Attempt, failure: SaslFailure): void {
+    const element = request === undefined ? failureElement(failure) : strictFailure(failure)
+    this.#refuse(exchange, failure, element, isCounted)
+  }
+
+  #refuse(exchange: Tried | undefined, failure: SaslFailure, element: Element, isCounted = false): void {
     this.#state = waiting
-    const { driver, effects, limits } = this.#whole.needs
-    const username = exchange?.username ?? ''
-    const { condition, code } = failure
-    driver.signInFailed({ host: this.#host, username, mechanism: exchange?.mechanism ?? '', condition, code })
+    const { effects, limits } = this.#whole.needs
+    if (!isCounted) this.#count(exchange, failure)
     effects.send(element)
-    if (!isAttempt(failure)) return
-    this.#failures++
     // RFC 6120 section 6.4.5.
     if (this.#failures > limits.saslRetries) this.#whole.close(c2sErrors.saslRetries)
+  }
+
+  #count(exchange: Tried | undefined, failure: SaslFailure): void {
+    const { username = '', mechanism = '' } = exchange ?? {}
+    const { condition, code } = failure
+    this.#whole.needs.driver.signInFailed({ host: this.#host, username, mechanism, condition, code })
+    if (isAttempt(failure)) this.#failures++
   }
 }
 

@@ -12,6 +12,8 @@ import type { Channel } from './c2s-server.types.ts'
 import { fastElement, NS_FAST } from './fast.ts'
 import { NS_SASL_CB } from './features.ts'
 import {
+  BEARER,
+  BearerClient,
   type ClientMechanism,
   chooseMechanism,
   clientMechanism,
@@ -49,6 +51,11 @@ export function beginSignIn(
   const fast = sasl2 === undefined ? undefined : beginByToken(sasl2, channel, config, needs.hashing)
   if (fast !== undefined) return fast
   const mechanisms = (sasl2 ?? features.child('mechanisms', NS_SASL))?.childrenNamed('mechanism').map(textOf) ?? []
+  const { username, password, authzid, bearer } = config
+  if (bearer !== undefined && channel.isSecure && mechanisms.includes(BEARER)) {
+    const mechanism = new BearerClient({ token: bearer, ...(authzid === undefined ? {} : { authzid }) })
+    return { mechanism, inline: sasl2 === undefined ? undefined : inlineOf(sasl2, config) }
+  }
   const types = features.child('sasl-channel-binding', NS_SASL_CB)?.childrenNamed('channel-binding').map(typeOf)
   const offer = { mechanisms, bindingTypes: types ?? [], isSasl2: sasl2 !== undefined }
   const choice = chooseMechanism(offer, config.bindsChannel === false ? new Map() : channel.bindings, {
@@ -56,7 +63,6 @@ export function beginSignIn(
     ...(config.atLeast === undefined ? {} : { atLeast: config.atLeast }),
   })
   if ('kind' in choice) return refused('sign-in', choice.code, choice.condition, choice.text)
-  const { username, password, authzid } = config
   return {
     mechanism: clientMechanism(choice, {
       hashing: needs.hashing,

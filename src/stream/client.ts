@@ -40,6 +40,7 @@ export interface ClientOptions {
     | 'allowPlainInClear'
     | 'atLeast'
     | 'authzid'
+    | 'bearer'
     | 'bindsChannel'
     | 'inline'
     | 'profile'

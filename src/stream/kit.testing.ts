@@ -152,6 +152,8 @@ export class TestDriver implements C2sDriver {
   })
   /** By `name agent`; none are offered while it is empty. */
   readonly tokensOf = new Map<string, readonly TokenCandidate[]>()
+  /** What a token shows; others are wrong. */
+  readonly bearers = new Map<string, Omit<Extract<ServerAnswer, { kind: 'bearer' }>, 'kind' | 'help'>>()
   readonly upgraded = new Map<ScramName, ScramCredential>()
   /** What was asked for beside signing in, by SASL2. */
   readonly requests: Authenticate[] = []
@@ -214,6 +216,14 @@ export class TestDriver implements C2sDriver {
       else if (account?.password !== password) this.machine?.answer(ticket, { kind: 'verified', result: 'wrong' })
       else this.machine?.answer(ticket, { kind: 'verified', result: account.refusal ?? 'right' })
     })
+  }
+
+  bearer(ticket: Ticket, _host: StreamHost, token: string): void {
+    const found = this.bearers.get(token) ?? { result: 'wrong', username: '' }
+    const help = { scope: 'xmpp', openidConfiguration: 'https://id.example/.well-known/openid-configuration' }
+    this.#reply(() =>
+      this.machine?.answer(ticket, this.isUnavailable ? { kind: 'unavailable' } : { kind: 'bearer', ...found, help }),
+    )
   }
 
   vouch(ticket: Ticket, _host: StreamHost, username: string, mechanism: string): void {

@@ -127,9 +127,11 @@ listeners:
   },
   {
     title: 'Authentication: `auth`',
-    text: 'May be set for all host types, and for each.',
+    text: `May be set for all host types, and for each. Tokens of an issuer, \`auth.jwt\`: [operate.md](operate.md#tokens-of-an-issuer).`,
     example: `auth:
-  scram_iterations: 20000`,
+  scram_iterations: 20000
+  backends: [internal, jwt]
+  jwt: { keys: keys.json, issuer: https://id.example.org, audience: xmpp }`,
     owns: section('auth'),
   },
   {

@@ -8,6 +8,7 @@ import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
 import { quotaKeysMax } from '../../src/modules/register/quota.ts'
 import type { StanzaCondition, StreamCondition } from '../../src/stanza/error.ts'
+import { MAX_TOKEN } from '../../src/stream/sasl/index.ts'
 import { defaultHttpLimits } from '../../src/world/http.ts'
 
 /** What goes over the wire when the limit is passed. */
@@ -180,6 +181,7 @@ export const noLimits: Readonly<Record<string, string>> = {
   'limits.sign_in_failure_window': 'the time of two limits',
   'store.silence_timeout': 'of a connection to the database: whoever needs it has `store.operation_timeout`',
   'auth.scram_iterations': 'work for new passwords',
+  'auth.jwt.leeway': 'what clocks are wrong by',
   'auth.token_lifetime': 'the time of a token',
   'auth.token_rotation': 'the time of a token',
   'modules.register.window': 'the time of three limits',
@@ -215,6 +217,12 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
       'the address or account that failed longest ago is forgotten',
       'ratatosk_sign_in_failures_forgotten_total',
     ),
+  },
+  bearer_token_bytes: {
+    value: `${MAX_TOKEN / 2 ** 10} KiB`,
+    answer: { sasl: 'malformed-request' },
+    metric: refused('RTK_SASL_BEARER_BYTES'),
+    note: 'by PLAIN 4 KiB with the names',
   },
   tokens_per_account: {
     value: String(clientsMax),

@@ -6,6 +6,7 @@ import type { WorldError } from '../../world/error.ts'
 import { readAccess } from './access-section.ts'
 import type { Config, HostConfig, HostTypeConfig } from './config.types.ts'
 import { emptyMap, entryOf, type Input, type InputEntry, inputOf, type MapInput } from './input.ts'
+import { checkJwt } from './jwt-section.ts'
 import { addresses, coreProtocols, defaultListeners, type ListenerProtocol, readListeners } from './listener-section.ts'
 import { plainReading, wrongType } from './make.ts'
 import { type Mistake, Report, suggest, unique } from './mistake.ts'
@@ -258,7 +259,9 @@ class Checker {
         this.#report.error(at, 'RTK_CONFIG_UNKNOWN_KEY', text, suggest(entry.key, hostTypeKeys))
       }
       const modules = readModules(this.#section('modules'), this.#part(own, 'modules'), this.#options, this.reading)
-      const auth = readFields(authOptions, merge(this.#section('auth'), this.#part(own, 'auth')), this.reading)
+      const authInput = merge(this.#section('auth'), this.#part(own, 'auth'))
+      const auth = readFields(authOptions, authInput, this.reading)
+      if (auth !== undefined) checkJwt(authInput, auth.backends, this.#report)
       const session = readFields(
         sessionOptions,
         merge(this.#section('session'), this.#part(own, 'session')),

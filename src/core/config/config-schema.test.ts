@@ -303,6 +303,8 @@ function at(path: string, value: Json): Json {
   if (own !== undefined) return { listeners: [{ protocol: 'c2s', ...(nested(own, value) as object) }] }
   const [, shaping] = /^shapers\.NAME\.(.*)$/.exec(path) ?? []
   if (shaping !== undefined) return { shapers: { slow: { rate: '1 KB/s', [shaping]: value } } }
+  const [, token] = /^auth\.jwt\.(.*)$/.exec(path) ?? []
+  if (token !== undefined) return { auth: { jwt: { keys: 'keys.json', [token]: value } } }
   return nested(path, value)
 }
 

@@ -4,6 +4,7 @@ import { WorldError } from '../../world/error.ts'
 import type { Tls } from '../../world/net.types.ts'
 import type { Checked } from './check.ts'
 import { entryOf, type Input, type MapInput } from './input.ts'
+import { checkKeys, jwtSections } from './jwt-section.ts'
 import { type Mistake, Report } from './mistake.ts'
 
 export interface FileDoors {
@@ -25,6 +26,7 @@ export async function checkFiles(checked: Checked, folder: string, doors: FileDo
   const tls = entryOf(checked.document.input, 'tls')?.value
   if (tls?.kind === 'map') await textOf(tls, 'client_ca', folder, doors, report)
   await checkStoreAuthorities(checked.document.input, folder, doors, report)
+  for (const section of jwtSections(checked.document.input)) await checkTokenKeys(section, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
   return report.sorted()
 }
@@ -114,6 +116,13 @@ async function checkStoreAuthorities(root: MapInput, folder: string, doors: File
   const found = await textOf(store, 'tls_ca', folder, doors, report)
   if (found === undefined || found.text.includes('-----BEGIN CERTIFICATE-----')) return
   report.error(found.input, 'RTK_CONFIG_CERTIFICATE', `${found.path} holds no certificate`, 'PEM: one or several')
+}
+
+async function checkTokenKeys(section: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
+  const found = await textOf(section, 'keys', folder, doors, report)
+  if (found === undefined) return
+  const isSecret = checkKeys(section, found.input, found.path, found.text, report)
+  if (isSecret) await warnOfReaders(found.input, found.path, 'this shared secret', doors, report)
 }
 
 function readVariable(name: string, input: Input, doors: FileDoors, report: Report): string {

@@ -9,7 +9,7 @@ import {
   parseConfigTextInTurns,
   parseConfigValue,
 } from './check.ts'
-import type { Config } from './config.types.ts'
+import type { Config, HostTypeConfig } from './config.types.ts'
 import { checkFiles, type FileDoors } from './files.ts'
 import type { ListenerConfig } from './listener-section.ts'
 import { ConfigError, type Mistake, unique } from './mistake.ts'
@@ -102,11 +102,17 @@ function resolvePaths(config: Config, folder: string, options: FinishOptions): C
     const resolved = place.kind === 'unix' ? { ...place, path: inFolder(place.path) } : place
     return Object.freeze({ ...listener, place: resolved, certificates: certificates(listener.certificates) })
   })
+  const typeOf = (type: HostTypeConfig): HostTypeConfig => {
+    const { jwt } = type.auth
+    if (jwt === undefined) return type
+    return Object.freeze({ ...type, auth: Object.freeze({ ...type.auth, jwt: { ...jwt, keys: inFolder(jwt.keys) } }) })
+  }
   const { socket } = config.control
   return Object.freeze({
     ...config,
     data_dir: dataDir,
     listeners,
+    host_types: new Map([...config.host_types].map(([name, type]) => [name, typeOf(type)])),
     tls: Object.freeze({
       ...config.tls,
       certificates: certificates(config.tls.certificates),

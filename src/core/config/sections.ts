@@ -1,4 +1,5 @@
 /** The sections of the configuration that are plain options. Names here are the names in the file. */
+import { jwtOptions } from './jwt-section.ts'
 import { limitOptions } from './limits.ts'
 import { opt } from './opt.ts'
 import type { OptionsOf } from './option.ts'
@@ -58,12 +59,17 @@ export const authOptions = {
     description: 'Iterations of SCRAM for new passwords (RFC 7677 section 4 wants 4,096 at least).',
   }),
   access: opt.access({ default: 'all', description: 'Who may sign in.' }),
-  backends: opt.list(opt.oneOf(['internal', 'plugin'], { description: 'A back end.' }), {
+  backends: opt.list(opt.oneOf(['internal', 'jwt', 'plugin'], { description: 'A back end.' }), {
     default: ['internal'],
     minItems: 1,
     description:
-      'Who knows accounts, in order: the first success wins, and one that fails is no refusal (`temporary-auth-failure`). `plugin` is what a module brings.',
+      'Who knows accounts, in order: the first success wins, and one that fails is no refusal (`temporary-auth-failure`). `jwt` takes signed tokens, and needs `jwt`; `plugin` is what a module brings.',
   }),
+  jwt: opt.optional(
+    opt.object(jwtOptions, {
+      description: 'Tokens of an issuer (RFC 7519): OAUTHBEARER (RFC 7628) or, as the password, PLAIN; on TLS only.',
+    }),
+  ),
   anonymous: opt.bool({
     default: false,
     description: 'Anybody may sign in without an account (ANONYMOUS, XEP-0175), under a name that the server makes.',

@@ -9,6 +9,7 @@ import type { Account, Channel, SignInFailure, StreamHost, Ticket } from '../../
 import { isAttempt } from '../../stream/c2s-sign-in.ts'
 import {
   type AccountRefusal,
+  BEARER,
   readScramName,
   SALT_LENGTH,
   type ScramCredential,
@@ -43,7 +44,7 @@ export class SignInDriver {
     this.accepted = accepted
   }
 
-  /** By the host's back end and configuration; -PLUS where the connection can be bound, PLAIN inside of TLS. */
+  /** By the host's back end and configuration; -PLUS where the connection can be bound, PLAIN and OAUTHBEARER inside of TLS. */
   mechanisms(streamHost: StreamHost, channel: Channel): readonly string[] {
     const host = this.needs.core.host(streamHost.domain)
     if (host === undefined) return []
@@ -58,6 +59,7 @@ export class SignInDriver {
     // RFC 6120 section 6.3.4: only to whoever has shown a certificate that would do.
     const hasAddress = certificates && certificateAddresses(channel).some(({ domain }) => domain === host.domain)
     if (hasAddress) offered.unshift('EXTERNAL')
+    if (channel.isSecure && backend.bearer !== undefined) offered.push(BEARER)
     if (anonymous) offered.push('ANONYMOUS')
     return offered
   }
@@ -185,6 +187,29 @@ export class SignInDriver {
         },
         (error) => this.#unavailable(ticket, error),
       )
+  }
+
+  /** Nobody guesses a token: whoever holds an account off by wrong passwords does not keep out those who have one. */
+  bearer(ticket: Ticket, { domain }: StreamHost, token: string): void {
+    const host = this.needs.core.host(domain)
+    const bearer = host === undefined ? undefined : this.needs.backend(host).bearer
+    if (host === undefined || bearer === undefined) {
+      this.#answer(ticket, { kind: 'unavailable' })
+      return
+    }
+    const { help } = bearer
+    if (token === '') {
+      this.#answer(ticket, { kind: 'bearer', result: 'wrong', username: '', help })
+      return
+    }
+    this.endingsSeen = this.needs.core.accountEndings.count
+    bearer.judge(host, token).then(
+      ({ result, local }) => {
+        const refusal = result === 'right' ? this.#refusalOf(host, local, 'active') : undefined
+        this.#answer(ticket, { kind: 'bearer', result: refusal ?? result, username: local, help })
+      },
+      (error) => this.#unavailable(ticket, error),
+    )
   }
 
   vouch(ticket: Ticket, { domain }: StreamHost, username: string, mechanism: string): void {

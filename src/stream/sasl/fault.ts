@@ -29,6 +29,12 @@ export const FAILURE = {
   /** For a wrong password and an unknown name alike. */
   credentials: failure('RTK_SASL_CREDENTIALS', 'not-authorized', 'wrong name or password'),
   token: failure('RTK_SASL_TOKEN', 'not-authorized', 'wrong name or token'),
+  /** OAUTHBEARER: not of an issuer that counts here, not for this host, or of an account that does not exist. */
+  bearer: failure('RTK_SASL_BEARER', 'not-authorized', 'the bearer token is not good here'),
+  bearerMissing: failure('RTK_SASL_BEARER_MISSING', 'not-authorized', 'the client asked what token it needs'),
+  bearerScope: failure('RTK_SASL_BEARER_SCOPE', 'not-authorized', 'the bearer token is for something else'),
+  bearerExpired: failure('RTK_SASL_BEARER_EXPIRED', 'credentials-expired', 'the bearer token has expired'),
+  bearerTooLong: failure('RTK_SASL_BEARER_BYTES', 'malformed-request', 'the bearer token is longer than 8 KiB'),
   tokenExpired: failure('RTK_SASL_TOKEN_EXPIRED', 'credentials-expired', 'the token has expired'),
   disabled: failure('RTK_SASL_ACCOUNT_DISABLED', 'account-disabled', 'the account is disabled'),
   expired: failure('RTK_SASL_CREDENTIALS_EXPIRED', 'credentials-expired', 'the password has expired'),

@@ -1,4 +1,5 @@
 /** SASL mechanisms of both roles (RFC 4422, RFC 6120 section 6), without I/O. */
+export { BEARER, BearerClient, BearerServer, MAX_TOKEN } from './bearer.ts'
 export { offerHash, offerText } from './downgrade.ts'
 export { readBase64, readPayload, toBase64, writePayload } from './encoding.ts'
 export { HtClient, isTokenMechanism, type TokenMechanism, tokenMechanisms } from './ht.ts'

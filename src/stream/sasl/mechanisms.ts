@@ -1,6 +1,7 @@
 /** Which mechanism: the server makes the one that a client names, a client chooses among those that a server offers. */
 import type { Jid } from '../../jid/index.ts'
 import type { Hashing } from '../../world/hashing.types.ts'
+import { BEARER, BearerServer } from './bearer.ts'
 import { HtServer, isTokenMechanism } from './ht.ts'
 import { isScramName } from './keys.ts'
 import { PlainClient, PlainServer } from './plain.ts'
@@ -49,6 +50,7 @@ export function serverMechanism(name: string, needs: ServerMechanismNeeds): Serv
   if (!needs.offered.includes(name)) return undefined
   const { hashing, domain, bindings, nonce, offer } = needs
   if (name === 'PLAIN') return new PlainServer(domain)
+  if (name === BEARER) return new BearerServer(domain)
   const { anonymousName, addresses } = needs
   if (name === 'ANONYMOUS' && anonymousName !== undefined) return new AnonymousServer(anonymousName)
   if (name === 'EXTERNAL' && addresses !== undefined) return new ExternalServer(addresses, domain)

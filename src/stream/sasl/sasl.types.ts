@@ -63,6 +63,21 @@ export interface ServerVouch {
   readonly username: string
 }
 
+/** Ask a back end whose bearer token this is (OAUTHBEARER, RFC 7628) and answer `bearer`. */
+export interface ServerBearer {
+  readonly kind: 'bearer'
+  /** Of the characters that RFC 6750 section 2.1 allows; '' asks for nothing but the help. */
+  readonly token: string
+}
+
+/** What a client is told whose bearer token does not do (RFC 7628 section 3.2.2). */
+export interface BearerHelp {
+  /** The scope that a token needs. */
+  readonly scope?: string | undefined
+  /** URL of the issuer's document (OpenID Connect Discovery section 3). */
+  readonly openidConfiguration?: string | undefined
+}
+
 /** Look up the tokens of this client (XEP-0484 section 5.1) and answer `tokens`, whether it has any or not. */
 export interface ServerTokens {
   readonly kind: 'tokens'
@@ -106,6 +121,13 @@ export type ServerAnswer =
     }
   /** To `verify` and `vouch`. A refusal only when the password was right. */
   | { readonly kind: 'verified'; readonly result: 'right' | 'wrong' | AccountRefusal }
+  /** To `bearer`. `username` is prepared, '' unless the token proves it. */
+  | {
+      readonly kind: 'bearer'
+      readonly result: 'right' | 'wrong' | 'insufficient-scope' | AccountRefusal
+      readonly username: string
+      readonly help: BearerHelp
+    }
   /** To `tokens`. */
   | { readonly kind: 'tokens'; readonly candidates: readonly TokenCandidate[] }
   /** To either: the store or the back end cannot tell at the moment. */
@@ -114,9 +136,14 @@ export type ServerAnswer =
   | { readonly kind: 'held-off' }
 
 export type ServerStep =
-  | { readonly kind: 'challenge'; readonly data: Uint8Array }
+  /**
+   * `failure`: the attempt has failed, and this tells the client more than a failure can (RFC 7628 section 3.2.3); what it answers
+   * leads to that failure.
+   */
+  | { readonly kind: 'challenge'; readonly data: Uint8Array; readonly failure?: SaslFailure }
   /** `data` travels with the success (RFC 6120 section 6.3.10); `username` is the prepared localpart. */
   | { readonly kind: 'success'; readonly data?: Uint8Array; readonly username: string; readonly token?: TokenUse }
+  | ServerBearer
   | ServerLookup
   | ServerTokens
   | ServerVerify
