@@ -79,6 +79,8 @@ interface Entry {
   readonly ledger: Ledger
   /** As it is kept; '' when nobody knows. */
   data: string
+  /** Up to this place its stanzas are kept, or are on their way. */
+  writtenTo: number
 }
 
 type KeptData = Omit<SessionData, 'ledger' | 'received' | 'delivered'> & {
@@ -99,13 +101,21 @@ interface End {
   readonly settling: Settling
   /** What was not kept when it ended. */
   stanzas: NewStanzas
+  /** They are on their way. */
+  isWritten: boolean
   /** As in `Entry`. */
   data: string
 }
 
 /** What a write under way has. */
 interface Written {
-  readonly ledgers: { readonly entry: Entry; readonly data: string; readonly last: number; readonly handled: number }[]
+  readonly ledgers: {
+    readonly entry: Entry
+    readonly data: string
+    readonly first: number
+    readonly last: number
+    readonly handled: number
+  }[]
   readonly ends: { readonly end: End; readonly data: string; readonly isOver: boolean }[]
 }
 
@@ -127,7 +137,7 @@ export class DurableSessions implements SessionJournal {
 
   /** A session counts from now on, or goes on counting as another object. */
   enters(session: Session, ledger: Ledger): void {
-    this.#entries.set(ledger, { session, ledger, data: '' })
+    this.#entries.set(ledger, { session, ledger, data: '', writtenTo: 0 })
     this.changed(ledger)
   }
 
@@ -144,8 +154,9 @@ export class DurableSessions implements SessionJournal {
     if (data instanceof SessionFault) this.#warn(session, data)
     else {
       const known = knownOf(data, false)
-      const stanzas = newOf(ledger, this.#needs.clock.wallMs())
-      this.#ends.set(settling, { at, known, handled: ledger.handledToKeep, settling, stanzas, data: '' })
+      const handled = ledger.handledToKeep
+      const stanzas = newOf(ledger, 0, this.#needs.clock.wallMs())
+      this.#ends.set(settling, { at, known, handled, settling, stanzas, isWritten: false, data: '' })
     }
     this.#settled(settling, false)
     return settling
@@ -219,9 +230,9 @@ export class DurableSessions implements SessionJournal {
       end.stanzas = nothingNew
       if (isOver) this.#ends.delete(end.settling)
     }
-    for (const { entry, data, last, handled } of ledgers) {
+    for (const { entry, data, first, last, handled } of ledgers) {
       entry.data = data
-      entry.ledger.saved(last, handled)
+      entry.ledger.saved(first, last, handled)
     }
   }
 
@@ -231,10 +242,12 @@ export class DurableSessions implements SessionJournal {
     this.#needs.log.warn('sessions could not be kept; it is tried again', { code: 'RTK_SESSIONS_UNKEPT', error })
     for (const { end } of ends) {
       end.data = ''
+      end.isWritten = false
       this.#changedEnds.add(end.settling)
     }
     for (const { entry } of ledgers) {
       entry.data = ''
+      entry.writtenTo = 0
       if (this.#entries.has(entry.ledger)) this.#changed.add(entry.ledger)
     }
     this.#arm(againMs)
@@ -247,7 +260,11 @@ export class DurableSessions implements SessionJournal {
     const text = JSON.stringify({ ...end.known, settling: settling.note } satisfies KeptData)
     const data = text === end.data ? '' : text
     if (isOver) changes.push({ ...over, ...end.at })
-    else changes.push({ ...end.at, over: 0, data, handled: end.handled, acked: settling.place, ...end.stanzas })
+    else {
+      const stanzas = end.isWritten ? nothingNew : end.stanzas
+      end.isWritten = true
+      changes.push({ ...end.at, over: 0, data, handled: end.handled, acked: settling.place, ...stanzas })
+    }
     written.ends.push({ end, data: text, isOver })
   }
 
@@ -259,10 +276,11 @@ export class DurableSessions implements SessionJournal {
     const data = text === entry.data ? '' : text
     const handled = ledger.handledToKeep
     const { host, jid, id } = session
-    const stanzas = newOf(ledger, this.#needs.clock.wallMs())
+    const stanzas = newOf(ledger, entry.writtenTo, this.#needs.clock.wallMs())
+    entry.writtenTo = stanzas.last
     const acked = ledger.acknowledged
     changes.push({ host: host.domain, local: jid.local, id, over: 0, data, handled, acked, ...stanzas })
-    written.ledgers.push({ entry, data: text, last: stanzas.last, handled })
+    written.ledgers.push({ entry, data: text, first: stanzas.first, last: stanzas.last, handled })
     // Nobody says when that is over.
     if (!session.takesMessages) this.#needs.clock.after(againMs, (one) => this.#lookAgain(one), ledger)
   }
@@ -324,7 +342,7 @@ export class DurableSessions implements SessionJournal {
     const ledger = { ...known.ledger, handled, sent: next >>> 0, kept: textsOf(read), times }
     const session = this.#needs.decode({ ...known, received: handled, delivered: next, ledger })
     if (session instanceof SessionFault) return session
-    session.ledger?.saved(next, handled)
+    session.ledger?.saved(0, next, handled)
     // What waits for the account is handed over when its client comes.
     if (session.isAvailable) session.takesMessages = known.isHandedOver
     if (known.batch !== undefined) this.#handsOver(session, leftOf(known.batch, kept.acked), kept.acked, read)
@@ -344,7 +362,15 @@ export class DurableSessions implements SessionJournal {
     const session = this.#needs.decodeEnded({ ...known, received: handled, delivered: acked, ledger: null })
     if (session instanceof SessionFault) return session
     const settling = this.#settling(acked, note ?? { passed: [], copies: null })
-    const end: End = { at: { host, local, id }, known, handled, settling, stanzas: nothingNew, data: kept.data }
+    const end: End = {
+      at: { host, local, id },
+      known,
+      handled,
+      settling,
+      stanzas: nothingNew,
+      isWritten: true,
+      data: kept.data,
+    }
     this.#ends.set(settling, end)
     const leftMark = note?.copies?.leftMark ?? 0
     if (leftMark > 0) {
@@ -379,8 +405,8 @@ function knownOf(data: SessionData, isHandedOver: boolean): KeptData {
   return { ...rest, isHandedOver, ledger: { id: ledger?.id ?? '', resume: ledger?.resume ?? 0 } }
 }
 
-function newOf(ledger: Ledger, at: number): NewStanzas {
-  const { first, last, stanzas } = ledger.unsaved()
+function newOf(ledger: Ledger, from: number, at: number): NewStanzas {
+  const { first, last, stanzas } = ledger.unsaved(from)
   const sizes = stanzas.map(({ length }) => length).join()
   return { first, last, sizes, stanzas: stanzas.join('') as Octets, at }
 }

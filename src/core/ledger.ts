@@ -182,16 +182,18 @@ export class Ledger implements Beaten {
     return this.#dropped + this.#kept.length
   }
 
-  /** For the journal: what it does not keep yet, and the places of it. */
-  unsaved(): { readonly first: number; readonly last: number; readonly stanzas: readonly Octets[] } {
-    const first = Math.max(this.#saved, this.#dropped)
+  /** For the journal: what it does not keep yet and is not about to keep before `from`, and the places of it. */
+  unsaved(from: number): { readonly first: number; readonly last: number; readonly stanzas: readonly Octets[] } {
+    const first = Math.max(this.#saved, this.#dropped, from)
     const stanzas: Octets[] = []
     for (let place = first; place < this.#last; place++) stanzas.push(this.#kept.at(place - this.#dropped))
     return { first, last: this.#last, stanzas }
   }
 
-  /** From the journal: it keeps what was sent up to this place, and what was handled up to this number. */
-  saved(last: number, handled: number): void {
+  /** From the journal: it keeps what was sent between these places, and what was handled up to this number. */
+  saved(first: number, last: number, handled: number): void {
+    // What was before failed: it comes again, and this with it.
+    if (first > Math.max(this.#saved, this.#dropped)) return
     this.#saved = last
     this.#savedHandled = handled
     this.#writeSaved()
@@ -428,8 +430,7 @@ export class Ledger implements Beaten {
     this.#journal?.leaves(this)
     this.#journal = undefined
     const data = { bytes: this.#join(), times: this.#timesFromNow(), batch: this.#batch }
-    this.#batch = undefined
-    this.#link = undefined
+    this.#batch = this.#link = undefined
     this.stopsWaiting()
     this.#drop(this.#kept.length)
     return data
