@@ -756,12 +756,12 @@ export declare class Ledger implements Beaten {
     opens(work: Promise<unknown>, closed: () => void): void;
     get sent(): number;
     get acknowledged(): number;
-    unsaved(): {
+    unsaved(from: number): {
         readonly first: number;
         readonly last: number;
         readonly stanzas: readonly Octets[];
     };
-    saved(last: number, handled: number): void;
+    saved(first: number, last: number, handled: number): void;
     get length(): number;
     get bytes(): number;
     get isFull(): boolean;
