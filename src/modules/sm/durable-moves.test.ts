@@ -10,7 +10,7 @@ import { StreamError } from '../../stanza/error.ts'
 import { hadForGood, play, returns, type Scene, upTo } from './durable.testing.ts'
 
 const isLong = process.env['RATATOSK_LONG'] === '1'
-const seeds = Number(process.env['RATATOSK_SEEDS'] ?? (isLong ? 2_000 : 60))
+const seeds = Number(process.env['RATATOSK_SEEDS'] ?? (isLong ? 2_000 : 30))
 const first = Number(process.env['RATATOSK_FIRST_SEED'] ?? 1)
 
 const bare = 'juliet@localhost'
@@ -166,7 +166,7 @@ describe('SES-09: killed at any step of the store, nothing comes twice and nothi
     )
   }
 
-  for (let steps = 0; steps < 24; steps++) {
+  for (let steps = 0; steps < 24; steps += isLong ? 1 : 2) {
     it(`while a session is settled that had a hand-over, after ${steps} steps`, () =>
       play(
         async (scene) => {
