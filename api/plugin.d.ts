@@ -815,6 +815,12 @@ export interface Unacknowledged {
     readonly batch: Batch | undefined;
 }
 
+// src/core/message-holds.ts
+export interface MessageHold {
+    readonly isOver: boolean;
+    release(): void;
+}
+
 // src/core/metrics.ts
 export declare class Counter {
     value: number;
@@ -929,6 +935,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     };
     send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined;
     fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void;
+    holdMessages(account: Jid): MessageHold;
     hosts(): readonly Host[];
     host(domain: string): Host | undefined;
     accountJid(host: Host, local: string): Jid;
@@ -996,6 +1003,7 @@ export declare class Packet {
     hops: number;
     wantsSettlement: boolean;
     wasTaken: boolean;
+    hasWaited: boolean;
     isSettledByFilter: boolean;
     whenKept: (() => void) | undefined;
     trace: PacketTrace | undefined;
@@ -1278,6 +1286,7 @@ export interface LinkInfo {
     readonly auth: string;
     readonly listener: string;
     readonly agent?: string;
+    readonly resumedFrom?: string;
 }
 
 // src/core/session-owner.ts
@@ -1438,6 +1447,7 @@ export type { Host } from './core/host.ts';
 export type { HttpRoute } from './core/http-routes.ts';
 export type { IqAnswer, IqHandler, IqOptions, IqRequest, IqTarget, PayloadName } from './core/iq.ts';
 export type { Ledger, LedgerPolicy } from './core/ledger.ts';
+export type { MessageHold } from './core/message-holds.ts';
 export type { Counter } from './core/metrics.ts';
 export { defineModule, type ModuleContext, type ModuleDefinition, type Sessions, type XepClaim } from './core/module.ts';
 export { drop, type Origin, Packet, refuse, type Settlement, type Verdict } from './core/packet.ts';

@@ -10,9 +10,8 @@ import { opt } from '../core/config/opt.ts'
 import { bench } from '../core/core.testing.ts'
 import type { Jid } from '../jid/index.ts'
 import { createWorld } from '../world/index.ts'
+import { type Ran, run } from './cli.testing.ts'
 import { EXIT } from './exit.ts'
-import { runCli } from './program.ts'
-import type { Terminal } from './terminal.ts'
 
 const world = createWorld()
 const folder = mkdtempSync(join(tmpdir(), 'rtk-cli-'))
@@ -83,42 +82,25 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-interface Ran {
-  readonly exit: number
-  readonly out: string
-  readonly err: string
-}
-
 /** Runs a command line; `typed` are the answers to questions of a person, `input` the lines of a pipe. */
 async function cli(
   line: string,
   more: { typed?: string[]; input?: string[]; dataDir?: string; isErrTty?: boolean } = {},
 ): Promise<Ran> {
   const { typed, input = [], dataDir = folder, isErrTty = false } = more
-  let out = ''
-  let err = ''
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    isOutTty: false,
+  const argv = ['--data-dir', dataDir, ...line.split(' ').filter((word) => word !== '')]
+  return run(world, argv, (said) => ({
     isErrTty,
     isInTty: typed !== undefined,
     lines: async function* () {
       yield* input
     },
     askSecrets: (labels) => {
-      err += labels.join('')
+      said.err += labels.join('')
       const answers = typed?.splice(0, labels.length)
       return Promise.resolve(answers?.length === labels.length ? answers : undefined)
     },
-  }
-  const argv = ['--data-dir', dataDir, ...line.split(' ').filter((word) => word !== '')]
-  const exit = await runCli(argv, { terminal, variables: {}, world, uid: process.getuid?.() })
-  return { exit, out, err }
+  }))
 }
 
 test('status is two columns, or JSON', async () => {

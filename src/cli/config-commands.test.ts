@@ -7,8 +7,7 @@ import { after, test } from 'node:test'
 import type { Json } from '../core/command-result.ts'
 import { faultsOf } from '../core/config/json-schema.testing.ts'
 import { createWorld } from '../world/index.ts'
-import { runCli } from './program.ts'
-import type { Terminal } from './terminal.ts'
+import { run } from './cli.testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rtk-config-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -30,27 +29,8 @@ async function cli(yaml: string | undefined, ...argv: string[]) {
   const file = join(folder, 'r.yaml')
   if (yaml === undefined) rmSync(file, { force: true })
   else writeFileSync(file, yaml)
-  const said = { out: '', err: '' }
-  const terminal: Terminal = {
-    out: (text) => {
-      said.out += text
-    },
-    err: (text) => {
-      said.err += text
-    },
-    isOutTty: false,
-    isErrTty: false,
-    isInTty: false,
-    lines: async function* () {},
-    askSecrets: () => Promise.resolve(undefined),
-  }
-  const exit = await runCli(['--config', file, ...argv], {
-    terminal,
-    variables: {},
-    world: createWorld(),
-    uid: process.getuid?.(),
-  })
-  return { exit, out: said.out.replaceAll(folder, ''), err: said.err.replaceAll(folder, '') }
+  const { exit, out, err } = await run(createWorld(), ['--config', file, ...argv])
+  return { exit, out: out.replaceAll(folder, ''), err: err.replaceAll(folder, '') }
 }
 
 const plugged = 'plugins: [./echo.ts]\nlisteners: [{ protocol: echo, port: 0, greeting: hello }]\n'

@@ -114,6 +114,7 @@ test('SIGHUP and the command reload take over listeners, and nothing of a file w
       hosts_added: ['localhost'],
       hosts_removed: ['elsewhere.example'],
       sessions_ended: 0,
+      certificates: [],
       applied: [`limits.connections (${file}:6)`],
       needs_restart: [`control.enabled (${file}:5)`],
     })

@@ -7,8 +7,7 @@ import { after, test } from 'node:test'
 import { accounts, createAccounts } from '../store/accounts.ts'
 import { openSqlite } from '../store/index.ts'
 import { createWorld } from '../world/index.ts'
-import { runCli } from './program.ts'
-import type { Terminal } from './terminal.ts'
+import { run } from './cli.testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rtk-store-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -24,22 +23,8 @@ function config(name: string, store = ''): string {
 const database = (name: string) => join(folder, name, 'ratatosk.db')
 
 async function cli(...argv: string[]) {
-  const said = { out: '', err: '' }
-  const terminal: Terminal = {
-    out: (text) => {
-      said.out += text
-    },
-    err: (text) => {
-      said.err += text
-    },
-    isOutTty: false,
-    isErrTty: false,
-    isInTty: false,
-    lines: async function* () {},
-    askSecrets: () => Promise.resolve(undefined),
-  }
-  const exit = await runCli(argv, { terminal, variables: {}, world, uid: process.getuid?.() })
-  return { exit, out: said.out.replaceAll(folder, ''), err: said.err.replaceAll(folder, '') }
+  const { exit, out, err } = await run(world, argv)
+  return { exit, out: out.replaceAll(folder, ''), err: err.replaceAll(folder, '') }
 }
 
 async function accountsOf(name: string): Promise<readonly string[]> {

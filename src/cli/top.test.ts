@@ -10,6 +10,7 @@ import { CommandError, CommandRegistry, type Json, type Row } from '../core/comm
 import { bench } from '../core/core.testing.ts'
 import { createServer } from '../index.ts'
 import { createWorld } from '../world/index.ts'
+import { run } from './cli.testing.ts'
 import { runCli } from './program.ts'
 import type { Terminal } from './terminal.ts'
 import { linesOf } from './top.ts'
@@ -93,26 +94,9 @@ async function top(line: string, looks: number, more: Partial<Terminal> = {}): P
     lineBytesMax: 65_536,
     connectionsMax: 8,
   })
-  let out = ''
-  let err = ''
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    isOutTty: false,
-    isErrTty: false,
-    isInTty: false,
-    lines: async function* () {},
-    askSecrets: () => Promise.resolve(undefined),
-    ...more,
-  }
   try {
     const argv = ['--data-dir', folder, 'top', ...line.split(' ').filter((word) => word !== '')]
-    const exit = await runCli(argv, { terminal, variables: {}, world, uid: process.getuid?.() })
-    return { exit, out, err, asked }
+    return { ...(await run(world, argv, () => more)), asked }
   } finally {
     await control.close()
   }

@@ -1,6 +1,6 @@
 /**
- * Which accounts were removed or forbidden of late. A stream that began to sign in before that must not bind afterwards:
- * its proof was of an account that is no more (DESIGN.md section 10). It remembers a number, and asks at the bind.
+ * Which accounts were removed or forbidden of late, or got another password. A stream that began to sign in before that must
+ * not bind afterwards, nor get a token: its proof is of nothing any more (DESIGN.md section 10). It remembers a number, and asks.
  */
 import type { Host } from './host.ts'
 

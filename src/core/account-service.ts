@@ -110,12 +110,16 @@ export class AccountService implements AccountDirectory {
 
   /**
    * Sets a password, and ends the account's tokens where `revoke_tokens` says so. Sessions that are bound go on, but nobody
-   * takes one over who may have signed in with the old one.
+   * takes one over who may have signed in with the old one, and streams that have proven it and are not bound yet end.
    */
   async setPassword(jid: Jid, password: string): Promise<void> {
     const { host, keeper, local } = this.#target(jid)
-    if (!(await keeper.setPassword(host, local, prepared(password)))) throw missing(jid)
-    const { sessions, resumption } = this.#running
+    const { accountEndings, sessions, resumption } = this.#running
+    const secret = prepared(password)
+    // Before, or a hash of the old one would be kept behind the new ones (XEP-0480); and after, for who was let in meanwhile.
+    accountEndings.note(host, local)
+    if (!(await keeper.setPassword(host, local, secret))) throw missing(jid)
+    accountEndings.note(host, local)
     for (const session of sessions.ofAccount(host.domain, local)) {
       resumption.forbid(session, { reason: 'kicked', detail: 'RTK_ACCOUNT_PASSWORD_CHANGED' })
     }
@@ -136,11 +140,12 @@ export class AccountService implements AccountDirectory {
   async revokeTokens(jid: Jid, agent: string): Promise<void> {
     const host = this.#hostOf(jid)
     const { keeper } = this.#tokens ?? {}
+    // Streams that are signing in by one of them get no other in its place: from now on, and those that are let in meanwhile.
+    this.#running.accountEndings.note(host, jid.local)
     const isFound =
       agent === ''
         ? ((await keeper?.revokeAll(host, jid.local)) ?? 0) > 0
         : await keeper?.revoke(host, jid.local, agent)
-    // Streams that are signing in by one of them are told when they bind.
     this.#running.accountEndings.note(host, jid.local)
     const error = new StreamError('RTK_TOKEN_REVOKED', 'not-authorized', 'this client was signed out')
     let ended = 0

@@ -25,6 +25,7 @@ import type { Ledger } from './ledger.ts'
 import { LedgerBook } from './ledger-book.ts'
 import type { CoreLimits } from './limits.ts'
 import { LocalHost, type LocalHostNeeds } from './local-host.ts'
+import { type MessageHold, MessageHolds } from './message-holds.ts'
 import { Metrics } from './metrics.ts'
 import { Packet, refuse, type Verdict } from './packet.ts'
 import { ProtocolTable } from './protocol.ts'
@@ -97,6 +98,7 @@ export class Core implements SessionOwner<Session> {
   readonly #unsettled: Unsettled
   /** The server stops, and these outlive it. */
   readonly #parked = new Set<Session>()
+  readonly #messageHolds: MessageHolds
   /** One object for all hosts, of which there may be 10,000. */
   readonly #hostNeeds: LocalHostNeeds
 
@@ -140,6 +142,19 @@ export class Core implements SessionOwner<Session> {
       'Accounts that messages wait for, because what was unsent is being settled, or nobody knows yet whether they exist',
       () => this.#unsettled.size,
     )
+    this.#messageHolds = new MessageHolds({
+      router: this.router,
+      clock: world.clock,
+      expired: this.metrics.counter(
+        'ratatosk_message_holds_expired_total',
+        'Times that messages waited for the end of a hand-over for message_hold_time, or message_hold_bytes of them did, and were kept',
+      ),
+    })
+    this.metrics.gauge(
+      'ratatosk_messages_held',
+      'Messages that wait for the end of a hand-over of what the offline store kept',
+      () => this.#messageHolds.count,
+    )
     this.requests = new Requests(this.router, world.clock, world.random, (code) => this.#refusals.count(code))
     this.fanOut = new FanOut({
       router: this.router,
@@ -162,6 +177,7 @@ export class Core implements SessionOwner<Session> {
       fault: (place, module, error) => this.#fault(place, module, error),
       answered: (packet) => this.requests.answered(packet),
       unsettled: this.#unsettled,
+      holds: this.#messageHolds,
     }
     this.metrics.gauge('ratatosk_sessions', 'Sessions bound now', () => this.sessions.count())
     this.metrics.gauge('ratatosk_hosts', 'Hosts served', () => this.#hosts.size)
@@ -240,7 +256,9 @@ export class Core implements SessionOwner<Session> {
    * sessions are gone. Before that the modules of their host types may not go.
    */
   async forgetHosts(hosts: readonly Host[]): Promise<void> {
-    await this.#unsettled.settledOf(new Set(hosts.map(({ domain }) => domain)))
+    const domains = new Set(hosts.map(({ domain }) => domain))
+    await this.#messageHolds.settled(domains)
+    await this.#unsettled.settledOf(domains)
     for (const host of hosts) if (this.#leaving.get(host.domain)?.host === host) this.#leaving.delete(host.domain)
   }
 
@@ -330,8 +348,13 @@ export class Core implements SessionOwner<Session> {
   }
 
   /** Resolves when all that clients had not taken is kept or refused: before that no module may go, and no store. */
-  unsentSettled(): Promise<void> {
-    return this.#unsettled.settled()
+  async unsentSettled(): Promise<void> {
+    await Promise.all([this.#messageHolds.settled(), this.#unsettled.settled()])
+  }
+
+  /** See `ModuleContext.holdMessages`. */
+  holdMessages(account: Jid): MessageHold {
+    return this.#messageHolds.hold(account)
   }
 
   overflow(session: Session, queuedBytes: number): void {

@@ -14,12 +14,12 @@ import type { Octets } from '../xml/octets.ts'
 import { type BatchNote, leftOf } from './batch-note.ts'
 import { Batch } from './hand-over.ts'
 import type { JournalFigures } from './journal-figures.ts'
+import { type KeptSession, type ReadStanzas, readStanzas, textsOf } from './kept-session.ts'
 import type { Ledger } from './ledger.ts'
 import type { Unacknowledged } from './ledger-data.ts'
 import type { Session } from './session.ts'
 import { type SessionData, SessionFault } from './session-codec.ts'
 import type { SessionJournal } from './session-journal.ts'
-import { type KeptSession, type ReadStanzas, readStanzas, textsOf } from './session-parts.ts'
 import { Settling, type SettlingNote } from './settling.ts'
 
 /** Milliseconds until a write that failed is tried again, and until a hand-over is looked at again. */

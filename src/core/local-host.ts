@@ -12,6 +12,7 @@ import type { AccountDirectory } from './accounts.ts'
 import type { Host } from './host.ts'
 import type { HostType } from './host-type.ts'
 import type { IqAnswer, IqEntry, IqRequest, IqTarget } from './iq.ts'
+import type { MessageHolds } from './message-holds.ts'
 import { Packet, type Verdict } from './packet.ts'
 import type { RouteOwner, Router } from './router.ts'
 import type { Session } from './session.ts'
@@ -37,6 +38,7 @@ export interface LocalHostNeeds {
   /** Answers to requests that the server itself sent. True when it was awaited. */
   answered(packet: Packet): boolean
   readonly unsettled: Unsettled
+  readonly holds: Pick<MessageHolds, 'size' | 'mayWait' | 'isBehind' | 'wait'>
 }
 
 /** Where what was not delivered is settled, a slice a turn (unsettled.ts). */
@@ -161,7 +163,7 @@ export class LocalHost implements RouteOwner {
       case 'message':
         // What was sent before it may be a resource's that is no more; an error is never kept.
         return this.#needs.unsettled.has(packet.to) && packet.el.attr('type') !== 'error'
-          ? this.#needs.unsettled.behind(packet.to, () => this.#later(packet))
+          ? this.#needs.unsettled.behind(packet.to, () => this.#later(packet, () => this.#message(packet)))
           : this.#message(packet)
       case 'presence':
         return this.#presence(packet)
@@ -171,8 +173,8 @@ export class LocalHost implements RouteOwner {
   }
 
   /** Its sender waits for the answer, and hears of it in a moment: too late for a write of this turn that has what it changed. */
-  #later(packet: Packet): Promise<void> | undefined {
-    const wait = this.#message(packet)
+  #later(packet: Packet, handle: () => Promise<void> | undefined): Promise<void> | undefined {
+    const wait = handle()
     if (wait === undefined) packet.origin.keeps?.(false)
     return wait
   }
@@ -215,6 +217,8 @@ export class LocalHost implements RouteOwner {
   #messageToAccount(packet: Packet, type: MessageType): Promise<void> | undefined {
     if (type === 'error') return this.#drop(packet, 'RTK_DELIVERY_ERROR_TO_NOBODY')
     if (type === 'groupchat') return this.#refuseMessage(packet)
+    const { holds } = this.#needs
+    if (holds.size > 0 && holds.isBehind(packet)) return this.#wait(packet, type)
     const all = type === 'headline'
     let asked = this.#eligible(packet)
     for (;;) {
@@ -233,7 +237,15 @@ export class LocalHost implements RouteOwner {
       asked = this.#eligible(packet).filter((session) => session.takes)
     }
     if (type === 'headline') return this.#drop(packet, 'RTK_DELIVERY_HEADLINE_TO_NOBODY')
+    if (holds.size > 0 && holds.mayWait(packet)) return this.#wait(packet, type)
     return this.#undelivered(packet)
+  }
+
+  /** Until somebody may take it again; what a session had taken before, whose connection has gone meanwhile, comes first. */
+  #wait(packet: Packet, type: MessageType): Promise<void> | undefined {
+    const { holds, unsettled } = this.#needs
+    const go = () => this.#later(packet, () => this.#messageToAccount(packet, type))
+    return holds.wait(packet, () => (unsettled.has(packet.to) ? unsettled.behind(packet.to, go) : go()))
   }
 
   /** No session may take it: the offline store's, or refused. */

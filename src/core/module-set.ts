@@ -381,6 +381,7 @@ export class ModuleSet {
       },
       send: (stanza, from, to) => core.send(stanza, from, to),
       fanOut: (groups, done) => core.fanOut.send(groups, done),
+      holdMessages: (account) => core.holdMessages(account),
       hosts: () => core.hosts(type.name),
       host: (domain) => {
         const host = core.host(domain)

@@ -22,6 +22,7 @@ import type { Host } from './host.ts'
 import type { HttpRoute } from './http-routes.ts'
 import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
 import type { LedgerJournal } from './ledger.ts'
+import type { MessageHold } from './message-holds.ts'
 import type { Counter } from './metrics.ts'
 import type { ProtocolAccept, ProtocolDeclaration } from './protocol.ts'
 import type { RouteOptions, RouteOwner } from './router.ts'
@@ -121,6 +122,11 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   send(stanza: Element, from: Jid, to: Jid): Promise<void> | undefined
   /** Sends each group's stanza to all its recipients, serialised once. `done` gets those who could not be reached. */
   fanOut(groups: readonly FanOutGroup[], done?: (undeliverable: readonly Jid[]) => void): void
+  /**
+   * For who is about to let a session take messages again: what comes for the account and nobody may take waits, and its
+   * senders with it, until it is released or over (`message_hold_time`, `message_hold_bytes`); then it is handled as if it came now.
+   */
+  holdMessages(account: Jid): MessageHold
   /** Local hosts of this host type. */
   hosts(): readonly Host[]
   host(domain: string): Host | undefined

@@ -59,6 +59,8 @@ export class Packet {
   wantsSettlement = false
   /** True when a session had taken it, whose connection ended before it left. */
   wasTaken = false
+  /** True when it waited while nobody could take it (message-holds.ts), and waits no more. */
+  hasWaited = false
   /** True when a delivery filter took or refused it, so that no other way is tried. */
   isSettledByFilter = false
   /** What was to be told instead of the origin: a session left it, and counts what is settled (settling.ts). */

@@ -6,6 +6,7 @@ import type { Jid } from '../jid/jid.ts'
 import { StreamError } from '../stanza/error.ts'
 import type { Clock } from '../world/clock.types.ts'
 import type { Log } from '../world/log.types.ts'
+import { placeText } from '../world/net-error.ts'
 import type { Ledger } from './ledger.ts'
 import type { Counter, Metrics } from './metrics.ts'
 import type { Session } from './session.ts'
@@ -100,7 +101,9 @@ export class Resumption {
   /** The session goes on over this link: what was not acknowledged is sent again. False when it has one, or has ended. */
   resume(session: Session, link: SessionLink, info: LinkInfo): boolean {
     const { ledger } = session
-    if (ledger === undefined || !session.attach(link, info)) return false
+    const { address: host, port } = session.info
+    const resumedFrom = host === '' ? 'unix' : placeText({ kind: 'tcp', host, port })
+    if (ledger === undefined || !session.attach(link, { ...info, resumedFrom })) return false
     this.#resumed.value++
     ledger.repeat()
     this.#needs.resumed(session)

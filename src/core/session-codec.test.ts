@@ -53,8 +53,11 @@ describe('a session as data', () => {
       delivered: fc.nat(),
       words: fc.option(fc.array(text)),
       info: fc.record(
-        { address: text, port: fc.nat(65_535), transport: text, tls: text, auth: text, listener: text },
-        { noNullPrototype: true },
+        {
+          ...{ address: text, port: fc.nat(65_535), transport: text, tls: text, auth: text, listener: text },
+          ...{ agent: text, resumedFrom: text },
+        },
+        { noNullPrototype: true, requiredKeys: ['address', 'port', 'transport', 'tls', 'auth', 'listener'] },
       ),
     })
     fc.assert(

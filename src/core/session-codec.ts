@@ -65,14 +65,18 @@ export function encodeSession(core: Core, session: Session, when?: 'even when bu
     return new SessionFault('RTK_SESSION_BUSY', `${session.label} has something under way`)
   const slots = encodeSlots(core.slots, session.slots)
   if (slots instanceof SessionFault) return slots
-  const { address, port, transport, tls, auth, listener, agent } = session.info
+  const { address, port, transport, tls, auth, listener, agent, resumedFrom } = session.info
   return {
     v: 2,
     id: session.id,
     jid: session.jid.toString(),
     host: session.host.domain,
     created: session.createdMs,
-    info: { address, port, transport, tls, auth, listener, ...(agent === undefined ? {} : { agent }) },
+    info: {
+      ...{ address, port, transport, tls, auth, listener },
+      ...(agent === undefined ? {} : { agent }),
+      ...(resumedFrom === undefined ? {} : { resumedFrom }),
+    },
     presence: session.presence === undefined ? '' : decode(serialise(session.presence, '')),
     presenceMs: session.presenceMs,
     priority: session.priority,
@@ -192,7 +196,7 @@ function isSessionData(data: Fields): data is Fields & SessionData {
     isRecord(info) &&
     areOf('string', info, infoTexts) &&
     areOf('number', info, ['port']) &&
-    (info['agent'] === undefined || typeof info['agent'] === 'string') &&
+    ['agent', 'resumedFrom'].every((name) => info[name] === undefined || typeof info[name] === 'string') &&
     isLedger(data['ledger']) &&
     isRecord(data['slots'])
   )

@@ -60,4 +60,6 @@ export interface LinkInfo {
   readonly listener: string
   /** The installation of the client, a UUID that it gave (XEP-0388 section 2.3); left out without. Not for other entities. */
   readonly agent?: string
+  /** Where the client was before, as `address:port` or `unix`, when the session went on over this link; left out on its first. */
+  readonly resumedFrom?: string
 }

@@ -193,7 +193,10 @@ describe('certificates that are exchanged while the server runs', () => {
         // The files alone change nothing until the reload.
         assert.equal((await shown(server, 'localhost', before.ca)).fingerprint256, before.fingerprint)
         const talks = all.map(({ talk }, n) => talk(`${n} during the reload ${round}`))
-        await Promise.all([server.reload(), ...talks])
+        const reloaded = server.reload()
+        await Promise.all([reloaded, ...talks])
+        assert.deepEqual((await reloaded).certificates, [cert])
+        assert.deepEqual((await server.reload()).certificates, [], 'it is in use')
         assert.equal((await shown(server, 'localhost', ca)).fingerprint256, fingerprint)
         await assert.rejects(shown(server, 'localhost', before.ca))
         await assert.rejects(talker(server, 'starttls', before.ca))

@@ -22,16 +22,20 @@ export class Certificates {
   readonly #minVersion: Config['tls']['min_version']
   readonly #clientCa: string | undefined
   readonly #prepared: ReadonlyMap<string, TlsCertificate>
+  /** Files of certificates that were not in use before, with these very contents. */
+  readonly fresh: readonly string[]
 
   private constructor(
     config: Config,
     prepared: ReadonlyMap<string, TlsCertificate>,
+    fresh: readonly string[],
     shared: CertificateIndex,
     byListener: ReadonlyMap<string, CertificateIndex>,
     local: LocalCertificates | undefined,
     clientCa: string | undefined,
   ) {
     this.#prepared = prepared
+    this.fresh = fresh
     this.#clientCa = clientCa
     this.#minVersion = config.tls.min_version
     this.#shared = shared
@@ -46,6 +50,7 @@ export class Certificates {
   static async load(config: Config, world: World, isKept: boolean, before?: Certificates): Promise<Certificates> {
     const prepared = new Map<string, TlsCertificate>()
     const known = before === undefined ? prepared : before.#prepared
+    const fresh = new Set<string>()
     const prepare = async (list: Config['tls']['certificates']) => {
       const made: TlsCertificate[] = []
       for (const { cert, key } of list) {
@@ -53,6 +58,7 @@ export class Certificates {
         const keyPem = await world.disk.readText(key)
         const text = certPem + keyPem
         const one = prepared.get(text) ?? known.get(text) ?? world.net.tls.prepare({ certPem, keyPem })
+        if (!known.has(text)) fresh.add(cert)
         prepared.set(text, one)
         made.push(one)
       }
@@ -74,7 +80,7 @@ export class Certificates {
           before === undefined ? before : before.#local,
         )
       : undefined
-    return new Certificates(config, prepared, shared, byListener, local, clientCa)
+    return new Certificates(config, prepared, [...fresh], shared, byListener, local, clientCa)
   }
 
   /** For a listener: its own certificates first. Asked at each handshake. */

@@ -68,6 +68,15 @@ const capable: Story = async ({ ground, rose }) => {
   rose(1)
 }
 
+/** Somebody advertises what nobody knows yet, and tells it. */
+const wonders: Story = async ({ ground, rose }) => {
+  const [wire, question] = await advertises(ground)
+  rose(1)
+  wire.says(answerTo(question, exodus.told))
+  await ground.passes(100)
+  rose(0)
+}
+
 /** Stanzas of the session count from now on, and it may be resumed; returns its SM-ID. */
 async function counts(wire: Wire): Promise<string> {
   wire.says(`<enable xmlns='${NS_SM}' resume='true'/>`)
@@ -183,13 +192,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(100)
     rose(1)
   },
-  ratatosk_caps_queries_open: async ({ ground, rose }) => {
-    const [wire, question] = await advertises(ground)
-    rose(1)
-    wire.says(answerTo(question, exodus.told))
-    await ground.passes(100)
-    rose(0)
-  },
+  ratatosk_caps_queries_open: wonders,
+  ratatosk_caps_unknown: wonders,
   ratatosk_caps_elsewhere: async ({ ground, rose }) => {
     const { router } = ground.symbolic.server.core
     const [from, to] = [jid('far@example.org/x'), jid('romeo@localhost')]
@@ -298,6 +302,24 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(100)
     rose(1)
     ground.symbolic.engine.failing = undefined
+  },
+  ratatosk_messages_held: async ({ ground, rose }) => {
+    await ground.account('juliet')
+    const [romeo, juliet] = [await ground.bound(), await ground.bound('juliet')]
+    juliet.says('<presence/>')
+    await juliet.hears(/<presence /)
+    const { core } = ground.symbolic.server
+    const session = core.sessions.find(jid('juliet@localhost/here')) ?? assert.fail()
+    // As while she is handed what was kept for her.
+    session.takesMessages = false
+    const hold = core.holdMessages(session.jid.bare)
+    romeo.says(message('juliet@localhost', 'hark'))
+    await ground.passes(100)
+    rose(1)
+    session.takeMessages(0)
+    hold.release()
+    rose(0)
+    await juliet.hears(/hark/)
   },
   ratatosk_offline_kept_total: async ({ ground, rose }) => {
     await kept(ground)

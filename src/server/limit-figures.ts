@@ -10,6 +10,7 @@ import type { Config } from '../core/config/index.ts'
 import { connectionLimits, limitOptions } from '../core/config/limits.ts'
 import type { OptionKind, OptionSchema } from '../core/config/option.ts'
 import { sessionOptions, shaperOptions, storeOptions } from '../core/config/sections.ts'
+import { messageHoldBytes, messageHoldMs } from '../core/message-holds.ts'
 import type { LabelledValue, Metrics } from '../core/metrics.ts'
 import type { ModuleDefinition } from '../core/module.ts'
 import { hopsMax } from '../core/packet.ts'
@@ -120,5 +121,7 @@ const fixed: readonly Limit[] = [
   limit('int', 'register_quota_keys', quotaKeysMax),
   limit('int', 'requests_open', requestsOpenMax),
   limit('int', 'control_commands', MAX_RUNNING),
+  limit('duration', 'message_hold_time', messageHoldMs),
+  limit('bytes', 'message_hold_bytes', messageHoldBytes),
   limit('int', 'route_hops', hopsMax),
 ]

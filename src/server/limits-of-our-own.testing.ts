@@ -4,6 +4,7 @@ import { fixedLimits } from '../../tools/docs/limits.ts'
 import { clientsMax } from '../auth/tokens.ts'
 import { AccountService, accountCacheMax } from '../core/account-service.ts'
 import type { AuthBackend } from '../core/auth.ts'
+import { messageHoldBytes, messageHoldMs } from '../core/message-holds.ts'
 import { Metrics } from '../core/metrics.ts'
 import { requestsOpenMax } from '../core/requests.ts'
 import { jid } from '../jid/index.ts'
@@ -28,6 +29,18 @@ const inOneWrite =
     for (let n = 0; n < count; n++) await wire.hears(/<\/message>/)
     return ''
   }
+
+/** romeo is there, and what comes for him waits for the end of a hand-over. */
+async function held(metric: string, act: (house: House) => Promise<void>) {
+  const house = await House.build()
+  const romeo = await house.online('romeo@montague.net/orchard')
+  romeo.session.takesMessages = false
+  const hold = house.core.holdMessages(romeo.session.jid.bare)
+  await act(house)
+  assert.equal(hold.isOver, true)
+  assert.equal(house.core.metrics.value('ratatosk_messages_held'), 0)
+  return { heard: '', moved: house.core.metrics.value(metric) }
+}
 
 export const fixedProofs = {
   turn_stanzas: simulated({}, inOneWrite(message(nobody, 'hello'), 200)),
@@ -117,6 +130,24 @@ export const fixedProofs = {
     wire.says(`{"id":17,"run":"account add","args":{},"input":true}\n`)
     return wire.hears(/\{"id":17.*\}/)
   }),
+  message_hold_time: (metric: string) =>
+    held(metric, async (house) => {
+      house.actor('juliet@capulet.com/b').send(message('romeo@montague.net', 'hark'))
+      await house.pass(messageHoldMs - 1)
+      assert.equal(house.core.metrics.value('ratatosk_messages_held'), 1)
+      assert.equal(house.core.metrics.value(metric), 0)
+      await house.pass(1)
+    }),
+  message_hold_bytes: (metric: string) =>
+    held(metric, async (house) => {
+      const text = message('romeo@montague.net', 'x'.repeat(messageHoldBytes / 2))
+      house.actor('juliet@capulet.com/b').send(text)
+      await house.settle()
+      assert.equal(house.core.metrics.value('ratatosk_messages_held'), 1)
+      assert.equal(house.core.metrics.value(metric), 0)
+      house.actor('nurse@capulet.com/b').send(text)
+      await house.settle()
+    }),
   route_hops: async (metric: string) => {
     const house = await House.build()
     const [one, other] = [jid('one.example'), jid('other.example')]

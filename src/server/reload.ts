@@ -17,11 +17,13 @@ export interface HostChanges {
   readonly sessionsEnded: number
 }
 
-/** What a reload did. Certificates are read again each time. */
+/** What a reload did. */
 export interface Reloaded {
   /** Listeners with their places; those that are in no list were left alone. */
   readonly listeners: ListenerChanges
   readonly hosts: HostChanges
+  /** Files of certificates that are new, or other than before: they are read again each time. */
+  readonly certificates: readonly string[]
   /** Other options and modules that have changed and count now, with their places in the file, sorted. */
   readonly applied: readonly string[]
   /** Those that have changed and count from the next start on, as in `store.path (ratatosk.yaml:7)`, sorted. */

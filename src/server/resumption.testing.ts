@@ -33,7 +33,9 @@ function cameOf(el: Element): Came {
   const isMessage = el.name === 'message' && el.attr('type') !== 'error'
   const copied = isMessage ? readCarbon(el)?.original : undefined
   const id = isMessage ? ((copied ?? el).attr('id') ?? '') : ''
-  return { id, isCopy: copied !== undefined, isLate: el.hasChild('delay', NS_DELAY) }
+  // A copy of what waited says so inside.
+  const isLate = el.hasChild('delay', NS_DELAY) || copied?.hasChild('delay', NS_DELAY) === true
+  return { id, isCopy: copied !== undefined, isLate }
 }
 
 /** One session of a client, from its binding to its end, over any number of connections. */

@@ -320,7 +320,7 @@ export class Server {
       const hosts = { added: plan.newHosts.map(({ domain }) => domain), removed, sessionsEnded }
       if (hosts.added.length > 0) world.log.info('hosts were added', { hosts: shortened(hosts.added) })
       if (removed.length > 0) world.log.info('hosts were removed', { hosts: shortened(removed), sessionsEnded })
-      return { listeners, hosts, applied, needsRestart }
+      return { listeners, hosts, certificates: certificates.fresh, applied, needsRestart }
     } catch (error) {
       for (const step of undo.reverse()) await step()
       this.#certificates = before

@@ -39,6 +39,20 @@ describe('a note on a message that is bytes', () => {
     }
   }
 
+  it('§5: another that pretends to speak for the same is taken off, however the address is written; others stay', () => {
+    const note = (by: string) => `<delay xmlns='urn:xmpp:delay' from='${by}' stamp='2002-09-10T23:08:25Z'/>`
+    const notes = note('MONTAGUE.net') + note('capulet.com') + note('montague.net')
+    const el = parseOctets(encode(`<message xmlns='jabber:client'><body>x</body>${notes}</message>`))
+    const late = withDelay(el, jid('montague.net'), since)
+    assert.deepEqual(
+      late.childrenNamed('delay', 'urn:xmpp:delay').map((one) => [one.attr('from'), one.attr('stamp')]),
+      [
+        ['capulet.com', '2002-09-10T23:08:25Z'],
+        ['montague.net', since.toISOString()],
+      ],
+    )
+  })
+
   it('without a reason has none', () => {
     const el = parseOctets(encode(`<message xmlns='jabber:client'><body>x</body></message>`))
     const added = new DelayNotes(to).added(writeStanza(el, from.octets, to.octets), since)

@@ -15,9 +15,15 @@ export interface CertificateFacts {
   isSignedBy(rootsPem: string): boolean
 }
 
+/** Names whose answers a certificate keeps: each stream header asks, and OpenSSL needs 10 to 20 µs. Peers may ask for any. */
+const answersMax = 1000
+
 /** Throws when the PEM holds no certificate. */
 export function readCertificate(pem: string): CertificateFacts {
   const certificate = new X509Certificate(pem)
+  const answers = new Map<string, boolean>()
+  const asks = (name: string): boolean =>
+    (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined
   return {
     der: certificate.raw,
     fingerprint: createHash('sha256').update(certificate.raw).digest('hex'),
@@ -25,7 +31,15 @@ export function readCertificate(pem: string): CertificateFacts {
     names: (certificate.subjectAltName ?? '')
       .split(', ')
       .flatMap((name) => (name.startsWith('DNS:') ? name.slice('DNS:'.length).toLowerCase() : [])),
-    isFor: (name) => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined,
+    isFor: (name) => {
+      let answer = answers.get(name)
+      if (answer === undefined) {
+        answer = asks(name)
+        if (answers.size >= answersMax) answers.clear()
+        answers.set(name, answer)
+      }
+      return answer
+    },
     isSignedBy: (rootsPem) =>
       (rootsPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).some((root) => {
         const authority = new X509Certificate(root)

@@ -30,6 +30,8 @@ function broken(spoil: (transport: FastTransport) => void): FastDoor {
   const door = FastDoor.open(surroundings())
   assert.ok(door !== undefined)
   return Object.create(door, {
+    hasBareTls: { get: () => door.hasBareTls },
+    forgoBareTls: { value: door.forgoBareTls.bind(door) },
     watch: { value: door.watch.bind(door) },
     transport: {
       value: (connection: never, handler: TransportHandler) => {
@@ -70,6 +72,16 @@ describe('socket doors', () => {
     assert.match(String(faults[0]), /too long|closed early|other bytes/)
     assert.equal(faults[1], 'the TLS layer could not be put on')
     assert.match(String(faults[2]), /too long/)
+  })
+
+  it('where only the leaner TLS layer fails, the fast door serves without it', async () => {
+    const { clock } = surroundings()
+    const good = FastDoor.open(surroundings())
+    assert.equal(good && (await selfTest(good, clock)), undefined)
+    assert.equal(good?.hasBareTls, true)
+    const poor = broken((transport) => Object.defineProperty(transport, 'layBare', { value: () => false }))
+    assert.equal(await selfTest(poor, clock), undefined)
+    assert.equal(poor.hasBareTls, false)
   })
 
   it('where Node forbids the fast one, the plain one serves, with a line in the log', () => {

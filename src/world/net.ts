@@ -90,7 +90,10 @@ export class RealNet implements Net {
     const fast = FastDoor.open(this.#around)
     const fault =
       fast === undefined ? 'this Node was not tried or lacks a part' : await selfTest(fast, this.#around.clock)
-    if (fast !== undefined && fault === undefined) return fast
+    if (fast !== undefined && fault === undefined) {
+      if (!fast.hasBareTls) this.#log.warn('TLS costs more on this Node', { node: process.versions.node })
+      return fast
+    }
     if (this.#choice === 'fast') {
       throw new WorldError('RTK_NET_NO_FAST_SOCKETS', `fast sockets cannot be used: ${fault}`, { temporary: false })
     }

@@ -1,8 +1,8 @@
 /**
- * The fast socket door, and the one file that uses less public parts of Node: the handle below `net.Socket`
+ * The fast socket door, and with `socket-tls.ts` the one place that uses less public parts of Node: the handle below `net.Socket`
  * (`process.binding('stream_wrap')`, `_handle`, `onconnection`) and `TLSSocket._wrapHandle`. It saves 2 KB and 1 µs a
  * message (docs: bench/net). It is used only on versions it was tried on, and after `selfTest` has passed; else
- * `socket-plain.ts` serves in its place. Nothing outside this file knows what a handle is.
+ * `socket-plain.ts` serves in its place. Nothing outside this file and `socket-tls.ts` knows what a handle is.
  */
 import type { Server, Socket } from 'node:net'
 import { TLSSocket, type TLSSocketOptions } from 'node:tls'
@@ -17,6 +17,7 @@ import {
 } from './door.ts'
 import type { Endpoint, TlsClientOptions, TlsServerContext, TransportHandler } from './net.types.ts'
 import { errorCause, tlsCause } from './net-error.ts'
+import { BareTls, servesBare, type TlsBinding, type TlsHandle, tlsBinding } from './socket-tls.ts'
 import { BaseTransport, TLS_WRITE_UNNOTICED_BYTES } from './transport.ts'
 
 /** The majors of Node whose handles behave as this file expects, as the tests have shown. */
@@ -111,6 +112,8 @@ function nothing(): void {}
 /** What all fast transports of a world share. */
 interface Shared extends DoorSurroundings {
   readonly binding: StreamBinding
+  /** Undefined: `TLSSocket` serves in its place. */
+  tlsBinding: TlsBinding | undefined
   readonly eof: number
   readonly onread: (this: Handle) => void
   /** A write request that was not needed, because its write was complete at once. */
@@ -126,6 +129,7 @@ export class FastDoor implements Door {
     this.#shared = {
       ...around,
       binding,
+      tlsBinding: tlsBinding(),
       eof: endOfStream(),
       onread(this: Handle): void {
         const transport = this.transport
@@ -139,6 +143,15 @@ export class FastDoor implements Door {
   static open(around: DoorSurroundings): FastDoor | undefined {
     const binding = streamBinding()
     return binding === undefined ? undefined : new FastDoor(around, binding)
+  }
+
+  /** True while TLS of servers is `socket-tls.ts`'s. */
+  get hasBareTls(): boolean {
+    return this.#shared.tlsBinding !== undefined
+  }
+
+  forgoBareTls(): void {
+    this.#shared.tlsBinding = undefined
   }
 
   watch(server: Server, take: (connection: Accepted) => void, failed: (code: string) => void): void {
@@ -208,7 +221,7 @@ export class FastTransport extends BaseTransport {
   readonly #handle: Handle
   /** What is read and written: the connection or the TLS layer over it. */
   #stream: Handle
-  #secure: HandleTlsSocket | undefined = undefined
+  #secure: HandleTlsSocket | BareTls | undefined = undefined
   #writing = 0
   #hasFailed = false
   /** TLS may hand over records that it held already when reading was stopped. */
@@ -358,6 +371,13 @@ export class FastTransport extends BaseTransport {
       letGo(this.#handle, abrupt, () => this.#closed())
       return
     }
+    if (secure instanceof BareTls) {
+      letGo(this.#handle, abrupt, () => {
+        secure.end()
+        this.#closed()
+      })
+      return
+    }
     if (secure.destroyed) return
     const handle = this.#handle
     const close = handle.close
@@ -372,11 +392,40 @@ export class FastTransport extends BaseTransport {
   protected secureServer(context: TlsServerContext): void {
     const { tls } = this.#shared
     const side = tls.serverSide(context)
-    const secure = this.#wrap(side.options)
-    if (secure === undefined) return
-    secure.once('secure', () => this.secureDone(tls.serverInfo(secure, side)))
+    if (!this.layBare(side.options, (layer) => this.secureDone(tls.serverInfo(layer, side)))) {
+      const secure = this.#wrap(side.options)
+      if (secure === undefined) return
+      secure.once('secure', () => this.secureDone(tls.serverInfo(secure, side)))
+      const early = this.takeUnread()
+      if (early !== undefined) (this.#stream as Handle & { receive(bytes: Buffer): void }).receive(early)
+    }
+  }
+
+  /** Puts the leaner layer between the connection and us, and reads on. False: it cannot. Public for the self-test only. */
+  layBare(options: TLSSocketOptions, secured: (layer: BareTls) => void): boolean {
+    const { tlsBinding: binding, onread, buffer } = this.#shared
+    if (binding === undefined || !servesBare(options)) return false
+    this.#handle.readStop()
+    let layer: BareTls
+    try {
+      layer = new BareTls(binding, this.#handle, options, {
+        secured: () => secured(layer),
+        failed: (error) => this.failed(tlsCause(error), false),
+      })
+    } catch (error) {
+      this.failed(tlsCause(error))
+      return true
+    }
+    this.#secure = layer
+    const stream = layer.handle as TlsHandle & Handle
+    this.#stream = stream
+    stream.transport = this
+    stream.onread = onread
+    stream.useUserBuffer(buffer)
     const early = this.takeUnread()
-    if (early !== undefined) (this.#stream as Handle & { receive(bytes: Buffer): void }).receive(early)
+    if (early !== undefined) stream.receive(early)
+    if (!this.gone) stream.readStart()
+    return true
   }
 
   protected secureClient(options: TlsClientOptions): void {

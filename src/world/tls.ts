@@ -49,6 +49,16 @@ export interface ServerSide {
   readonly certificate: { readonly endPoint: Uint8Array | undefined } | undefined
 }
 
+/** What is asked of an established layer: `TLSSocket`, or less. */
+export interface TlsLayer {
+  readonly destroyed: boolean
+  readonly alpnProtocol: string | false | null
+  getProtocol(): string | null
+  getCipher(): { readonly name: string }
+  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer
+  getPeerX509Certificate(): X509Certificate | undefined
+}
+
 /** A certificate with its contexts, which all its connections share: one that asks peers for nothing, one by set of roots. */
 class PreparedCertificate implements TlsCertificate {
   readonly fingerprint: string
@@ -156,7 +166,7 @@ export class RealTls implements Tls {
     return client.servername === '' || isIP(client.servername) !== 0 ? {} : { servername: client.servername }
   }
 
-  serverInfo(socket: TLSSocket, side: ServerSide): TlsInfo {
+  serverInfo(socket: TlsLayer, side: ServerSide): TlsInfo {
     return new NodeTlsInfo(socket, undefined, side.certificate)
   }
 
@@ -197,7 +207,7 @@ class NodeTlsInfo implements TlsInfo {
   readonly cipher: string
   readonly alpn: string
   readonly servername: string
-  readonly #socket: TLSSocket
+  readonly #socket: TlsLayer
   /** The name that a client expects of its server; undefined on the server. */
   readonly #expected: string | undefined
   #peer: PeerCertificate | null | undefined = undefined
@@ -205,7 +215,7 @@ class NodeTlsInfo implements TlsInfo {
 
   readonly #own: ServerSide['certificate']
 
-  constructor(socket: TLSSocket, expected: string | undefined, own: ServerSide['certificate']) {
+  constructor(socket: TlsLayer, expected: string | undefined, own: ServerSide['certificate']) {
     this.#socket = socket
     this.#own = own
     this.#expected = expected

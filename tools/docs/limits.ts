@@ -4,6 +4,7 @@
  */
 import { clientsMax } from '../../src/auth/tokens.ts'
 import { accountCacheMax } from '../../src/core/account-service.ts'
+import { messageHoldBytes, messageHoldMs } from '../../src/core/message-holds.ts'
 import { hopsMax } from '../../src/core/packet.ts'
 import { requestsOpenMax } from '../../src/core/requests.ts'
 import { quotaKeysMax } from '../../src/modules/register/quota.ts'
@@ -53,6 +54,7 @@ const away = (metric: string, more = ''): Limit => ({
 
 const dropped = 'the connection is dropped'
 const waits = 'the client waits'
+const heldTooLong = 'messages that wait for the end of a hand-over of what was kept are kept themselves'
 const unacknowledged = 'what is not acknowledged is undeliverable: offline store, or error to the sender'
 
 /** By the option's path in the configuration. */
@@ -240,6 +242,14 @@ export const fixedLimits: Readonly<Record<string, FixedLimit>> = {
     value: '16',
     answer: { control: 'RTK_CONTROL_BUSY' },
     metric: refused('RTK_CONTROL_BUSY'),
+  },
+  message_hold_time: {
+    value: `${messageHoldMs / 1_000} second`,
+    ...nothing(heldTooLong, 'ratatosk_message_holds_expired_total'),
+  },
+  message_hold_bytes: {
+    value: `${messageHoldBytes / 2 ** 20} MiB`,
+    ...nothing(heldTooLong, 'ratatosk_message_holds_expired_total'),
   },
   route_hops: {
     value: String(hopsMax),

@@ -171,6 +171,7 @@ test('SM-02: sessions are listed with all that the table has of them, and kicked
     tls: '',
     auth: 'SCRAM-SHA-256',
     listener: 'test',
+    resumed_from: '',
     available: false,
     priority: 0,
     received: 0,

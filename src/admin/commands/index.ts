@@ -9,7 +9,6 @@ import { topCommand } from './top.ts'
 
 export { shortened } from './lists.ts'
 export { type ReloadResult, reloadCommand } from './reload.ts'
-export { placeText } from './server.ts'
 export type { CommandServices, ListenerInfo } from './services.ts'
 
 export function coreCommands(services: CommandServices): readonly CommandDefinition[] {

@@ -14,6 +14,7 @@ export interface ReloadResult {
     readonly removed: readonly string[]
     readonly sessionsEnded: number
   }
+  readonly certificates: readonly string[]
   readonly applied: readonly string[]
   readonly needsRestart: readonly string[]
 }
@@ -36,17 +37,22 @@ export function reloadCommand(server: { reload(): Promise<ReloadResult> }): Comm
         'Domains that are served no more; what is kept of their accounts stays.',
       ),
       sessions_ended: field.int('Sessions ended', 'Sessions of hosts that were removed.'),
+      certificates: field.list(
+        'Certificates',
+        'Files of certificates that are new or other than before, and in use now.',
+      ),
       applied: field.list('Applied', 'Options and modules that have changed and count now.'),
       needs_restart: field.list('Needs a restart', 'Options that have changed and count from the next start on.'),
     },
     run: async () => {
-      const { listeners, hosts, applied, needsRestart } = await server.reload()
+      const { listeners, hosts, certificates, applied, needsRestart } = await server.reload()
       return {
         result: 'reloaded',
         ...listeners,
         hosts_added: shortened(hosts.added),
         hosts_removed: shortened(hosts.removed),
         sessions_ended: hosts.sessionsEnded,
+        certificates: shortened(certificates),
         applied: shortened(applied),
         needs_restart: shortened(needsRestart),
       }

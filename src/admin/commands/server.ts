@@ -1,13 +1,8 @@
 /** `status`, `stop`, `host list`, `metrics list`: the server as a whole. */
 import { type CommandDefinition, defineCommand, field } from '../../core/commands.ts'
 import { softwareVersion } from '../../core/software.ts'
-import type { Place } from '../../world/net.types.ts'
+import { placeText } from '../../world/net-error.ts'
 import type { CommandServices } from './services.ts'
-
-export function placeText(place: Place): string {
-  if (place.kind === 'unix') return place.path
-  return place.host.includes(':') ? `[${place.host}]:${place.port}` : `${place.host}:${place.port}`
-}
 
 const status = (services: CommandServices) =>
   defineCommand({

@@ -21,6 +21,7 @@ function rowOf(session: Session) {
     tls: info.tls,
     auth: info.auth,
     listener: info.listener,
+    resumed_from: info.resumedFrom ?? '',
     available: session.isAvailable,
     priority: session.priority,
     received: session.received,
@@ -57,6 +58,10 @@ const list = (services: Services) =>
       tls: field.text('TLS', "Version, '' for none."),
       auth: field.text('Auth', 'SASL mechanism.'),
       listener: field.text('', 'Name of the listener.'),
+      resumed_from: field.text(
+        '',
+        "Where the client was before it took its session to this connection; '' when it did not.",
+      ),
       available: field.bool('Available', 'Whether it has sent presence.'),
       priority: field.int('Priority', 'Of its presence.'),
       received: field.int('In', 'Stanzas received from the client.'),

@@ -183,7 +183,7 @@ function noServer(path: string, error: unknown): CommandError {
     return new CommandError(
       'RTK_CONTROL_NO_SERVER',
       `no server runs behind ${path}`,
-      "start one with 'ratatosk serve'",
+      "start one with 'ratatosk serve', or say with --data-dir where its data are",
       error,
     )
   }

@@ -9,6 +9,16 @@ import type { Host } from '../host.ts'
 /** RFC 6121 section 2.1.2.5. */
 export type Subscription = 'both' | 'from' | 'none' | 'to'
 
+/** The contact sees the account's presence. */
+export function hasFrom(subscription: Subscription | undefined): boolean {
+  return subscription === 'from' || subscription === 'both'
+}
+
+/** The account sees the contact's presence. */
+export function hasTo(subscription: Subscription | undefined): boolean {
+  return subscription === 'to' || subscription === 'both'
+}
+
 export interface RosterItem {
   /** Bare JID of the contact. */
   readonly jid: Jid
@@ -28,6 +38,11 @@ export interface RosterItem {
 
 /** The items of one account by the contact's bare JID in text, pending-in ones included. */
 export type RosterItems = ReadonlyMap<string, RosterItem>
+
+/** True when somebody, in one of his resources or in none, may see the presence of the account whose items these are. */
+export function sees(items: RosterItems | undefined, who: Jid): boolean {
+  return hasFrom(items?.get(who.bare.toString())?.subscription)
+}
 
 /** Another source of items: read-only rows that are merged behind the account's own. */
 export interface RosterSource {

@@ -24,11 +24,6 @@ import { SignInDriver } from './sign-in-driver.ts'
 import { settleTokens } from './tokens.ts'
 
 const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
-const accountEnded = new StreamError(
-  'RTK_ACCOUNT_ENDED',
-  'not-authorized',
-  'the account was removed or forbidden after the sign-in',
-)
 const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text: 'the host is not served any more' })
 
 export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
@@ -136,20 +131,11 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   #bindTo({ domain }: StreamHost, account: Jid, resource: string, info: LinkInfo): Session | StanzaError | undefined {
     const host = this.needs.core.host(domain)
     if (host === undefined) return errorHostGone
-    if (this.#hasEnded(account, host)) return undefined
+    if (this.hasEnded(account, host)) return undefined
     const result = this.needs.binder.bind({ account, host, resource, link: this.#connection, info })
     if (result instanceof StanzaError) this.needs.core.metrics.refusals.count(result.code)
     else this.#session = result
     return result
-  }
-
-  /** True when the stream is over, or has to be because the account was removed after its sign-in. */
-  #hasEnded(account: Jid, host: Host): boolean {
-    const machine = this.machine
-    if (machine?.account === undefined) return true
-    if (!this.needs.core.accountEndings.since(this.endingsSeen, host, account.local)) return false
-    machine.close(accountEnded)
-    return true
   }
 
   #info(mechanism: string, agent: string | undefined): LinkInfo {
@@ -175,7 +161,9 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     const { jid, mechanism } = account
     const info = this.#info(mechanism, agent?.id)
     const { channel } = this.machine ?? {}
-    const offered = channel === undefined ? [] : this.tokenMechanisms(streamHost, channel)
+    // Who has no account (XEP-0175) never comes back for a token.
+    const isGuest = mechanism === 'ANONYMOUS'
+    const offered = channel === undefined || isGuest ? [] : this.tokenMechanisms(streamHost, channel)
     const done = inline({
       type: local.type,
       request: { host: local.host, account: jid, mechanism, agent, inline: asked.inline },
@@ -187,7 +175,8 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
         const { tokens, log, auth } = this.needs
         const owner = { host: local.host, local: jid.local, agent: agent?.id ?? '' }
         const use = account.token
-        return settleTokens({ tokens, log, auth: auth(local.host), owner, use, asked, offered })
+        const hasEnded = () => this.hasEnded(jid, local.host)
+        return settleTokens({ tokens, log, auth: auth(local.host), owner, use, asked, offered, hasEnded })
       },
     })
     done.then(
@@ -203,7 +192,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
       return undefined
     }
     if (!('session' in found)) return { session: undefined, element: found }
-    if (this.#hasEnded(found.session.jid.bare, found.session.host)) return undefined
+    if (this.hasEnded(found.session.jid.bare, found.session.host)) return undefined
     const { promise, resolve } = Promise.withResolvers<Resumption | undefined>()
     this.#take(found, info, (session, element) => resolve(element && { session, element }))
     return promise
@@ -276,7 +265,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   takeOver(session: Session, answers: TakeOver): void {
     const machine = this.machine
-    if (machine?.state !== 'binding' || this.#hasEnded(session.jid.bare, session.host)) return
+    if (machine?.state !== 'binding' || this.hasEnded(session.jid.bare, session.host)) return
     // Nothing more comes over the old stream, and over this one nothing until it is decided.
     machine.ask()
     const info = this.#info(machine.account?.mechanism ?? '', undefined)

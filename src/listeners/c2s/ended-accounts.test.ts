@@ -1,8 +1,13 @@
-/** DESIGN.md section 10: nothing of an account goes on after it was removed or forbidden, streams without a session too. */
+/**
+ * DESIGN.md section 10: nothing of an account goes on after it was removed or forbidden, streams without a session too; and what was
+ * proven with a password that is another by now lets nobody in.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { header, type Wire } from '../../../plays/language/wire.ts'
+import { tokenStore } from '../../auth/tokens.store.ts'
 import { jid } from '../../jid/index.ts'
+import { accounts } from '../../store/accounts.ts'
 import { SymbolicServer } from '../symbolic.testing.ts'
 
 const sections = { listeners: [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }] }
@@ -56,6 +61,7 @@ const endings: readonly (readonly [string, (server: SymbolicServer) => Promise<v
       await server.accounts.add(romeo, 'another secret')
     },
   ],
+  ['given another password', ({ server }) => server.accounts.setPassword(romeo, 'another secret')],
 ]
 
 describe('a stream that has signed in and not bound', () => {
@@ -100,6 +106,57 @@ describe('a stream that has signed in and not bound', () => {
       assert.equal(server.counter('ratatosk_sessions'), 0)
     })
   })
+})
+
+const agent = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
+const strictly = (inline: string) =>
+  `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>${btoa('\0romeo\0secret')}</initial-response><user-agent id='${agent}'/>${inline}</authenticate>`
+
+/** How many tokens the account has. */
+async function tokensOf({ server }: SymbolicServer): Promise<number> {
+  const store = await server.stores.open(tokenStore)
+  return (await store.ofClient({ host: 'localhost', local: 'romeo', agent })).length
+}
+
+describe('a stream that has signed in by SASL2 and waits for something', () => {
+  const changes: readonly (readonly [string, (server: SymbolicServer) => Promise<void>])[] = [
+    ...endings.filter(([name]) => !name.startsWith('disabled')),
+    // There is nothing to revoke yet.
+    ['signed out', ({ server }) => server.accounts.revokeTokens(romeo, agent).catch(() => undefined)],
+  ]
+  for (const [name, change] of changes) {
+    it(`gets no token (XEP-0484) when its account was ${name}`, () =>
+      SymbolicServer.run(sections, async (server) => {
+        const gate = Promise.withResolvers<readonly never[]>()
+        server.server.core.hostType('default').hooks.on('sasl2:success', 'slow', () => gate.promise)
+        const wire = await secured(server)
+        wire.says(strictly(`<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>`))
+        await server.simulation.advance(1_000)
+        await change(server)
+        gate.resolve([])
+        await wire.hears(/<stream:error><not-authorized .*<\/stream:stream>/)
+        assert.equal(await tokensOf(server), 0)
+      }))
+  }
+
+  it('keeps no hash (XEP-0480) of a password that is another by now', () =>
+    SymbolicServer.run({ ...sections, auth: { scram_iterations: 4096, upgrades: true } }, async (server) => {
+      const store = await server.server.stores.open(accounts)
+      await store.removeCredential({ host: 'localhost', name: 'romeo', mechanism: 'SCRAM-SHA-256' })
+      const wire = await secured(server)
+      const task = 'UPGR-SCRAM-SHA-256'
+      wire.says(strictly(`<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>${task}</upgrade>`))
+      await wire.hears(/<continue .*<\/continue>/)
+      wire.says(`<next xmlns='urn:xmpp:sasl:2' task='${task}'/>`)
+      await wire.hears(/<salt /)
+      await server.server.accounts.setPassword(romeo, 'another secret')
+      const kept = () => store.credentials({ host: 'localhost', name: 'romeo' })
+      const before = await kept()
+      const hash = btoa('x'.repeat(32))
+      wire.says(`<task-data xmlns='urn:xmpp:sasl:2'><hash xmlns='urn:xmpp:scram-upgrade:0'>${hash}</hash></task-data>`)
+      await wire.hears(/<stream:error><not-authorized .*<\/stream:stream>/)
+      assert.deepEqual(await kept(), before)
+    }))
 })
 
 it('an account that is being removed exists no more for others', async () => {

@@ -1,7 +1,7 @@
 /** What a client's stream machine asks until somebody has signed in: what is offered, and whether a secret is right. */
 import type { AccountState } from '../../core/accounts.ts'
 import type { Host } from '../../core/host.ts'
-import { makeJid } from '../../jid/jid.ts'
+import { type Jid, makeJid } from '../../jid/jid.ts'
 import { StreamError } from '../../stanza/error.ts'
 import { certificateAddresses } from '../../stream/c2s-sasl.ts'
 import type { C2sServer } from '../../stream/c2s-server.ts'
@@ -30,6 +30,12 @@ const tooManyFailures = new StreamError(
   'RTK_SIGN_IN_FAILURES',
   'policy-violation',
   'too many failed attempts to sign in',
+)
+
+const accountEnded = new StreamError(
+  'RTK_ACCOUNT_ENDED',
+  'not-authorized',
+  'the account was removed, forbidden or given another password after the sign-in',
 )
 
 export class SignInDriver {
@@ -88,6 +94,15 @@ export class SignInDriver {
     )
   }
 
+  /** True when the stream is over, or has to be because what was proven at its sign-in counts no more. */
+  protected hasEnded(account: Jid, host: Host): boolean {
+    const { machine } = this
+    if (machine?.account === undefined) return true
+    if (!this.needs.core.accountEndings.since(this.endingsSeen, host, account.local)) return false
+    machine.close(accountEnded)
+    return true
+  }
+
   keepUpgrade(
     ticket: Ticket,
     { domain }: StreamHost,
@@ -96,6 +111,8 @@ export class SignInDriver {
     credential: ScramCredential,
   ): void {
     const host = this.needs.core.host(domain)
+    // Of a password that is another by now a hash would let in whoever knows the old one.
+    if (host !== undefined && this.hasEnded(jid, host)) return
     const kept =
       host === undefined
         ? undefined

@@ -4,10 +4,12 @@ import { describe, it } from 'node:test'
 import { tokenStore } from '../../auth/tokens.store.ts'
 import { clientsMax, Tokens } from '../../auth/tokens.ts'
 import { jid } from '../../jid/index.ts'
+import { accounts } from '../../store/accounts.ts'
 import type { C2sClientConfig } from '../../stream/c2s-client.types.ts'
 import { ClientFailure, connectClient, type XmppClient } from '../../stream/client.ts'
 import { requestTokenElement } from '../../stream/fast.ts'
 import type { TokenMechanism } from '../../stream/sasl/index.ts'
+import { x } from '../../xml/index.ts'
 import { SymbolicServer } from '../symbolic.testing.ts'
 
 const sections = { listeners: [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }] }
@@ -156,6 +158,18 @@ describe('a token', () => {
       await isRefused(server, two.token, 'not-authorized')
       await accounts.add(romeo, 'secret')
       await isRefused(server, two.token, 'not-authorized')
+    }))
+
+  it('makes no hash (XEP-0480): who has it need not have the password, and would have one of his own', () =>
+    SymbolicServer.run({ ...sections, auth: { scram_iterations: 4096, upgrades: true } }, async (server) => {
+      const store = await server.server.stores.open(accounts)
+      await store.removeCredential({ host: 'localhost', name: 'romeo', mechanism: 'SCRAM-SHA-256' })
+      const { token } = await first(server)
+      const upgrade = x('upgrade', 'urn:xmpp:sasl:upgrade:0', 'UPGR-SCRAM-SHA-256')
+      const client = await again(server, token, { inline: [upgrade] })
+      // A client that is asked for one does not sign in: it has nothing to make it of.
+      assert.ok(!(client instanceof ClientFailure), String(client))
+      assert.equal(client.success?.child('continue', 'urn:xmpp:sasl:2'), undefined)
     }))
 
   it('outlives a new password where revoke_tokens says so', () =>

@@ -17,6 +17,8 @@ export interface TokenNeeds {
   readonly asked: Authenticate
   /** Mechanisms of tokens on this connection. */
   readonly offered: readonly string[]
+  /** True when what was proven at the sign-in counts no more: the account was removed, its password changed, its tokens revoked. */
+  hasEnded(): boolean
 }
 
 /** A `<token/>` for `<success/>`. Rejects with `WorldError` when a token that was to be ended may still be good. */
@@ -25,7 +27,8 @@ export async function settleTokens(needs: TokenNeeds): Promise<Element | undefin
   const isEnded = use !== undefined && asked.inline.some(isInvalidation)
   if (use !== undefined) await (isEnded ? tokens.invalidate(owner, use) : tokens.used(owner, use))
   const mechanism = wishedFor(needs, isEnded)
-  if (mechanism === undefined || owner.agent === '') return undefined
+  // Just before the store is asked: what ends tokens asks it behind that.
+  if (mechanism === undefined || owner.agent === '' || needs.hasEnded()) return undefined
   const { software = '', device = '' } = asked.agent ?? {}
   try {
     const wish = { mechanism, software, device, lifetimeMs: needs.auth.token_lifetime }

@@ -83,6 +83,16 @@ describe('ANONYMOUS', () => {
       const host = server.server.core.host('localhost') ?? assert.fail()
       for (const name of names) assert.equal(await server.server.accounts.exists(host, name), false)
     }))
+
+  it('is given no token to come back with (XEP-0484): nobody would ever take it out of the store', () =>
+    SymbolicServer.run(anonymous, async (server) => {
+      const { wire } = await secured(server)
+      const agent = `<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>`
+      const wish = `<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>`
+      wire.says(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='ANONYMOUS'>${agent}${wish}</authenticate>`)
+      const success = await wire.hears(/<success .*<\/success>/)
+      assert.ok(!success.includes('<token'), success)
+    }))
 })
 
 describe('EXTERNAL', () => {

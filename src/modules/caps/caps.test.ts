@@ -361,6 +361,18 @@ describe('others elsewhere', () => {
     assert.equal(it.house.core.metrics.value('ratatosk_caps_elsewhere'), 2)
     assert.equal(it.counter('elsewhere_max_total'), 1)
   })
+
+  it('and what those advertised who made room, or went, is not wondered about any more', async () => {
+    const it = await abroad({ options: { caps: { elsewhere_max: 2 } } })
+    const unknown = () => it.house.core.metrics.value('ratatosk_caps_unknown')
+    for (let n = 0; n < 10; n++) it.there.send(presence(featured(`urn:${n}`), `far@example.org/${n}`))
+    // Nobody answers, and some were asked later than others.
+    for (let n = 0; n < 4; n++) await it.house.pass(15_000)
+    assert.equal(unknown(), 2)
+    it.there.send(`<presence from='far@example.org/9' to='romeo@montague.net' type='unavailable'/>`)
+    await it.house.settle()
+    assert.equal(unknown(), 1)
+  })
 })
 
 describe('what is kept is bounded', () => {
@@ -389,6 +401,7 @@ describe('what is kept is bounded', () => {
     for (const actor of actors) actor.drop()
     await it.house.pass(60_000)
     assert.equal(it.house.core.metrics.value('ratatosk_caps_queries_open'), 0)
+    assert.equal(it.house.core.metrics.value('ratatosk_caps_unknown'), 0)
     assert.equal(it.house.core.metrics.value('ratatosk_requests_open'), 0)
   })
 })

@@ -75,6 +75,11 @@ export default defineModule({
       () => adverts.elsewhere,
     )
     ctx.gauge('queries_open', 'Questions for capabilities that wait for their answer', () => inquiries.open)
+    ctx.gauge(
+      'unknown',
+      'Capabilities that somebody who is there advertises, and nobody has told so that they can be believed',
+      () => inquiries.unknown,
+    )
     ctx.onReload(() => inquiries.resize())
     ctx.onStop(() => inquiries.stop())
     learnFromPresence(ctx, adverts, inquiries, options, sizeMax)

@@ -88,6 +88,11 @@ export class Inquiries {
     return this.#open
   }
 
+  /** Adverts of somebody who is there that stand for nothing yet. */
+  get unknown(): number {
+    return this.#inquiries.size
+  }
+
   /** The one object for these three. */
   advert(hash: string, node: string, ver: string): Advert {
     const key = keyOf(hash, node, ver)

@@ -2,6 +2,7 @@
 import type { IqRequest } from '../../core/iq.ts'
 import { defineModule } from '../../core/module.ts'
 import type { DiscoInfo, DiscoQuery } from '../../core/services/disco.ts'
+import { sees } from '../../core/services/roster.ts'
 import { softwareName } from '../../core/software.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { x } from '../../xml/build.ts'
@@ -28,9 +29,7 @@ export default defineModule({
     async function maySee({ host, account, from }: DiscoQuery): Promise<boolean> {
       if (from.domain === host.domain && from.local === account) return true
       const items = await services.roster?.items(host, account)
-      const subscription = items?.get(from.bare.toString())?.subscription
-      if (subscription !== 'from' && subscription !== 'both') return false
-      return await accounts.exists(host, account)
+      return sees(items, from) && (await accounts.exists(host, account))
     }
 
     // §8: whoever may not see an account gets the same answer whether it exists or not.

@@ -6,7 +6,7 @@ import { opt } from '../../core/config/opt.ts'
 import type { Host } from '../../core/host.ts'
 import { defineModule } from '../../core/module.ts'
 import { refuse, type Verdict } from '../../core/packet.ts'
-import type { RosterItems } from '../../core/services/roster.ts'
+import { sees } from '../../core/services/roster.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { x } from '../../xml/build.ts'
@@ -83,11 +83,6 @@ export default defineModule({
     accountData(ctx, store)
   },
 })
-
-function sees(items: RosterItems | undefined, asker: Jid): boolean {
-  const subscription = items?.get(asker.bare.toString())?.subscription
-  return subscription === 'from' || subscription === 'both'
-}
 
 /** The wall clock may have been set back since. */
 function answer(ms: number, status?: string): Element {

@@ -22,6 +22,7 @@ import { XmlError } from '../../xml/errors.ts'
 import { ascii, type Octets } from '../../xml/octets.ts'
 import { parseOctets } from '../../xml/parse.ts'
 import { writeStanza } from '../../xml/serialise.ts'
+import { Closing } from './closing.ts'
 import type { offlineStore } from './offline.store.ts'
 
 /** Messages read from the store at once. */
@@ -107,19 +108,16 @@ export interface MailboxLimits {
   readonly hand_over_timeout: number
 }
 
+type Context = Pick<ModuleContext, 'clock' | 'holdMessages' | 'log' | 'send' | 'service' | 'sessions'>
+
 export class Mailboxes {
-  readonly #ctx: Pick<ModuleContext, 'clock' | 'log' | 'send' | 'service' | 'sessions'>
+  readonly #ctx: Context
   readonly #store: Store<typeof offlineStore>
   readonly #counters: MailboxCounters
   readonly #limits: MailboxLimits
   readonly #boxes = new Map<string, Mailbox>()
 
-  constructor(
-    ctx: Pick<ModuleContext, 'clock' | 'log' | 'send' | 'service' | 'sessions'>,
-    store: Store<typeof offlineStore>,
-    counters: MailboxCounters,
-    limits: MailboxLimits,
-  ) {
+  constructor(ctx: Context, store: Store<typeof offlineStore>, counters: MailboxCounters, limits: MailboxLimits) {
     this.#ctx = ctx
     this.#store = store
     this.#counters = counters
@@ -179,42 +177,50 @@ export class Mailboxes {
     return refuse(isByBytes ? errorBytes : errorFull)
   }
 
-  /** Hands the session what waits for its account. Rejects with `WorldError`; then the rest waits on. */
-  async handOver(session: Session): Promise<void> {
+  /**
+   * Hands the session what waits for its account; then it takes messages, and so do `others`. Rejects with `WorldError`; then
+   * the rest waits on.
+   */
+  async handOver(session: Session, others: readonly Session[] = []): Promise<void> {
     const box = this.#box(session.host, session.jid.local)
     const before = box.handOver
+    const closing = new Closing(this.#ctx, [session, ...others])
     const mine = (async () => {
       await before?.catch(() => undefined)
-      await this.#empty(session, box)
+      await this.#empty(session, box, closing)
     })()
     box.handOver = mine
     try {
       await mine
     } finally {
-      if (box.handOver === mine) {
-        box.handOver = undefined
-        // It may have ended before all was handed over; then it is another resource's turn.
-        if (!isReady(session)) this.#handOverToSomebody(box)
-      }
+      const isLast = box.handOver === mine
+      if (isLast) box.handOver = undefined
+      // What waited in vain is kept.
+      closing.end()
+      // It may have ended before all was handed over; then it is another resource's turn.
+      if (isLast && !isReady(session)) this.#handOverToSomebody(box)
       this.#tidy(box)
     }
   }
 
   /** Page after page until nothing is left and nothing is on its way in, or the session cannot take more. */
-  async #empty(session: Session, box: Mailbox): Promise<void> {
+  async #empty(session: Session, box: Mailbox, closing: Closing): Promise<void> {
     const account = { host: box.host.domain, local: box.local }
     const listsKnown = this.#ctx.service('privacy')?.ready(session)
     if (listsKnown !== undefined) await listsKnown
     while (isReady(session)) {
       const { added } = box
       const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
-      if (rows.length > 0) await this.#handPage(session, rows, box)
-      else if (box.adding > 0) await new Promise<void>((resolve) => box.waiting.push(resolve))
-      else if (box.added === added) {
+      if (rows.length === 0 && box.adding === 0) {
+        if (box.added !== added) continue
         // At this very moment nothing is before the next message; a moment later something could be.
-        session.takeMessages(this.#ctx.clock.wallMs())
+        closing.succeeds()
         return
-      }
+      } else if (hasCaughtUp(rows, box) && closing.begins() && box.adding > 0) {
+        // What is on its way goes with them: the fewer hand-overs, the shorter others wait.
+        await oneAdded(box)
+      } else if (rows.length > 0) await this.#handPage(session, rows, box)
+      else await oneAdded(box)
     }
   }
 
@@ -348,12 +354,17 @@ export class Mailboxes {
     const [first] = ready.sort((a, b) => b.priority - a.priority)
     if (first === undefined) return
     for (const session of ready) session.takesMessages = false
-    this.handOver(first)
+    const others = ready.slice(1)
+    this.handOver(first, others)
       .catch((error: unknown) => this.#warn('kept messages could not be handed over', box, error))
       .finally(() => {
         // One that has lost its connection goes on with the hand-over when it has another.
         const now = this.#ctx.clock.wallMs()
         for (const session of ready) if (session !== first || isReady(first)) session.takeMessages(now)
+        // Without it all was not handed over.
+        const present = this.#box(box.host, box.local)
+        if (!isReady(first)) this.#handOverToSomebody(present)
+        this.#tidy(present)
       })
   }
 
@@ -385,6 +396,17 @@ export class Mailboxes {
   #tidy(box: Mailbox): void {
     if (box.adding === 0 && box.handOver === undefined) this.#boxes.delete(`${box.host.domain}\0${box.local}`)
   }
+}
+
+/** Nothing is left but what came while it was under way. */
+function hasCaughtUp(rows: readonly Kept[], { live }: Mailbox): boolean {
+  const first = rows[0]
+  return rows.length < pageSize || (first !== undefined && live.has(first.stanza))
+}
+
+/** Until a message that is on its way into the store is there, or is refused. */
+function oneAdded(box: Mailbox): Promise<void> {
+  return new Promise((resolve) => box.waiting.push(resolve))
 }
 
 function isReady(session: Session): boolean {

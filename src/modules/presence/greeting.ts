@@ -5,14 +5,14 @@
 import type { FanOutGroup } from '../../core/fan-out.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
-import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
+import { hasTo, type RosterItem, type RosterItems, type RosterService, sees } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { delayNote } from '../../stanza/delay.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
-import { availableOf, type Privacy, sees, withItems } from './sight.ts'
+import { availableOf, type Privacy, withItems } from './sight.ts'
 
 const probe: Element = x('presence', NS_CLIENT, { type: 'probe' })
 
@@ -39,7 +39,7 @@ export class Greeting {
     for (const item of items.values()) {
       if (item.pendingIn) isAsked = true
       if (item.pendingOut) this.#askAgain(session, item)
-      if (item.subscription === 'to' || item.subscription === 'both') this.#ask(groups, session, item)
+      if (hasTo(item.subscription)) this.#ask(groups, session, item)
     }
     if (groups.length > 0) this.#ctx.fanOut(groups)
     if (isAsked) this.#guard(session, this.#requests(session))
@@ -78,7 +78,7 @@ export class Greeting {
     let isNow = true
     const done = withItems(this.#roster, host, jid.local, (items) => {
       // The two rosters disagree: the answer to a true probe mends ours (section 4.3.2 rule 1).
-      if (!sees(items, session.jid.bare)) this.#probe(session, jid)
+      if (!sees(items, session.jid)) this.#probe(session, jid)
       else if (isNow) this.#add(groups, session, host.domain, jid.local)
       else if (session.isAvailable) {
         const late: FanOutGroup[] = []

@@ -5,7 +5,7 @@
 import type { FanOutGroup } from '../../core/fan-out.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { Screen, ScreenChange } from '../../core/services/privacy.ts'
-import type { RosterItem, RosterService } from '../../core/services/roster.ts'
+import { hasFrom, hasTo, type RosterItem, type RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { type Departures, unavailable } from './departures.ts'
@@ -64,7 +64,7 @@ export class Hiding {
    * leave by that. Whom the account sees no more would say that he leaves too late to pass.
    */
   #tellOfItem(change: ScreenChange, { contact, before, after }: NonNullable<ScreenChange['item']>): void {
-    const [saw, sees] = [isWatching(before), isWatching(after)]
+    const [saw, sees] = [hasFrom(before?.subscription), hasFrom(after?.subscription)]
     const isAbout = (to: Jid) => to.bare.equals(contact)
     if (!saw || sees) this.#tellOthers(change, saw ? [contact] : [], isAbout)
     const seen = before !== undefined && isSeen(before) ? [before] : []
@@ -147,9 +147,5 @@ function anybody(): boolean {
 }
 
 function isSeen({ subscription }: RosterItem): boolean {
-  return subscription === 'to' || subscription === 'both'
-}
-
-function isWatching(item: RosterItem | undefined): boolean {
-  return item?.subscription === 'from' || item?.subscription === 'both'
+  return hasTo(subscription)
 }

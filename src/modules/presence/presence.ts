@@ -7,7 +7,7 @@ import { opt } from '../../core/config/opt.ts'
 import type { FanOutGroup } from '../../core/fan-out.ts'
 import { defineModule } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
-import type { RosterItems } from '../../core/services/roster.ts'
+import { type RosterItems, sees } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import { delayNote } from '../../stanza/delay.ts'
 import { StanzaError } from '../../stanza/error.ts'
@@ -19,7 +19,7 @@ import { Greeting } from './greeting.ts'
 import { Hiding } from './hiding.ts'
 import { OwnPresence } from './own.ts'
 import { Probes } from './probes.ts'
-import { availableOf, sees, shownTo, unreached, withItems } from './sight.ts'
+import { availableOf, shownTo, unreached, withItems } from './sight.ts'
 
 const errorDirected = new StanzaError('RTK_PRESENCE_DIRECTED_MAX', 'resource-constraint', {
   text: 'presence was sent to too many addresses',
@@ -135,7 +135,7 @@ export default defineModule({
         const session = sessions.find(to)
         if (session !== undefined && directed.isSharedWith(session, from.bare)) return undefined
         return withItems(roster, host, to.local, (items: RosterItems): Verdict | undefined =>
-          sees(items, from.bare) ? undefined : refuse(errorLeak),
+          sees(items, from) ? undefined : refuse(errorLeak),
         )
       },
       { kinds: ['iq'], types: ['get', 'set'] },

@@ -2,7 +2,7 @@
 import type { Host } from '../../core/host.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { type Packet, type Verdict, verdictHanded } from '../../core/packet.ts'
-import type { RosterItems, RosterService } from '../../core/services/roster.ts'
+import { type RosterItems, type RosterService, sees } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { delayNote } from '../../stanza/delay.ts'
@@ -12,7 +12,7 @@ import type { Element } from '../../xml/element.types.ts'
 import type { WrittenChild } from '../../xml/serialise.ts'
 import { unavailable } from './departures.ts'
 import type { DirectedPresence } from './directed.ts'
-import { availableOf, type Privacy, sees, withItems } from './sight.ts'
+import { availableOf, type Privacy, withItems } from './sight.ts'
 
 /** Section 4.3.2: no more than that the resource is there. */
 const mere: Element = x('presence', NS_CLIENT)
@@ -46,7 +46,7 @@ export class Probes {
   #answer(packet: Packet, items: RosterItems): void {
     const { from, to } = packet
     const there = availableOf(this.#ctx.sessions, to.domain, to.local).filter((other) => this.#isShown(other, from))
-    if (!from.bare.equals(to.bare) && !sees(items, from.bare)) {
+    if (!from.bare.equals(to.bare) && !sees(items, from)) {
       this.#answerStranger(packet)
     } else if (!to.isBare) {
       this.#send(packet, there.some((other) => other.jid.equals(to)) ? mere : mirrored(packet, unavailable), to)

@@ -2,7 +2,7 @@
 import type { Host } from '../../core/host.ts'
 import type { Sessions } from '../../core/module.ts'
 import type { PrivacyService, Screen } from '../../core/services/privacy.ts'
-import type { RosterItem, RosterItems, RosterService } from '../../core/services/roster.ts'
+import { hasFrom, type RosterItem, type RosterItems, type RosterService } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 
@@ -10,15 +10,9 @@ import type { Jid } from '../../jid/jid.ts'
 export function watchers(roster: RosterItems): Jid[] {
   const jids: Jid[] = []
   for (const item of roster.values()) {
-    if (item.subscription === 'from' || item.subscription === 'both') jids.push(item.jid)
+    if (hasFrom(item.subscription)) jids.push(item.jid)
   }
   return jids
-}
-
-/** True when the contact may see the presence of the account whose roster this is. */
-export function sees(roster: RosterItems, contact: Jid): boolean {
-  const subscription = roster.get(contact.toString())?.subscription
-  return subscription === 'from' || subscription === 'both'
 }
 
 /** Asked when it is needed: the module may come and go. */

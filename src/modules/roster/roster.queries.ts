@@ -3,7 +3,7 @@ import type { Host } from '../../core/host.ts'
 import type { IqRequest } from '../../core/iq.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
-import type { RosterItem } from '../../core/services/roster.ts'
+import { hasFrom, hasTo, type RosterItem } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
@@ -20,7 +20,6 @@ import {
   writeQuery,
   writeRemoval,
 } from './roster.wire.ts'
-import { hasFrom, hasTo } from './subscription.ts'
 import type { UnderWay } from './under-way.ts'
 
 const errorForeign = new StanzaError('RTK_ROSTER_FOREIGN', 'forbidden')

@@ -4,7 +4,7 @@
  */
 import { opt } from '../../core/config/opt.ts'
 import { defineModule, type ModuleContext } from '../../core/module.ts'
-import type { RosterService } from '../../core/services/roster.ts'
+import { hasFrom, type RosterService } from '../../core/services/roster.ts'
 import { NS_CLIENT, NS_ROSTER } from '../../stanza/ns.ts'
 import type { Store } from '../../store/define.ts'
 import { x } from '../../xml/build.ts'
@@ -14,7 +14,6 @@ import { RosterBook } from './roster.book.ts'
 import { RosterPushes } from './roster.pushes.ts'
 import { removeItem, rosterQueries } from './roster.queries.ts'
 import { rosterStore } from './roster.store.ts'
-import { hasFrom } from './subscription.ts'
 import { subscriptions } from './subscriptions.ts'
 import { UnderWay } from './under-way.ts'
 

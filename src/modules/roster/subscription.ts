@@ -2,7 +2,7 @@
  * RFC 6121 appendix A: what a presence subscription stanza does to the state between an account and a contact. Pure
  * functions, table by table; the caller stores, pushes and sends.
  */
-import type { Subscription } from '../../core/services/roster.ts'
+import { hasFrom, hasTo, type Subscription } from '../../core/services/roster.ts'
 
 export type SubscriptionType = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
 
@@ -33,14 +33,6 @@ export const noSubscription: SubscriptionState = {
   pendingOut: false,
   pendingIn: false,
   approved: false,
-}
-
-export function hasFrom(subscription: Subscription): boolean {
-  return subscription === 'from' || subscription === 'both'
-}
-
-export function hasTo(subscription: Subscription): boolean {
-  return subscription === 'to' || subscription === 'both'
 }
 
 function subscriptionOf(from: boolean, to: boolean): Subscription {

@@ -463,6 +463,10 @@ describe('§7: a stream that is closed in good order', () => {
       assert.equal(ground.counter('ratatosk_sessions'), 0)
       const back = await comesBack(ground, id, 0)
       await back.hears(failed('item-not-found', '0'))
+      // How much was handled is nobody else's business.
+      const other = await ground.signedIn('romeo')
+      other.says(resume(id, 0))
+      await other.hears(failed('item-not-found'))
     }))
 
   it('one that just goes away does not; `session list` says since when it waits, and for how much', () =>
@@ -482,6 +486,21 @@ describe('§7: a stream that is closed in good order', () => {
       assert.ok(Number(row?.['unacknowledged_bytes']) > 50)
       const [other] = await rowsOf(ground, 'romeo@localhost')
       assert.deepEqual([other?.['waiting_since'], other?.['unacknowledged']], ['', 0])
+    }))
+
+  it('SM-02: `session list` says from where a session came to the connection that it has now', () =>
+    play({}, async (ground) => {
+      const juliet = await ground.bound('juliet')
+      const id = await counts(juliet)
+      const [before] = await rowsOf(ground, 'juliet@localhost')
+      assert.equal(before?.['resumed_from'], '')
+      juliet.closes()
+      await ground.passes(100)
+      const back = await comesBack(ground, id, 0)
+      await back.hears(/<resumed /)
+      const [row] = await rowsOf(ground, 'juliet@localhost')
+      assert.equal(row?.['resumed_from'], `${before?.['address']}:${before?.['port']}`)
+      assert.notEqual(row?.['port'], before?.['port'])
     }))
 })
 

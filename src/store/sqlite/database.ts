@@ -191,7 +191,8 @@ export class SqliteDatabase {
   #read(operation: PreparedOperation, batch: readonly WireValue[], at: number, reply: WireValue[]): void {
     const { data, statements } = operation
     // Reads of one batch share a lock; a lone one needs no transaction.
-    if (at > 1 && !this.#database.isTransaction) this.#beginRead.run()
+    const isLone = at === 1 && at + data.params.length === batch.length
+    if (!isLone && !this.#database.isTransaction) this.#beginRead.run()
     const rows = query(statements[0] as PreparedStatement, bind(data.params, batch, at))
     if (rows.length > data.maxRows) {
       throw storeError('RTK_STORE_TOO_MANY_ROWS', `operation ${data.name}: more than ${data.maxRows} rows`)

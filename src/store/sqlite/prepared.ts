@@ -55,7 +55,7 @@ function prepareStatement(
   from: StatementData,
   values: number,
 ): PreparedStatement {
-  const statement = database.prepare(from.pieces.join('?'))
+  const statement = database.prepare(sqlOf(from.pieces))
   const returnsRows = statement.columns().length > 0
   const isSelect = /^\s*(select|values)\b/i.test(from.pieces[0] ?? '')
   if (returnsRows) statement.setReturnArrays(true)
@@ -63,6 +63,14 @@ function prepareStatement(
   const width = from.each ? values : data.params.length
   const straight = from.picks.length === width && from.picks.every((pick, index) => pick === index)
   return { statement, picks: from.picks, straight, each: from.each, expect: from.expect, returnsRows, isSelect }
+}
+
+/**
+ * SQLite looks at the value of a bound limit while it plans, and so plans anew each time one is bound, be it the same as before: 4.5 of the
+ * 7 µs of a short read. At a sum it does not look.
+ */
+function sqlOf(pieces: readonly string[]): string {
+  return pieces.reduce((sql, piece) => `${sql}${/\blimit\s+$/i.test(sql) ? '? + 0' : '?'}${piece}`)
 }
 
 /**
