@@ -725,6 +725,23 @@ export interface PayloadName {
     readonly ns: string;
 }
 
+// src/core/kept-session.ts
+export interface KeptStanzas {
+    readonly first: number;
+    readonly sizes: string;
+    readonly stanzas: Octets;
+    readonly at: number;
+}
+export interface KeptSession {
+    readonly host: string;
+    readonly local: string;
+    readonly id: string;
+    readonly data: string;
+    readonly handled: number;
+    readonly acked: number;
+    readonly parts: readonly KeptStanzas[];
+}
+
 // src/core/ledger.ts
 export interface LedgerPolicy {
     readonly request: Octets;
@@ -1323,23 +1340,6 @@ export type SessionState<S> = {
 export interface SessionEnd {
     readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
     readonly detail: string;
-}
-
-// src/core/session-parts.ts
-export interface KeptStanzas {
-    readonly first: number;
-    readonly sizes: string;
-    readonly stanzas: Octets;
-    readonly at: number;
-}
-export interface KeptSession {
-    readonly host: string;
-    readonly local: string;
-    readonly id: string;
-    readonly data: string;
-    readonly handled: number;
-    readonly acked: number;
-    readonly parts: readonly KeptStanzas[];
 }
 
 // src/core/settling.ts
