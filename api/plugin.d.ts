@@ -141,6 +141,13 @@ export interface AuthBackend {
     state(host: Host, local: string): Promise<AccountState | undefined>;
 }
 
+// src/core/batch-note.ts
+export interface BatchNote {
+    readonly place: number;
+    readonly marks: readonly number[];
+    readonly leftMark: number;
+}
+
 // src/core/bound-resource.ts
 export declare abstract class BoundResource {
     readonly jid: Jid;
@@ -500,21 +507,6 @@ export interface SessionChange {
     readonly stanzas: Octets;
     readonly at: number;
 }
-export interface KeptStanzas {
-    readonly first: number;
-    readonly sizes: string;
-    readonly stanzas: Octets;
-    readonly at: number;
-}
-export interface KeptSession {
-    readonly host: string;
-    readonly local: string;
-    readonly id: string;
-    readonly data: string;
-    readonly handled: number;
-    readonly acked: number;
-    readonly parts: readonly KeptStanzas[];
-}
 export interface SessionKeeper {
     keep(changes: readonly SessionChange[]): Promise<unknown>;
     load(each: (kept: KeptSession) => void): Promise<void>;
@@ -539,13 +531,17 @@ export interface Identity {
 export declare class Batch {
     #private;
     readonly stanzas: readonly Octets[];
+    readonly marks: readonly number[];
+    readonly leftMark: number;
     written: number;
     readonly done: Promise<number>;
     isDone: boolean;
-    constructor(stanzas: readonly Octets[]);
+    whenRemoved: (() => void) | undefined;
+    constructor(stanzas: readonly Octets[], marks?: readonly number[], leftMark?: number);
     drained(): void;
     failed(bytes: Octets): boolean;
     ended(): void;
+    removed(): void;
 }
 
 // src/core/hook-table.ts
@@ -642,6 +638,10 @@ export interface Hooks {
     }>;
     'host:added': Notice<Host>;
     'host:removed': Notice<Host>;
+    'hand-over:resumed': Notice<{
+        readonly session: Session;
+        readonly batch: Batch;
+    }>;
     'session:resumed': Notice<Session>;
     'message:late': Fold<Element, {
         readonly host: Host;
@@ -737,6 +737,23 @@ export interface PayloadName {
     readonly ns: string;
 }
 
+// src/core/kept-session.ts
+export interface KeptStanzas {
+    readonly first: number;
+    readonly sizes: string;
+    readonly stanzas: Octets;
+    readonly at: number;
+}
+export interface KeptSession {
+    readonly host: string;
+    readonly local: string;
+    readonly id: string;
+    readonly data: string;
+    readonly handled: number;
+    readonly acked: number;
+    readonly parts: readonly KeptStanzas[];
+}
+
 // src/core/ledger.ts
 export interface LedgerPolicy {
     readonly request: Octets;
@@ -748,20 +765,8 @@ export interface LedgerPolicy {
 }
 export interface LedgerJournal {
     changed(ledger: Ledger): void;
+    joins(ledger: Ledger): void;
     leaves(ledger: Ledger): void;
-}
-export interface LedgerData {
-    readonly id: string;
-    readonly resume: number;
-    readonly handled: number;
-    readonly sent: number;
-    readonly kept: readonly string[];
-    readonly times: readonly number[];
-}
-export interface Unacknowledged {
-    readonly bytes: Octets;
-    readonly times: readonly number[];
-    readonly batch: Batch | undefined;
 }
 export declare class Ledger implements Beaten {
     #private;
@@ -771,19 +776,21 @@ export declare class Ledger implements Beaten {
     whenSaved: (() => void) | undefined;
     constructor(book: LedgerBook, policy: LedgerPolicy, id: string, resumeMs: number, uncounted: number);
     get handled(): number;
+    get handledToKeep(): number;
     get processed32(): number;
     get isSettled(): boolean;
     get journal(): LedgerJournal | undefined;
     processed(): void;
+    keepsNext(isNow: boolean): void;
     opens(work: Promise<unknown>, closed: () => void): void;
     get sent(): number;
     get acknowledged(): number;
-    unsaved(): {
+    unsaved(from: number): {
         readonly first: number;
         readonly last: number;
         readonly stanzas: readonly Octets[];
     };
-    saved(last: number, handled: number): void;
+    saved(first: number, last: number, handled: number): void;
     get length(): number;
     get bytes(): number;
     get isFull(): boolean;
@@ -794,6 +801,9 @@ export declare class Ledger implements Beaten {
     mayAcknowledge(h: number): boolean;
     acknowledge(h: number): boolean;
     handOver(batch: Batch, deliver: (bytes: Octets) => boolean): void;
+    goesOnWith(batch: Batch, place: number): void;
+    get note(): BatchNote | undefined;
+    settles(removed: () => void): SettlingCopies | undefined;
     repeat(): void;
     beat(): boolean;
     waits(expiry: Timer): void;
@@ -817,6 +827,22 @@ export declare class LedgerBook {
     constructor(clock: Clock, metrics: Metrics);
     get wallMs(): number;
     listen(one: Beaten): void;
+    stop(): void;
+}
+
+// src/core/ledger-data.ts
+export interface LedgerData {
+    readonly id: string;
+    readonly resume: number;
+    readonly handled: number;
+    readonly sent: number;
+    readonly kept: readonly string[];
+    readonly times: readonly number[];
+}
+export interface Unacknowledged {
+    readonly bytes: Octets;
+    readonly times: readonly number[];
+    readonly batch: Batch | undefined;
 }
 
 // src/core/message-holds.ts
@@ -978,6 +1004,7 @@ export interface Origin {
     readonly label: string;
     readonly jid?: Jid;
     settled?(packet: Packet, how: Settlement): void;
+    keeps?(isNow: boolean): void;
     opens?(work: Promise<unknown>): void;
 }
 export type Verdict =
@@ -1009,8 +1036,10 @@ export declare class Packet {
     wasTaken: boolean;
     hasWaited: boolean;
     isSettledByFilter: boolean;
+    whenKept: (() => void) | undefined;
     trace: PacketTrace | undefined;
     constructor(kind: StanzaKind, el: Element, from: Jid, to: Jid, origin: Origin, implicitTo?: boolean);
+    isBeingKept(): void;
     settle(how: Settlement): void;
 }
 export interface PacketTrace {
@@ -1220,23 +1249,10 @@ declare module '../services.ts' {
 }
 
 // src/core/session.ts
-export type SessionState = {
-    readonly kind: 'active';
-    readonly link: SessionLink;
-} | {
-    readonly kind: 'detached';
-}
- | {
-    readonly kind: 'moved';
-    readonly to: Session;
-} | {
-    readonly kind: 'closed';
-    readonly end: SessionEnd;
-};
 export declare class Session extends BoundResource implements Origin {
     #private;
     readonly kind = "session";
-    state: SessionState;
+    state: SessionState<Session>;
     received: number;
     delivered: number;
     lastTo: Jid | undefined;
@@ -1251,11 +1267,13 @@ export declare class Session extends BoundResource implements Origin {
     beginLedger(policy: LedgerPolicy, id: string, resumeMs: number): void;
     keepLedger(ledger: Ledger): void;
     detach(): SessionLink | undefined;
+    park(): SessionLink | undefined;
     attach(link: SessionLink, info: LinkInfo): boolean;
     moveTo(to: Session): void;
     receive(el: Element): void;
     answered(reply: Element): void;
     opens(work: Promise<unknown>): void;
+    keeps(isNow: boolean): void;
     suspendUntil(wait: Promise<unknown>): void;
     deliver(packet: Packet): boolean;
     deliverFrom(el: Element, from: Jid, to: Jid): boolean;
@@ -1313,16 +1331,54 @@ export interface SessionOwner<S> {
     readonly ledgers: LedgerBook;
     process(session: S, el: Element): Promise<void> | undefined;
     ended(session: S, cause: SessionEnd): void;
-    unsent(session: S, unsent: LinkRest, batch: Batch | undefined): void;
+    unsent(session: S, unsent: LinkRest, batch: Batch | undefined, settling?: Settling): void;
     overflow(session: S, queuedBytes: number): void;
     held(): void;
     counts(session: S, ledger: Ledger): void;
+    settles(session: S, ledger: Ledger): Settling | undefined;
     waits(session: S, ledger: Ledger): void;
     unacknowledged(session: S): void;
 }
+export type SessionState<S> = {
+    readonly kind: 'active';
+    readonly link: SessionLink;
+} | {
+    readonly kind: 'detached';
+}
+ | {
+    readonly kind: 'moved';
+    readonly to: S;
+} | {
+    readonly kind: 'closed';
+    readonly end: SessionEnd;
+};
 export interface SessionEnd {
     readonly reason: 'closed' | 'lost' | 'replaced' | 'kicked' | 'shutdown' | 'error';
     readonly detail: string;
+}
+
+// src/core/settling.ts
+export interface SettlingNote {
+    readonly passed: readonly number[];
+    readonly copies: SettlingCopies | null;
+}
+export interface SettlingCopies {
+    readonly first: number;
+    readonly last: number;
+    readonly leftMark: number;
+}
+export declare class Settling {
+    #private;
+    copies: SettlingCopies | undefined;
+    constructor(first: number, note: SettlingNote, changed: (self: Settling, isNow: boolean) => void);
+    get place(): number;
+    get note(): SettlingNote;
+    get isOver(): boolean;
+    begins(): number;
+    isPassed(place: number): boolean;
+    ends(place: number, isNow?: boolean): void;
+    removed(): void;
+    isAtEnd(): void;
 }
 
 // src/core/sign-in.ts
@@ -1540,6 +1596,7 @@ export interface WriteOperation<P extends Shape = Shape, I extends Shape | undef
     readonly items: I;
     readonly row: R;
     readonly guarded: boolean;
+    readonly joins: boolean;
     readonly statements: readonly Statement<Outcome>[];
     readonly changes: ((params: never, items: never) => Change | readonly Change[]) | undefined;
 }
@@ -1556,6 +1613,7 @@ export interface Refused<O extends string> {
 export interface WriteOptions<P extends Shape, I extends Shape | undefined, R extends Shape> {
     readonly items?: I;
     readonly returns?: R;
+    readonly joins?: boolean;
     readonly changes?: (params: ValuesOf<P>, items: I extends Shape ? readonly ValuesOf<I>[] : readonly []) => Change | readonly Change[];
 }
 export declare const DEFAULT_MAX_ROWS = 10000;

@@ -72,6 +72,14 @@ ${more}
     this.#running = undefined
   }
 
+  /** SIGTERM; resolves with its exit code when the process is gone. */
+  async stop(): Promise<number> {
+    this.#running?.child.kill('SIGTERM')
+    const code = (await this.#running?.ended) ?? 0
+    this.#running = undefined
+    return code
+  }
+
   cli(args: readonly string[]): Foreign {
     return this.#place.start(command, ['--config', this.#config, '--json', ...args])
   }

@@ -20,6 +20,7 @@ import { endInTurns } from './host-end.ts'
 import { HostType } from './host-type.ts'
 import { HttpRoutes } from './http-routes.ts'
 import { Inbound } from './inbound.ts'
+import { journalFigures } from './journal-figures.ts'
 import type { Ledger } from './ledger.ts'
 import { LedgerBook } from './ledger-book.ts'
 import type { CoreLimits } from './limits.ts'
@@ -32,15 +33,21 @@ import { Requests } from './requests.ts'
 import { Resumption } from './resumption.ts'
 import { Router } from './router.ts'
 import { Session } from './session.ts'
-import type { SessionJournal } from './session-journal.ts'
+import { outlives, type SessionJournal } from './session-journal.ts'
 import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
 import type { SessionEnd, SessionOwner } from './session-owner.ts'
 import { SessionTable } from './session-table.ts'
+import type { Settling } from './settling.ts'
 import { SlotRegistry } from './slots.ts'
 import { StoreUses } from './store-uses.ts'
 import { refusalFor } from './temporary.ts'
 import { Timed } from './timed.ts'
 import { Unsettled } from './unsettled.ts'
+
+/** Milliseconds for stanzas that a store is asked about when the server stops. */
+const keepMs = 10_000
+
+const errorStopping = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
 
 /** Whom a broadcast is for (requirements SM-06). */
 export type BroadcastScope =
@@ -65,6 +72,7 @@ export class Core implements SessionOwner<Session> {
   readonly accountEndings = new AccountEndings()
   readonly ledgers: LedgerBook
   readonly resumption: Resumption
+  readonly journalFigures = journalFigures(this.metrics)
   /** One a host type whose sessions are kept. */
   readonly durable: SessionJournal[] = []
   limits: CoreLimits
@@ -94,6 +102,8 @@ export class Core implements SessionOwner<Session> {
     'Sessions cut because their client read too slowly; limit limits.session_queue_bytes',
   )
   readonly #unsettled: Unsettled
+  /** The server stops, and these outlive it. */
+  readonly #parked = new Set<Session>()
   readonly #messageHolds: MessageHolds
   /** One object for all hosts, of which there may be 10,000. */
   readonly #hostNeeds: LocalHostNeeds
@@ -334,8 +344,6 @@ export class Core implements SessionOwner<Session> {
 
   ended(session: Session, end: SessionEnd): void {
     if (!this.sessions.remove(session)) return
-    const { journal } = session.ledger ?? {}
-    if (journal !== undefined) this.durable.find((one) => one === journal)?.ended(session)
     const isOwner = this.router.enter()
     this.localOf(session.host)?.type.hooks.notice('session:ended', { session, end })
     session.presence = undefined
@@ -345,10 +353,18 @@ export class Core implements SessionOwner<Session> {
     if (isOwner) this.router.leave(undefined)
   }
 
-  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined): void {
+  unsent(session: Session, unsent: LinkRest, batch: Batch | undefined, settling?: Settling): void {
     const local = this.localOf(session.host)
-    if (local === undefined) batch?.ended()
-    else this.#unsettled.add(local, session, unsent, batch)
+    const isEmpty = unsent.bytes.length === 0 && unsent.heldBack.length === 0
+    if (local !== undefined && !isEmpty) this.#unsettled.add(local, session, unsent, batch, settling)
+    else {
+      batch?.ended()
+      settling?.isAtEnd()
+    }
+  }
+
+  settles(session: Session, ledger: Ledger): Settling | undefined {
+    return this.durable.find((one) => one === ledger.journal)?.settles(session, ledger)
   }
 
   /** Resolves when all that clients had not taken is kept or refused: before that no module may go, and no store. */
@@ -376,11 +392,6 @@ export class Core implements SessionOwner<Session> {
 
   counts(session: Session, ledger: Ledger): void {
     this.durable.find((one) => one === ledger.journal)?.enters(session, ledger)
-  }
-
-  /** Something that was accepted for the account is still on the way of the undeliverable. */
-  isUnsettled(jid: Jid): boolean {
-    return this.#unsettled.has(jid)
   }
 
   waits(session: Session, ledger: Ledger): void {
@@ -418,11 +429,35 @@ export class Core implements SessionOwner<Session> {
     return count
   }
 
-  /** Ends every session with `system-shutdown` (RFC 6120 section 4.9.3.20) and what waits in the core. */
+  /**
+   * Tells the clients of sessions that outlive the process that the server stops, as `close`: the sessions are kept, without a
+   * link, and nobody hears that they ended. They wait for their clients when the server has come again.
+   */
+  park(): void {
+    this.sessions.each(undefined, (session) => {
+      if (!outlives(session)) return
+      this.#parked.add(session)
+      session.park()?.close(errorStopping)
+    })
+  }
+
+  /** Ends every other session with `system-shutdown` (RFC 6120 section 4.9.3.20) and what waits in the core. */
   close(): void {
-    const error = new StreamError('RTK_SERVER_STOPPING', 'system-shutdown')
-    this.sessions.each(undefined, (session) => session.close({ reason: 'shutdown', detail: '' }, error))
+    this.sessions.each(undefined, (session) => {
+      if (this.#parked.has(session)) session.ledger?.stopsWaiting()
+      else session.close({ reason: 'shutdown', detail: '' }, errorStopping)
+    })
     this.requests.close()
+  }
+
+  /** Resolves when what outlives the process is kept, or could not be in time; nothing of it changes any more. */
+  async keep(): Promise<void> {
+    // What it has to do with a store is in there with what its client is told of it.
+    const settled = [...this.#parked].map((session) => new Promise<void>((tell) => session.whenSettled(tell)))
+    const late = new Promise<void>((tell) => this.world.clock.after(keepMs, tell, undefined))
+    await Promise.race([Promise.all(settled), late])
+    await Promise.all(this.durable.map((one) => one.stop()))
+    this.ledgers.stop()
   }
 
   // Events of the router

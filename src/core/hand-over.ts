@@ -3,6 +3,13 @@ import type { Octets } from '../xml/octets.ts'
 
 export class Batch {
   readonly stanzas: readonly Octets[]
+  /**
+   * By what whoever keeps them knows each, above 0: a journal remembers which it has (ledger.ts), so that with the next process
+   * the hand-over goes on. Empty: nobody does.
+   */
+  readonly marks: readonly number[]
+  /** Of a hand-over that goes on: the mark up to which all had left, which may be in the store still; 0: nothing had. */
+  readonly leftMark: number
   /** How many the session has taken. */
   written = 0
   #failed = 0
@@ -10,9 +17,13 @@ export class Batch {
   readonly done: Promise<number>
   readonly #resolve: (count: number) => void
   isDone = false
+  /** Told when what has left is removed. */
+  whenRemoved: (() => void) | undefined
 
-  constructor(stanzas: readonly Octets[]) {
+  constructor(stanzas: readonly Octets[], marks: readonly number[] = [], leftMark = 0) {
     this.stanzas = stanzas
+    this.marks = marks
+    this.leftMark = leftMark
     const { promise, resolve } = Promise.withResolvers<number>()
     this.done = promise
     this.#resolve = resolve
@@ -33,6 +44,12 @@ export class Batch {
   /** The link is gone, and `failed` was told what has not left. */
   ended(): void {
     this.#end(this.written - this.#failed)
+  }
+
+  /** Whoever keeps them has asked his store, in this turn and just now, to remove what has left: it needs no mark any more. */
+  removed(): void {
+    this.whenRemoved?.()
+    this.whenRemoved = undefined
   }
 
   #end(count: number): void {

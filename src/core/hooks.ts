@@ -6,6 +6,7 @@
 import type { StreamError } from '../stanza/error.ts'
 import type { Element } from '../xml/element.types.ts'
 import type { Resumable } from './client-stream.ts'
+import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import type { Packet, Verdict } from './packet.ts'
 import type { Session } from './session.ts'
@@ -137,6 +138,11 @@ export interface Hooks {
    * this, each with its own notice. What is kept of its accounts stays, for the host may come back.
    */
   'host:removed': Notice<Host>
+  /**
+   * A session outlived the server, and with it what it has of a batch (`Batch.marks`); or nothing of it is left but what is to be
+   * removed (`Batch.leftMark`), and the session may have ended. Told before clients come.
+   */
+  'hand-over:resumed': Notice<{ readonly session: Session; readonly batch: Batch }>
   /** A session that had lost its connection goes on over another. */
   'session:resumed': Notice<Session>
   /** A message that was sent long ago, and not acknowledged, is sent another way: it is to say since when it was held. */

@@ -23,6 +23,7 @@ export class LedgerBook {
   readonly silent: Counter
   #listeners: Beaten[] = []
   #isArmed = false
+  #isStopped = false
 
   constructor(clock: Clock, metrics: Metrics) {
     this.#clock = clock
@@ -52,7 +53,14 @@ export class LedgerBook {
     if (!this.#isArmed) this.#arm()
   }
 
+  /** Nobody hears a beat any more. */
+  stop(): void {
+    this.#isStopped = true
+    this.#listeners = []
+  }
+
   #arm(): void {
+    if (this.#isStopped) return
     this.#isArmed = true
     this.#clock.after(beatMs, (self: LedgerBook) => self.#beats(), this)
   }

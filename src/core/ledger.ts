@@ -8,10 +8,13 @@
 import type { Timer } from '../world/clock.types.ts'
 import type { ChildName } from '../xml/element.types.ts'
 import { decode, encode, type Octets } from '../xml/octets.ts'
+import { type BatchNote, NotedBatch } from './batch-note.ts'
 import type { Batch } from './hand-over.ts'
 import { type Beaten, beatMs, type LedgerBook } from './ledger-book.ts'
+import type { LedgerData, Unacknowledged } from './ledger-data.ts'
 import { OctetsRing } from './octets-ring.ts'
 import type { SessionLink } from './session-link.ts'
+import type { SettlingCopies } from './settling.ts'
 
 export interface LedgerPolicy {
   /** Asks the client how many stanzas he has handled. */
@@ -31,6 +34,8 @@ export interface LedgerPolicy {
 export interface LedgerJournal {
   /** Something was sent, acknowledged or handled. */
   changed(ledger: Ledger): void
+  /** Something of it belongs with a write that was asked for just now, in this turn. */
+  joins(ledger: Ledger): void
   /** It is empty, because another object or the way of the undeliverable has what it had. */
   leaves(ledger: Ledger): void
 }
@@ -46,27 +51,6 @@ const pauseBeats = 10
 const foreignMax = 32
 /** A larger element may be kept beside `bytesMax`, as in `Session`. */
 const largeBytes = 262_144
-
-/** As plain data, for a session that moves. */
-export interface LedgerData {
-  readonly id: string
-  readonly resume: number
-  readonly handled: number
-  readonly sent: number
-  /** Unacknowledged stanzas. */
-  readonly kept: readonly string[]
-  /** See `Unacknowledged.times`. */
-  readonly times: readonly number[]
-}
-
-/** What the client never acknowledged, for the way of the undeliverable. */
-export interface Unacknowledged {
-  readonly bytes: Octets
-  /** Pairs: from this stanza on, counted from 0, they were sent at this time, in milliseconds since 1970, or a beat later. */
-  readonly times: readonly number[]
-  /** What of it a store keeps. */
-  readonly batch: Batch | undefined
-}
 
 export class Ledger implements Beaten {
   /** Unguessable: whoever knows it and is of the account may take the session over. */
@@ -101,11 +85,14 @@ export class Ledger implements Beaten {
   #batch: Batch | undefined
   /** `#sent` behind the batch. */
   #batchSent = 0
+  #noted: NotedBatch | undefined
   #journal: LedgerJournal | undefined
   /** Places, acknowledged ones counted: what the journal keeps, and what has left over this link. */
   #saved = 0
   #written = 0
   #savedHandled = 0
+  /** The stanza that is being processed counts in the journal: with it the write is kept that settles it. */
+  #isAhead = false
   /** Told when all is kept that was handled. */
   whenSaved: (() => void) | undefined
 
@@ -122,7 +109,13 @@ export class Ledger implements Beaten {
 
   /** Stanzas of the client that are settled, and all before them are too. */
   get handled(): number {
-    return this.#journal === undefined ? this.processed32 : this.#savedHandled
+    const processed = this.processed32
+    return this.#journal === undefined || this.#savedHandled === (processed + 1) >>> 0 ? processed : this.#savedHandled
+  }
+
+  /** For the journal: what it is to say was handled. */
+  get handledToKeep(): number {
+    return this.#isAhead && this.#open === undefined ? (this.#processed + 1) >>> 0 : this.processed32
   }
 
   /** The same, whether it is kept or not. */
@@ -145,8 +138,17 @@ export class Ledger implements Beaten {
     if (this.#uncounted > 0) this.#uncounted--
     else {
       this.#processed = (this.#processed + 1) >>> 0
+      this.#isAhead = false
       this.#journal?.changed(this)
     }
+  }
+
+  /** What becomes of the stanza being processed is about to be kept, `isNow` by a write just asked for: it counts in the same. */
+  keepsNext(isNow: boolean): void {
+    if (this.#journal === undefined || this.#uncounted > 0) return
+    this.#isAhead = true
+    if (isNow) this.#journal.joins(this)
+    else this.#journal.changed(this)
   }
 
   /** For the stanza that is being processed something goes on that later ones do not wait for. */
@@ -180,16 +182,18 @@ export class Ledger implements Beaten {
     return this.#dropped + this.#kept.length
   }
 
-  /** For the journal: what it does not keep yet, and the places of it. */
-  unsaved(): { readonly first: number; readonly last: number; readonly stanzas: readonly Octets[] } {
-    const first = Math.max(this.#saved, this.#dropped)
+  /** For the journal: what it does not keep yet and is not about to keep before `from`, and the places of it. */
+  unsaved(from: number): { readonly first: number; readonly last: number; readonly stanzas: readonly Octets[] } {
+    const first = Math.max(this.#saved, this.#dropped, from)
     const stanzas: Octets[] = []
     for (let place = first; place < this.#last; place++) stanzas.push(this.#kept.at(place - this.#dropped))
     return { first, last: this.#last, stanzas }
   }
 
-  /** From the journal: it keeps what was sent up to this place, and what was handled up to this number. */
-  saved(last: number, handled: number): void {
+  /** From the journal: it keeps what was sent between these places, and what was handled up to this number. */
+  saved(first: number, last: number, handled: number): void {
+    // What was before failed: it comes again, and this with it.
+    if (first > Math.max(this.#saved, this.#dropped)) return
     this.#saved = last
     this.#savedHandled = handled
     this.#writeSaved()
@@ -329,6 +333,7 @@ export class Ledger implements Beaten {
   /** Delivers what a store keeps until it is acknowledged; one batch at a time. `deliver` is false when the session has ended. */
   handOver(batch: Batch, deliver: (bytes: Octets) => boolean): void {
     this.#batch = batch
+    this.#notes(batch, this.#last)
     for (const bytes of batch.stanzas) {
       // The session may end within the call, and then it is undeliverable with the others.
       batch.written++
@@ -342,6 +347,37 @@ export class Ledger implements Beaten {
       this.#batch = undefined
       batch.drained()
     }
+  }
+
+  /** Among what it keeps are those of a batch that it was handed in a former process, from this place on. */
+  goesOnWith(batch: Batch, place: number): void {
+    const { length } = batch.stanzas
+    batch.written = length
+    this.#notes(batch, place)
+    if (length === 0) {
+      batch.drained()
+      return
+    }
+    this.#batch = batch
+    this.#batchSent = (this.#sent - (this.#last - place - length)) >>> 0
+  }
+
+  #notes(batch: Batch, place: number): void {
+    if (this.#journal === undefined) return
+    this.#noted = NotedBatch.of(batch, place, () => {
+      this.#noted = undefined
+      this.#journal?.joins(this)
+    })
+  }
+
+  /** For the journal; undefined when nothing of a batch is in its store still. */
+  get note(): BatchNote | undefined {
+    return this.#noted?.note
+  }
+
+  /** As `NotedBatch.settles`. */
+  settles(removed: () => void): SettlingCopies | undefined {
+    return this.#noted?.settles(this.#dropped, removed)
   }
 
   /** Sends again, over a new link, what was not acknowledged. */
@@ -406,8 +442,7 @@ export class Ledger implements Beaten {
     this.#journal?.leaves(this)
     this.#journal = undefined
     const data = { bytes: this.#join(), times: this.#timesFromNow(), batch: this.#batch }
-    this.#batch = undefined
-    this.#link = undefined
+    this.#batch = this.#link = undefined
     this.stopsWaiting()
     this.#drop(this.#kept.length)
     return data

@@ -163,13 +163,20 @@ export class LocalHost implements RouteOwner {
       case 'message':
         // What was sent before it may be a resource's that is no more; an error is never kept.
         return this.#needs.unsettled.has(packet.to) && packet.el.attr('type') !== 'error'
-          ? this.#needs.unsettled.behind(packet.to, () => this.#message(packet))
+          ? this.#needs.unsettled.behind(packet.to, () => this.#later(packet, () => this.#message(packet)))
           : this.#message(packet)
       case 'presence':
         return this.#presence(packet)
       case 'iq':
         return this.#iq(packet)
     }
+  }
+
+  /** Its sender waits for the answer, and hears of it in a moment: too late for a write of this turn that has what it changed. */
+  #later(packet: Packet, handle: () => Promise<void> | undefined): Promise<void> | undefined {
+    const wait = handle()
+    if (wait === undefined) packet.origin.keeps?.(false)
+    return wait
   }
 
   // RFC 6121 sections 8.5.2.1.1, 8.5.2.2.1, 8.5.3.1 and 8.5.3.2.1.
@@ -237,7 +244,7 @@ export class LocalHost implements RouteOwner {
   /** Until somebody may take it again; what a session had taken before, whose connection has gone meanwhile, comes first. */
   #wait(packet: Packet, type: MessageType): Promise<void> | undefined {
     const { holds, unsettled } = this.#needs
-    const go = () => this.#messageToAccount(packet, type)
+    const go = () => this.#later(packet, () => this.#messageToAccount(packet, type))
     return holds.wait(packet, () => (unsettled.has(packet.to) ? unsettled.behind(packet.to, go) : go()))
   }
 

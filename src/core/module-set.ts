@@ -15,7 +15,8 @@ import type { IqHandler, IqOptions, IqTarget, PayloadName } from './iq.ts'
 import type { ModuleContext, ModuleDefinition } from './module.ts'
 import { ModuleClock } from './module-clock.ts'
 import type { ServiceName } from './services.ts'
-import { decodeSession, encodeSession } from './session-codec.ts'
+import { decodeEnded, decodeSession, encodeSession } from './session-codec.ts'
+import { unsentOf } from './session-link.ts'
 
 export type ModuleErrorCode =
   | 'RTK_MODULE_CIRCLE'
@@ -352,10 +353,13 @@ export class ModuleSet {
           const durable = new DurableSessions({
             clock,
             log,
+            figures: core.journalFigures,
             keeper,
-            isUnsettled: (jid) => core.isUnsettled(jid),
             encode: (session) => encodeSession(core, session, 'even when busy'),
             decode: (data) => decodeSession(core, data, undefined),
+            decodeEnded: (data) => decodeEnded(core, data),
+            handsOver: (session, batch) => type.hooks.notice('hand-over:resumed', { session, batch }),
+            settle: (session, left, settling) => core.unsent(session, unsentOf(left), undefined, settling),
           })
           core.durable.push(durable)
           keep(async () => {

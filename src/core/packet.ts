@@ -27,6 +27,8 @@ export interface Origin {
   readonly jid?: Jid
   /** Told once for each packet whose `settle` was asked for. */
   settled?(packet: Packet, how: Settlement): void
+  /** Told that what becomes of the stanza being handled is decided; `isNow`: a write was asked for just now that keeps it. */
+  keeps?(isNow: boolean): void
   /** Told that work for the stanza being handled goes on while later ones of this source are handled. */
   opens?(work: Promise<unknown>): void
 }
@@ -63,6 +65,8 @@ export class Packet {
   hasWaited = false
   /** True when a delivery filter took or refused it, so that no other way is tried. */
   isSettledByFilter = false
+  /** What was to be told instead of the origin: a session left it, and counts what is settled (settling.ts). */
+  whenKept: (() => void) | undefined = undefined
   /** Set while somebody traces; empty otherwise. */
   trace: PacketTrace | undefined = undefined
 
@@ -73,6 +77,15 @@ export class Packet {
     this.to = to
     this.origin = origin
     this.implicitTo = implicitTo
+  }
+
+  /**
+   * Says that a store was asked just now, in this turn, to keep it: what was counted of the sender's is written with it, so that
+   * after a crash it is neither twice in that store nor nowhere. Once; also when the store then refuses.
+   */
+  isBeingKept(): void {
+    if (this.whenKept !== undefined) this.whenKept()
+    else this.origin.keeps?.(true)
   }
 
   settle(how: Settlement): void {

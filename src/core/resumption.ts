@@ -10,6 +10,7 @@ import { placeText } from '../world/net-error.ts'
 import type { Ledger } from './ledger.ts'
 import type { Counter, Metrics } from './metrics.ts'
 import type { Session } from './session.ts'
+import { outlives } from './session-journal.ts'
 import type { LinkInfo, SessionLink } from './session-link.ts'
 import type { SessionEnd } from './session-owner.ts'
 
@@ -121,14 +122,16 @@ export class Resumption {
     if (!session.isActive) session.close(end)
   }
 
-  /** Asks clients what they have, all or these: they will end, and what they have need not be kept for them. */
+  /** Asks clients what they have, these or all whose sessions do not outlive the server: they will end, and what they have need not be kept for them. */
   async ask(sessions?: readonly Session[]): Promise<void> {
     const each = (fn: (session: Session) => void) =>
       sessions === undefined ? this.#needs.each(fn) : sessions.forEach(fn)
     for (let waitedMs = 0; waitedMs < lastAnswerMs; waitedMs += lastLookMs) {
       let open = 0
-      each(({ isActive, ledger }) => {
+      each((session) => {
+        const { isActive, ledger } = session
         if (!isActive || ledger === undefined || ledger.length === 0) return
+        if (sessions === undefined && outlives(session)) return
         open++
         ledger.ask()
       })

@@ -163,6 +163,11 @@ export class Router {
     await wait
   }
 
+  /** How many packets wait for the end of the turn. */
+  get queued(): number {
+    return this.#queue.length
+  }
+
   /**
    * Sends a packet: at the end of the turn when one is running, at once otherwise. The promise, where there is one,
    * is for a source that keeps an order.

@@ -15,7 +15,8 @@ import { parseElement } from '../xml/parse.ts'
 import { serialise } from '../xml/serialise.ts'
 import type { Json } from './command-result.ts'
 import type { Core } from './core.ts'
-import { Ledger, type LedgerData } from './ledger.ts'
+import { Ledger } from './ledger.ts'
+import type { LedgerData } from './ledger-data.ts'
 import { Session } from './session.ts'
 import type { LinkInfo, SessionLink } from './session-link.ts'
 import type { SlotRegistry, SlotValues } from './slots.ts'
@@ -56,10 +57,10 @@ export class SessionFault extends Error {
 
 /**
  * Faults: `RTK_SESSION_BUSY`, `RTK_SESSION_ENDED`, `RTK_SESSION_SLOT_DATA`. `when`: what is under way is left out, for who
- * knows that it was not acknowledged.
+ * knows that it was not acknowledged; also of one that ends just now.
  */
 export function encodeSession(core: Core, session: Session, when?: 'even when busy'): SessionData | SessionFault {
-  if (session.hasEnded) return new SessionFault('RTK_SESSION_ENDED', `${session.label} has ended`)
+  if (session.hasEnded && when === undefined) return new SessionFault('RTK_SESSION_ENDED', `${session.label} has ended`)
   if (when === undefined && session.isBusy)
     return new SessionFault('RTK_SESSION_BUSY', `${session.label} has something under way`)
   const slots = encodeSlots(core.slots, session.slots)
@@ -95,6 +96,20 @@ export function encodeSession(core: Core, session: Session, when?: 'even when bu
  * session's, or the old one is busy).
  */
 export function decodeSession(core: Core, data: unknown, link: SessionLink | undefined): Session | SessionFault {
+  const session = readSession(core, data, link)
+  if (session instanceof SessionFault || core.adopt(session)) return session
+  session.ledger?.take()
+  return new SessionFault('RTK_SESSION_TAKEN', `${session.label} is taken, or busy`)
+}
+
+/** The same of one that has ended: it enters no table, and has no ledger. Faults: as those of the data. */
+export function decodeEnded(core: Core, data: unknown): Session | SessionFault {
+  const session = readSession(core, data, undefined)
+  if (!(session instanceof SessionFault)) session.state = { kind: 'closed', end: { reason: 'lost', detail: '' } }
+  return session
+}
+
+function readSession(core: Core, data: unknown, link: SessionLink | undefined): Session | SessionFault {
   if (!isRecord(data)) return malformed('it is no object')
   if (data['v'] !== 2) return new SessionFault('RTK_SESSION_VERSION', `version ${String(data['v'])} is not known here`)
   if (!isSessionData(data)) return malformed('a field is missing or of another type')
@@ -118,9 +133,7 @@ export function decodeSession(core: Core, data: unknown, link: SessionLink | und
     if (policy === undefined) return new SessionFault('RTK_SESSION_LEDGER', 'nobody counts stanzas here')
     session.keepLedger(Ledger.decode(data.ledger, core.ledgers, policy))
   }
-  if (core.adopt(session)) return session
-  session.ledger?.take()
-  return new SessionFault('RTK_SESSION_TAKEN', `${data.jid} is taken, or busy`)
+  return session
 }
 
 function encodeSlots(registry: SlotRegistry, values: SlotValues): SessionData['slots'] | SessionFault {

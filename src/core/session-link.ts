@@ -42,6 +42,11 @@ export interface LinkRest extends Unsent {
   readonly times?: readonly number[]
 }
 
+/** What a session kept, and never left. */
+export function unsentOf(kept: { readonly bytes: Octets; readonly times: readonly number[] }): LinkRest {
+  return { bytes: kept.bytes, taken: 0, since: 0, heldBack: '' as Octets, times: kept.times }
+}
+
 /** What the session table shows of a connection (requirements SM-02). */
 export interface LinkInfo {
   /** Client address, the true one behind a PROXY header; '' for a Unix socket. */

@@ -23,25 +23,17 @@ import type { Batch } from './hand-over.ts'
 import type { Host } from './host.ts'
 import { Ledger, type LedgerPolicy } from './ledger.ts'
 import type { Origin, Packet } from './packet.ts'
-import type { LinkInfo, LinkRest, SessionLink } from './session-link.ts'
-import type { SessionEnd, SessionOwner } from './session-owner.ts'
-
-export type SessionState =
-  | { readonly kind: 'active'; readonly link: SessionLink }
-  | { readonly kind: 'detached' }
-  /** Another object is this session now; who still holds this one reaches that one through it. */
-  | { readonly kind: 'moved'; readonly to: Session }
-  | { readonly kind: 'closed'; readonly end: SessionEnd }
+import { type LinkInfo, type LinkRest, type SessionLink, unsentOf } from './session-link.ts'
+import type { SessionEnd, SessionOwner, SessionState } from './session-owner.ts'
 
 /** A larger element may stand in the queue beside `queueBytesMax`: no client sends one, and no reader is that quick. */
 const largeBytes = 262_144
 
-const detached: SessionState = { kind: 'detached' }
-const nothingUnsent: LinkRest = { bytes: '' as Octets, taken: 0, since: 0, heldBack: '' as Octets }
+const detached: SessionState<Session> = { kind: 'detached' }
 
 export class Session extends BoundResource implements Origin {
   readonly kind = 'session'
-  state: SessionState
+  state: SessionState<Session>
   /** Stanzas received from and delivered to the client. */
   received = 0
   delivered = 0
@@ -161,6 +153,12 @@ export class Session extends BoundResource implements Origin {
     return state.link
   }
 
+  /** As `detach`; what waits behind another stanza is not processed any more, as if it had not come. */
+  park(): SessionLink | undefined {
+    this.#pending = undefined
+    return this.detach()
+  }
+
   /** Goes on over another link. False when it has a link, or has ended. */
   attach(link: SessionLink, info: LinkInfo): boolean {
     const state = this.state
@@ -209,6 +207,10 @@ export class Session extends BoundResource implements Origin {
   /** Work for the stanza that is being processed goes on while later ones are processed: none counts as settled before it. */
   opens(work: Promise<unknown>): void {
     this.ledger?.opens(work, () => this.#tellSettled())
+  }
+
+  keeps(isNow: boolean): void {
+    this.ledger?.keepsNext(isNow)
   }
 
   #await(wait: Promise<void>): void {
@@ -399,9 +401,7 @@ export class Session extends BoundResource implements Origin {
       this.#hasEarlier = false
       return
     }
-    const rest = this.isActive ? unsent : withKept(unsent, this.gate)
-    if (rest.bytes.length > 0 || rest.heldBack.length > 0) this.#owner.unsent(this, rest, batch)
-    else batch?.ended()
+    this.#owner.unsent(this, this.isActive ? unsent : withKept(unsent, this.gate), batch)
   }
 
   /** Ends the session and its stream. Harmless when it has ended. */
@@ -428,9 +428,9 @@ export class Session extends BoundResource implements Origin {
     const ledger = this.#ledger
     if (ledger === undefined) return
     this.#emptyInto(ledger)
-    const { bytes, times, batch } = ledger.take()
-    if (bytes.length > 0) this.#owner.unsent(this, { ...nothingUnsent, bytes, times }, batch)
-    else batch?.ended()
+    const settling = this.#owner.settles(this, ledger)
+    const left = ledger.take()
+    this.#owner.unsent(this, unsentOf(left), left.batch, settling)
   }
 
   /**

@@ -8,6 +8,7 @@
 import { type Jid, parseJid } from '../jid/jid.ts'
 import type { StanzaKind } from '../stanza/stanza.ts'
 import type { Clock } from '../world/clock.types.ts'
+import type { Element } from '../xml/element.types.ts'
 import type { Batch } from './hand-over.ts'
 import type { LocalHost } from './local-host.ts'
 import type { Counter } from './metrics.ts'
@@ -15,6 +16,7 @@ import { Packet } from './packet.ts'
 import type { Router } from './router.ts'
 import type { Session } from './session.ts'
 import type { LinkRest } from './session-link.ts'
+import type { Settling } from './settling.ts'
 import { UnsentReader } from './unsent.ts'
 
 /** Stanzas (`unsent_turn_stanzas`) and bytes (`unsent_turn_bytes`) that are settled in a turn; the rest comes in the next. */
@@ -45,6 +47,8 @@ interface Rest {
   readonly hadCopy: boolean
   readonly session: Session
   readonly batch: Batch | undefined
+  /** A store remembers how far it has come; undefined: none does. */
+  readonly settling: Settling | undefined
   /** When each was sent; undefined where all of it was sent just now. */
   readonly times: SendingTimes | undefined
 }
@@ -90,6 +94,8 @@ export class Unsettled {
   /** Stanzas of those that wait for the store. */
   #open = 0
   #isRunning = false
+  /** Told when what handlers sent in this turn is routed. */
+  readonly #ending: (() => void)[] = []
   #isArmed = false
   /** Of this turn. */
   #stanzas = 0
@@ -107,13 +113,14 @@ export class Unsettled {
   }
 
   /** Takes what a connection left. `batch` is told which of it the store keeps anyway, and ended when all was read. */
-  add(host: LocalHost, session: Session, left: LinkRest, batch: Batch | undefined): void {
+  add(host: LocalHost, session: Session, left: LinkRest, batch: Batch | undefined, settling?: Settling): void {
     const rest: Rest = {
       host,
       reader: new UnsentReader(left),
       hadCopy: host.hadCopy(session, left.since),
       session,
       batch,
+      settling,
       times: left.times === undefined ? undefined : new SendingTimes(left.times),
     }
     this.#account(session.jid).rests.push(rest)
@@ -223,6 +230,7 @@ export class Unsettled {
       const sent = router.leave(undefined)
       if (sent !== undefined) this.#awaits(sent)
     }
+    for (const end of this.#ending.splice(0)) end()
     this.#isRunning = false
     // Also that the next turn has its slice, when nothing is left now.
     if (this.#stanzas > 0 || this.#bytes > 0) this.#later()
@@ -247,22 +255,39 @@ export class Unsettled {
     if (el === undefined) {
       rests.pop()
       rest.batch?.ended()
+      rest.settling?.isAtEnd()
       return true
     }
     this.#stanzas++
+    const place = rest.settling?.begins() ?? 0
+    const { queued } = this.#needs.router
+    const wait = this.#settle(rest, el, place)
+    if (wait !== undefined) this.#opens(wait, account)
+    if (rest.settling !== undefined) this.#ends(rest.settling, place, wait, queued)
+    return true
+  }
+
+  /** It is settled when its error is on its way too. */
+  #ends(settling: Settling, place: number, wait: Promise<void> | undefined, queued: number): void {
+    if (wait !== undefined) void wait.then(() => settling.ends(place))
+    else if (this.#needs.router.queued > queued) this.#ending.push(() => settling.ends(place))
+    else settling.ends(place)
+  }
+
+  /** A promise, which never rejects, where it takes time. */
+  #settle(rest: Rest, el: Element, place: number): Promise<void> | undefined {
+    const { host, session, settling } = rest
     const sentMs = rest.times?.next()
-    if (rest.batch?.failed(rest.reader.written) === true) return true
+    if (rest.batch?.failed(rest.reader.written) === true || settling?.isPassed(place) === true) return undefined
     const from = parseJid(el.attr('from') ?? '')
     const to = parseJid(el.attr('to') ?? '')
-    if (from === undefined || to === undefined) return true
+    if (from === undefined || to === undefined) return undefined
     this.#needs.unsent.value++
     const { router } = this.#needs
-    const { host, session } = rest
     const hadCopy = sentMs === undefined ? rest.hadCopy : host.hadCopy(session, sentMs)
     const packet = new Packet(el.name as StanzaKind, el, from, to, router.serverOrigin)
-    const wait = router.guard(host, packet, () => host.unsent(packet, session, hadCopy, sentMs))
-    if (wait !== undefined) this.#opens(wait, account)
-    return true
+    if (settling !== undefined) packet.whenKept = () => settling.ends(place, true)
+    return router.guard(host, packet, () => host.unsent(packet, session, hadCopy, sentMs))
   }
 
   /** `account`: what came for it meanwhile waits for this too. */

@@ -96,6 +96,12 @@ export class SymbolicServer {
     this.#server = await this.#start(this.#world)
   }
 
+  /** The server is stopped in good order, and started again. */
+  async restart(): Promise<void> {
+    await this.#server.close()
+    this.#server = await this.#start(this.#world)
+  }
+
   /** Reloads the server with these sections, as `run` starts it with them. */
   reload(config: Readonly<Record<string, unknown>>): ReturnType<Server['reload']> {
     return this.server.reload({ ...this.#base, ...config })

@@ -51,6 +51,8 @@ const after =
 const register = (content: string) =>
   `<iq type='set' id='set'><query xmlns='jabber:iq:register'>${content}</query></iq>`
 
+const durable: Sections = { modules: { sm: { durable: true } } }
+
 /** romeo's client advertises capabilities, and is asked. */
 async function advertises(ground: Ground): Promise<readonly [Wire, string]> {
   const wire = await ground.bound()
@@ -479,6 +481,51 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await ground.passes(300_000)
     rose(0)
   },
+  ratatosk_sessions_restored_total: [
+    durable,
+    async ({ ground, rose }) => {
+      for (const name of ['juliet', 'mercutio']) await ground.account(name)
+      await counts(await ground.bound())
+      await counts(await ground.bound('juliet'))
+      await ground.bound('mercutio')
+      await ground.symbolic.restart()
+      rose(2)
+    },
+  ],
+  ratatosk_journal_writes_total: [
+    durable,
+    async ({ ground, from, rose }) => {
+      const wire = await ground.bound()
+      await counts(wire)
+      await ground.passes(100)
+      from()
+      wire.says(message('romeo@localhost/here', 'to myself').repeat(20))
+      await wire.hears(/(?:<message .*){20}/)
+      rose(1)
+    },
+  ],
+  ratatosk_journal_stanzas_total: [
+    durable,
+    async ({ ground, from, rose }) => {
+      const wire = await ground.bound()
+      await counts(wire)
+      await ground.passes(100)
+      from()
+      wire.says(message('romeo@localhost/here', 'to myself').repeat(20))
+      await wire.hears(/(?:<message .*){20}/)
+      rose(20)
+    },
+  ],
+  ratatosk_journal_failures_total: [
+    durable,
+    async ({ ground, rose }) => {
+      ground.symbolic.engine.failing = storeError('RTK_STORE_DISK_FULL', 'the disk is full')
+      await counts(await ground.bound())
+      await ground.passes(500)
+      rose(1)
+      ground.symbolic.engine.failing = undefined
+    },
+  ],
   ratatosk_unacknowledged_bytes: async ({ ground, rose }) => {
     const wire = await ground.bound()
     await counts(wire)

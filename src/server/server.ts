@@ -373,7 +373,7 @@ export class Server {
     return this.#moduleSets.of(type)
   }
 
-  /** Ends sessions with `system-shutdown`, lets what is queued leave, closes the store. Once; later calls wait for the first. */
+  /** Ends sessions with `system-shutdown`, but for those that outlive it (`Core.park`), lets what is queued leave, closes the store. Once; later calls wait for the first. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#closing = this.#close()
@@ -395,11 +395,13 @@ export class Server {
       () => this.#unwatchVitals?.(),
       () => this.#listeners.close(),
       () => this.core.resumption.ask(),
+      () => this.core.park(),
       () => this.#c2s.stop(),
       () => this.core.close(),
       () => this.#c2s.drained(stopTimeoutMs),
       () => this.#farewell,
       () => this.core.unsentSettled(),
+      () => this.core.keep(),
       () => this.#http.stop(),
       () => this.#foreign.map((protocol) => protocol.stop()),
       () => Promise.all([this.#http, ...this.#foreign].map((protocol) => protocol.drained(stopTimeoutMs))),

@@ -39,6 +39,8 @@ export interface Callable {
   readonly statements: readonly Statement[]
   readonly changes: WriteOperation['changes']
   readonly isRead: boolean
+  /** It is of the batch of the one before it, however large that is. */
+  readonly joins: boolean
   readonly one: boolean
 }
 
@@ -117,6 +119,7 @@ export class BatchQueue {
       owner,
       data,
       isRead,
+      joins: !isRead && operation.joins,
       one: isRead && operation.one,
       statements: isRead ? [] : operation.statements,
       changes: isRead ? undefined : operation.changes,
@@ -139,7 +142,7 @@ export class BatchQueue {
     const refusal = this.#refuse(call)
     if (refusal !== undefined) return this.#rejected(refusal)
     let batch = this.#waiting.at(-1)
-    if (batch === undefined || batch.entries.length >= this.#limits.batchOperations) {
+    if (batch === undefined || (batch.entries.length >= this.#limits.batchOperations && !call.joins)) {
       batch = { entries: [], wire: [] }
       this.#waiting.push(batch)
     }

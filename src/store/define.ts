@@ -64,6 +64,8 @@ export interface WriteOperation<
   readonly items: I
   readonly row: R
   readonly guarded: boolean
+  /** See `WriteOptions.joins`. */
+  readonly joins: boolean
   readonly statements: readonly Statement<Outcome>[]
   readonly changes: ((params: never, items: never) => Change | readonly Change[]) | undefined
 }
@@ -91,6 +93,11 @@ export interface WriteOptions<P extends Shape, I extends Shape | undefined, R ex
   readonly items?: I
   /** The columns that the last statement returns (`returning …`). */
   readonly returns?: R
+  /**
+   * It is committed with what was asked for just before it, in the same turn of the event loop and of any store, or neither
+   * is; an operation that is refused, or rejected for itself, keeps none of the others back.
+   */
+  readonly joins?: boolean
   /** Which rows changed. Called on the thread that asked, after the commit, before the answer is handed over. */
   readonly changes?: (
     params: ValuesOf<P>,
@@ -164,7 +171,7 @@ type OtherwiseOf<S> = S extends { readonly otherwise: infer O extends string } ?
 function operation(
   params: Shape,
   statements: readonly StatementLike[],
-  options: { items?: Shape | undefined; returns?: Shape; changes?: WriteOperation['changes'] },
+  options: { items?: Shape | undefined; returns?: Shape; joins?: boolean; changes?: WriteOperation['changes'] },
   isGuarded: boolean,
 ): WriteOperation {
   return {
@@ -173,6 +180,7 @@ function operation(
     items: options.items,
     row: options.returns ?? {},
     guarded: isGuarded,
+    joins: options.joins ?? false,
     statements: statements.map((statement) => (typeof statement === 'string' ? { sql: statement } : statement)),
     changes: options.changes,
   }

@@ -115,6 +115,7 @@ export class SimulatedEngine implements Engine {
     this.#link?.cut()
     this.#link = undefined
     this.#hung = false
+    this.#stepsLeft = Number.POSITIVE_INFINITY
     if (this.#unsynced === 0) return
     this.#unsynced = 0
     this.#database = undefined

@@ -7,7 +7,7 @@ import { Batch } from '../../core/hand-over.ts'
 import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
-import { refuse, type Verdict, verdictKept } from '../../core/packet.ts'
+import { type Packet, refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import '../../core/services/copies.ts'
 import type { Session } from '../../core/session.ts'
 import { JidCache } from '../../jid/cache.ts'
@@ -130,7 +130,7 @@ export class Mailboxes {
   }
 
   /** Resolves once the message is kept, or is not. Never rejects. */
-  async add(el: Element, host: Host, local: string): Promise<Verdict> {
+  async add(packet: Pick<Packet, 'isBeingKept'>, el: Element, host: Host, local: string): Promise<Verdict> {
     const box = this.#box(host, local)
     box.adding++
     box.added++
@@ -138,7 +138,7 @@ export class Mailboxes {
     // Somebody is there and is being handed what is older: this one only queues behind it, and is not late.
     if (box.handOver !== undefined) box.live.add(stanza)
     try {
-      const result = await this.#store.add({
+      const adding = this.#store.add({
         host: host.domain,
         local,
         received: this.#ctx.clock.wallMs(),
@@ -146,6 +146,8 @@ export class Mailboxes {
         max: this.#limits.messages_max,
         bytesMax: this.#limits.bytes_max,
       })
+      packet.isBeingKept()
+      const result = await adding
       if (result.outcome !== 'kept') {
         box.live.delete(stanza)
         return await this.#refuseFull(box)
@@ -246,23 +248,52 @@ export class Mailboxes {
         stanzas.push(stanza)
         bytes += stanza.length
       }
-      const batch = new Batch(stanzas)
+      const batch = new Batch(stanzas, seqs)
       session.handOver(batch)
-      const deadline = this.#ctx.clock.after(
-        this.#limits.hand_over_timeout,
-        (late: Session) => this.#cut(late),
-        session,
-      )
-      const count = await batch.done
-      deadline.cancel()
-      this.#counters.handed.value += count
+      const count = await this.#left(session, batch)
       // When all have left, so has what is between them and behind them.
       last = count === stanzas.length ? (rows[at - 1]?.seq ?? last) : (seqs[count - 1] ?? last)
       for (let i = 0; i < count; i++) box.live.delete(rows.find((row) => row.seq === seqs[i])?.stanza as Octets)
-      if (last > 0) await this.#store.removeUpTo({ host: box.host.domain, local: box.local, seq: last })
+      await this.#remove(box, batch, last)
       this.#tellRefused(refused, last)
       if (count < stanzas.length) return
     }
+  }
+
+  /** Resolves with how many of the batch have left, or have not when the session has ended. */
+  async #left(session: Session, batch: Batch): Promise<number> {
+    const most = this.#limits.hand_over_timeout
+    const deadline = this.#ctx.clock.after(most, (late: Session) => this.#cut(late), session)
+    const count = await batch.done
+    deadline.cancel()
+    this.#counters.handed.value += count
+    return count
+  }
+
+  /** What has left is out of the store together with what a journal says of it. */
+  async #remove(box: Mailbox, batch: Batch, seq: number): Promise<void> {
+    const removing = seq > 0 ? this.#store.removeUpTo({ host: box.host.domain, local: box.local, seq }) : undefined
+    batch.removed()
+    await removing
+  }
+
+  /** A hand-over of a former process ends: its session has outlived it, or has ended and left a remainder of the removal. */
+  resumes(session: Session, batch: Batch): void {
+    const box = this.#box(session.host, session.jid.local)
+    const before = box.handOver
+    const mine = (async () => {
+      const count = await this.#left(session, batch)
+      await this.#remove(box, batch, batch.marks[count - 1] ?? batch.leftMark)
+      await before
+    })()
+    box.handOver = mine
+    mine
+      .catch((error: unknown) => this.#warn('kept messages could not be removed', box, error))
+      .finally(() => {
+        if (box.handOver === mine) box.handOver = undefined
+        this.#handOverToSomebody(box)
+        this.#tidy(box)
+      })
   }
 
   #cut(session: Session): void {

@@ -82,10 +82,11 @@ export default defineModule({
         return isMissed ? refuse(errorNoStore) : drop('RTK_OFFLINE_NOT_KEPT')
       }
       const addressed = packet.el.withAttrs({ from: packet.from.toString(), to: packet.to.toString() })
-      return mailboxes.add(addressed, host, packet.to.local)
+      return mailboxes.add(packet, addressed, host, packet.to.local)
     })
 
     ctx.on('presence:ready', (session) => mailboxes.handOver(session))
+    ctx.on('hand-over:resumed', ({ session, batch }) => mailboxes.resumes(session, batch))
 
     // XEP-0203 §5: nobody but this server says that this server held something back.
     ctx.on(

@@ -2,54 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { jid } from '../../jid/index.ts'
-import { SymbolicServer } from '../../listeners/symbolic.testing.ts'
-import { listener } from '../../server/limits.testing.ts'
-import { Fickle } from '../../server/resumption.testing.ts'
 import { SimRandom } from '../../sim/random.ts'
-import { x } from '../../xml/index.ts'
+import { had, play, returns, upTo } from './durable.testing.ts'
 
-const NS = 'jabber:client'
-const presence = x('presence', NS)
 const isLong = process.env['RATATOSK_LONG'] === '1'
 const seeds = Number(process.env['RATATOSK_SEEDS'] ?? (isLong ? 2_000 : 60))
 const first = Number(process.env['RATATOSK_FIRST_SEED'] ?? 1)
-
-interface Scene {
-  readonly symbolic: SymbolicServer
-  readonly romeo: Fickle
-  readonly juliet: Fickle
-  passes(ms: number): Promise<void>
-}
-
-function play(act: (scene: Scene) => Promise<void>, seed = 1, resume = '10 minutes'): Promise<void> {
-  const modules = { offline: { messages_max: 100_000 }, sm: { durable: true, resume_timeout: resume } }
-  return SymbolicServer.run(
-    { listeners: [listener], modules },
-    async (symbolic) => {
-      await symbolic.server.accounts.add(jid('juliet@localhost'), 'secret')
-      const way = seed % 2 === 0 ? 'inline' : 'bind2'
-      const romeo = new Fickle(symbolic, 'romeo@localhost/here', 'romeo', [presence], way)
-      const juliet = new Fickle(symbolic, 'juliet@localhost/here', 'juliet', [presence], way)
-      await Promise.all([romeo.comes(false), juliet.comes(false)])
-      await act({ symbolic, romeo, juliet, passes: (ms) => symbolic.simulation.advance(ms) })
-    },
-    seed,
-    'database',
-  )
-}
-
-/** Comes back, however often it takes. */
-async function returns({ passes }: Scene, one: Fickle): Promise<void> {
-  for (let tries = 0; tries < 20 && one.client?.acks?.id === undefined; tries++) {
-    await one.comes(true)
-    await passes(1_000)
-  }
-  assert.ok(one.client?.acks?.id !== undefined, `${one.name} cannot come`)
-}
-
-/** Ids of messages, in all lives. */
-const had = (one: Fickle) => one.lives.flatMap(({ received }) => received.map(({ id }) => id)).filter((id) => id !== '')
-const upTo = (count: number) => Array.from({ length: count }, (_, n) => String(n))
 
 describe('a server that is killed', () => {
   it('goes on with its sessions: each message once, in order, and nothing is bound anew', () =>
@@ -131,6 +89,61 @@ describe('a server that is killed', () => {
       await passes(1_000)
       const writes = symbolic.counter('ratatosk_store_writes_total') - before
       assert.ok(writes > 0 && writes < 100, `${writes} writes for 500 messages`)
+    }))
+})
+
+describe('a server that is stopped in good order', () => {
+  it('ends no session that may be resumed: nobody hears of it, and each message comes once', () =>
+    play(async (scene) => {
+      const { symbolic, romeo, juliet, passes } = scene
+      await passes(1_000)
+      for (let n = 0; n < 10; n++) romeo.says('juliet@localhost', String(n))
+      await scene.restart()
+      assert.deepEqual([romeo.client, juliet.client], [undefined, undefined])
+      assert.equal(scene.acknowledged.size, 0)
+      assert.equal(symbolic.counter('ratatosk_sessions_waiting'), 2)
+      for (const one of [romeo, juliet]) await returns(scene, one)
+      await passes(1_000)
+      assert.deepEqual(had(juliet), upTo(10))
+      assert.deepEqual([romeo.lives.length, juliet.lives.length], [1, 1])
+    }))
+
+  it('gives them the whole time again, from the start on: nobody could come meanwhile', () =>
+    play(
+      async (scene) => {
+        const { romeo, juliet, passes } = scene
+        await passes(1_000)
+        juliet.goes()
+        await passes(50_000)
+        await scene.restart()
+        await returns(scene, romeo)
+        await passes(50_000)
+        await returns(scene, juliet)
+        assert.equal(juliet.lives.length, 1)
+        juliet.goes()
+        await scene.restart()
+        await passes(61_000)
+        await returns(scene, juliet)
+        assert.equal(juliet.lives.length, 2)
+      },
+      1,
+      '1 minute',
+    ))
+
+  it('is not kept waiting by a store that does not answer', () =>
+    play(async (scene) => {
+      const { symbolic, romeo, passes } = scene
+      await passes(1_000)
+      symbolic.engine.hang()
+      for (let n = 0; n < 10; n++) romeo.says('nobody@localhost', String(n))
+      await passes(100)
+      let isClosed = false
+      void symbolic.server.close().then(() => {
+        isClosed = true
+      })
+      await passes(30_000)
+      assert.ok(isClosed)
+      symbolic.engine.resume()
     }))
 })
 

@@ -1,6 +1,7 @@
 /** Sessions in the store: for the core, which keeps them and makes them again, and for whoever removes an account. */
-import type { KeptStanzas, SessionKeeper } from '../../core/durable.ts'
+import type { SessionKeeper } from '../../core/durable.ts'
 import type { Host } from '../../core/host.ts'
+import type { KeptStanzas } from '../../core/kept-session.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { Store } from '../../store/define.ts'
 import type { smStore } from './sm.store.ts'

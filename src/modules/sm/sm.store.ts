@@ -40,6 +40,7 @@ export const smStore = defineStore({
         each(`delete from sm_session where ${mine} and :over = 1`),
       ],
       {
+        joins: true,
         items: {
           ...session,
           over: integer,

@@ -72,6 +72,9 @@ const things = defineStore({
       ],
       { returns: { version: integer, body: text }, changes: (p) => change('thing_row', p.name) },
     ),
+    joinOne: write({ name: text }, ["insert into thing_row (name, version, body) values (:name, 1, '')"], {
+      joins: true,
+    }),
     replace: guarded({ name: text, version: integer, body: text, event: integer }, [
       'insert into thing_outbox (id, event) values (:event, :name)',
       {
@@ -322,6 +325,27 @@ for (const engine of engines) {
         const { batches, commits, reads, writes, queueOperations, queueBytes } = stores.metrics
         assert.deepEqual({ batches, commits, reads, writes }, { batches: 1, commits: 1, reads: 500, writes: 500 })
         assert.deepEqual({ queueOperations, queueBytes }, { queueOperations: 0, queueBytes: 0 })
+      }),
+    )
+
+    test(
+      'what joins is committed with what was asked for before it, of any size; a refusal keeps neither back',
+      withBench(engine, async (bench) => {
+        const stores = await bench.open({ batchOperations: 1 })
+        const store = await stores.open(things)
+        const asked = [
+          store.set({ name: 'a', body: '' }),
+          store.joinOne({ name: 'b' }),
+          store.set({ name: 'c', body: '' }),
+        ]
+        await Promise.all(asked)
+        assert.equal(stores.metrics.commits, 2)
+        const refused = await Promise.all([store.add({ name: 'a', body: '' }), store.joinOne({ name: 'd' })])
+        assert.deepEqual(
+          refused.map(({ outcome }) => outcome),
+          ['conflict', 'kept'],
+        )
+        assert.equal((await store.count({}))?.n, 4)
       }),
     )
 
