@@ -11,6 +11,7 @@ import type { Element } from '../xml/element.types.ts'
 import { StanzaTemplate } from '../xml/serialise.ts'
 import { AccountEndings } from './account-endings.ts'
 import type { AccountDirectory } from './accounts.ts'
+import { coreGauges } from './core-gauges.ts'
 import { FanOut } from './fan-out.ts'
 import { FaultLog } from './fault-log.ts'
 import type { Batch } from './hand-over.ts'
@@ -191,27 +192,13 @@ export class Core implements SessionOwner<Session> {
       unsettled: this.#unsettled,
       holds: this.#messageHolds,
     }
-    this.metrics.gauge(
-      'ratatosk_sessions',
-      'Sessions with a resource now, those that wait for their client included',
-      () => this.sessions.count(),
-    )
-    this.metrics.gauge('ratatosk_hosts', 'Hosts served', () => this.#hosts.size)
-    this.metrics.gauge(
-      'ratatosk_jid_cache_entries',
-      'Addresses (JIDs) that need not be checked again, in memory; limit limits.jid_cache_entries',
-      () => this.jids.size,
-    )
-    this.metrics.counted(
-      'ratatosk_jid_cache_evictions_total',
-      'Addresses (JIDs) in memory that made room for others; limit limits.jid_cache_entries',
-      () => this.jids.evicted,
-    )
-    this.metrics.gauge(
-      'ratatosk_requests_open',
-      'Requests of the server to clients that wait for an answer; limit requests_open',
-      () => this.requests.openCount,
-    )
+    coreGauges({
+      metrics: this.metrics,
+      sessions: this.sessions,
+      jids: this.jids,
+      requests: this.requests,
+      hosts: () => this.#hosts.size,
+    })
   }
 
   /** Of sessions whose host was removed: no module is interested. */
@@ -454,8 +441,10 @@ export class Core implements SessionOwner<Session> {
   async keep(): Promise<void> {
     // What it has to do with a store is in there with what its client is told of it.
     const settled = [...this.#parked].map((session) => new Promise<void>((tell) => session.whenSettled(tell)))
-    const late = new Promise<void>((tell) => this.world.clock.after(keepMs, tell, undefined))
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = this.world.clock.after(keepMs, resolve, undefined)
     await Promise.race([Promise.all(settled), late])
+    timer.cancel()
     await Promise.all(this.durable.map((one) => one.stop()))
     this.ledgers.stop()
   }

@@ -13,6 +13,7 @@ import type { Batch } from './hand-over.ts'
 import { type Beaten, beatMs, type LedgerBook } from './ledger-book.ts'
 import type { LedgerData, Unacknowledged } from './ledger-data.ts'
 import { OctetsRing } from './octets-ring.ts'
+import { SentTimes } from './sent-times.ts'
 import type { SessionLink } from './session-link.ts'
 import type { SettlingCopies } from './settling.ts'
 
@@ -71,9 +72,7 @@ export class Ledger implements Beaten {
   readonly #kept = new OctetsRing()
   /** How many were acknowledged, whatever the numbers say. */
   #dropped = 0
-  /** Pairs of a stanza's place (acknowledged ones counted) and its time. */
-  #times: number[] | undefined
-  #timedBeat = -1
+  readonly #times = new SentTimes()
   #large = 0
   #listens = false
   /** A request is out, since this beat. */
@@ -252,7 +251,7 @@ export class Ledger implements Beaten {
     if (bytes.length > largeBytes && bytes.length > this.#large) this.#large = bytes.length
     if (kept.foreign > foreignMax) kept.own()
     if (!this.#listens) this.#listen()
-    if (since > 0 || this.#timedBeat !== book.beat) this.#time(since)
+    if (since > 0 || this.#times.beat !== book.beat) this.#times.note(this.#dropped, this.#last - 1, book, since)
     if (journal !== undefined) journal.changed(this)
     else this.#wrote(bytes.length)
   }
@@ -324,8 +323,7 @@ export class Ledger implements Beaten {
     this.#book.bytes -= this.#kept.drop(count)
     if (this.#kept.length > 0) return
     this.#large = 0
-    this.#times = undefined
-    this.#timedBeat = -1
+    this.#times.clear()
     this.#unasked = 0
     this.#unaskedBytes = 0
   }
@@ -441,7 +439,7 @@ export class Ledger implements Beaten {
   take(): Unacknowledged {
     this.#journal?.leaves(this)
     this.#journal = undefined
-    const data = { bytes: this.#join(), times: this.#timesFromNow(), batch: this.#batch }
+    const data = { bytes: this.#join(), times: this.#times.from(this.#dropped), batch: this.#batch }
     this.#batch = this.#link = undefined
     this.stopsWaiting()
     this.#drop(this.#kept.length)
@@ -452,27 +450,6 @@ export class Ledger implements Beaten {
     const all: Octets[] = []
     for (let i = 0; i < this.#kept.length; i++) all.push(this.#kept.at(i))
     return all.join('') as Octets
-  }
-
-  /** Those of what is kept, counted from its first. */
-  #timesFromNow(): readonly number[] {
-    const times: number[] = []
-    const all = this.#times ?? []
-    for (let i = 0; i < all.length; i += 2) {
-      const next = all[i + 2]
-      if (next !== undefined && next <= this.#dropped) continue
-      times.push(Math.max(0, (all[i] as number) - this.#dropped), all[i + 1] as number)
-    }
-    return times
-  }
-
-  #time(since: number): void {
-    // What comes behind an older one has a time of its own.
-    this.#timedBeat = since > 0 ? -1 : this.#book.beat
-    this.#times ??= []
-    // What was acknowledged needs no time.
-    while (this.#times.length > 2 && (this.#times[2] as number) <= this.#dropped) this.#times.splice(0, 2)
-    this.#times.push(this.#dropped + this.#kept.length - 1, since > 0 ? since : this.#book.wallMs)
   }
 
   #listen(): void {
@@ -491,7 +468,7 @@ export class Ledger implements Beaten {
       handled: this.#processed,
       sent: this.#sent,
       kept,
-      times: this.#timesFromNow(),
+      times: this.#times.from(this.#dropped),
     }
   }
 
@@ -504,7 +481,7 @@ export class Ledger implements Beaten {
     ledger.#dropped = base
     ledger.#saved = base
     for (const text of data.kept) ledger.deliver(encode(text))
-    ledger.#times = data.times.length === 0 ? undefined : data.times.map((one, i) => (i % 2 === 0 ? one + base : one))
+    ledger.#times.restore(data.times, base)
     ledger.#sent = data.sent
     return ledger
   }
