@@ -94,7 +94,8 @@ export class RealPostgres {
   signalAll(signal: NodeJS.Signals): void {
     const first = this.#process?.child.pid
     if (first === undefined || this.#process?.child.exitCode !== null) return
-    for (const pid of [first, ...childrenOf(first)]) process.kill(pid, signal)
+    process.kill(first, signal)
+    for (const pid of childrenOf(first)) signalIfThere(pid, signal)
   }
 
   async promote(): Promise<void> {
@@ -153,4 +154,13 @@ function childrenOf(parent: number): readonly number[] {
         return false
       }
     })
+}
+
+/** The server's children (a connection's, the vacuum's) end when they like. */
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
 }
