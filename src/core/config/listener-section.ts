@@ -141,7 +141,13 @@ function baseOptions(bind: readonly string[], protocols: ReadonlyMap<string, Lis
     ),
     path: opt.optional(opt.path({ description: 'A Unix socket in place of address and port.' })),
     mode: fileMode,
-    backlog: opt.int({ default: 511, min: 1, max: 65_535, description: 'Connections that may wait in the kernel.' }),
+    backlog: opt.int({
+      default: 4096,
+      min: 1,
+      max: 65_535,
+      description:
+        'Connections that may wait in the kernel, which resets some of those beyond; it takes no more than it says itself (net.core.somaxconn).',
+    }),
     proxy_protocol: opt.bool({ default: false, description: 'Connections come from a balancer with PROXY headers.' }),
     proxies: opt.list(network, {
       default: ['127.0.0.0/8', '::1'],
