@@ -239,7 +239,8 @@ async function start(setup: Setup): Promise<Running> {
   const beam = await beamOf(child)
   try {
     if (!existsSync(loaded)) {
-      node.control('load', dump)
+      // Else it gives up after a minute: 100,000 contacts take longer.
+      node.control('--no-timeout', 'load', dump)
       writeFileSync(loaded, '')
     }
   } catch (error) {
