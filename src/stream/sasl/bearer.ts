@@ -5,15 +5,8 @@
 import { escapeName, readUtf8, toUtf8, unescapeName } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
 import { isOwnAuthzid } from './identity.ts'
-import type {
-  BearerHelp,
-  ClientMechanism,
-  ClientStep,
-  SaslFailure,
-  ServerAnswer,
-  ServerMechanism,
-  ServerStep,
-} from './sasl.types.ts'
+import { OneMessageServer, type ServerQuestion } from './one-message-server.ts'
+import type { BearerHelp, ClientMechanism, ClientStep, SaslFailure, ServerAnswer, ServerStep } from './sasl.types.ts'
 
 export const BEARER = 'OAUTHBEARER'
 
@@ -67,54 +60,43 @@ function errorMessage(status: 'invalid_token' | 'insufficient_scope', { scope, o
   return toUtf8(JSON.stringify({ status, scope, 'openid-configuration': openidConfiguration }))
 }
 
-/** start ─no initial response─▶ first ─token─▶ asked ─bad token─▶ failed ─whatever the client says─▶ done */
-export class BearerServer implements ServerMechanism {
+/** As `OneMessageServer`, and: asked ─bad token─▶ failed ─whatever the client says─▶ done. Its name is the token's, once that has proved good. */
+export class BearerServer extends OneMessageServer {
   readonly #domain: string
-  #state: 'start' | 'first' | 'asked' | 'failed' | 'done' = 'start'
-  #username = ''
   #first: First = { authzid: undefined, token: '' }
-  #failure: SaslFailure = FAILURE.outOfOrder
+  #failure: SaslFailure | undefined
 
   /** The prepared domain of the accounts. */
   constructor(domain: string) {
+    super()
     this.#domain = domain
   }
 
-  /** Of the token, once it has proved good: what the client says of itself is no name yet. */
-  get username(): string {
-    return this.#username
+  override step(input: Uint8Array | undefined): ServerStep {
+    const failure = this.#failure
+    if (failure === undefined) return super.step(input)
+    this.#failure = undefined
+    // Section 3.2.3 wants one separator; what comes instead saves nobody.
+    return failure
   }
 
-  step(input: Uint8Array | undefined): ServerStep {
-    const state = this.#state
-    if (state === 'start' && input === undefined) {
-      this.#state = 'first'
-      return { kind: 'challenge', data: new Uint8Array(0) }
-    }
-    this.#state = 'done'
-    // Section 3.2.3 wants one separator; what comes instead saves nobody.
-    if (state === 'failed') return this.#failure
-    if (input === undefined || (state !== 'start' && state !== 'first')) return FAILURE.outOfOrder
+  protected message(input: Uint8Array | undefined): ServerQuestion {
+    if (input === undefined) return FAILURE.outOfOrder
     if (input.length > MAX_TOKEN + MAX_MESSAGE) return FAILURE.bearerTooLong
     const text = readUtf8(input)
     if (text === undefined) return FAILURE.utf8
     const first = readFirst(text)
     if ('kind' in first) return first
     this.#first = first
-    this.#state = 'asked'
     return { kind: 'bearer', token: first.token }
   }
 
-  resume(answer: ServerAnswer): ServerStep {
-    const isExpected = this.#state === 'asked'
-    this.#state = 'done'
-    if (!isExpected) return FAILURE.outOfOrder
-    if (answer.kind === 'unavailable') return FAILURE.unavailable
+  protected answered(answer: ServerAnswer): ServerStep {
     if (answer.kind !== 'bearer') return FAILURE.outOfOrder
     const { authzid, token } = this.#first
     this.#first = { authzid, token: '' }
     const { result, username, help } = answer
-    this.#username = username
+    this.isOf(username)
     switch (result) {
       case 'right': {
         const isOwn = authzid === undefined || isOwnAuthzid(authzid, username, this.#domain)
@@ -134,7 +116,6 @@ export class BearerServer implements ServerMechanism {
 
   #fail(failure: SaslFailure, data: Uint8Array): ServerStep {
     this.#failure = failure
-    this.#state = 'failed'
     return { kind: 'challenge', data, failure }
   }
 }

@@ -6,12 +6,12 @@ import { prepUsernameForSasl } from '../../jid/index.ts'
 import type { Hashing } from '../../world/hashing.types.ts'
 import { readUtf8, toUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
+import { OneMessageServer, type ServerQuestion } from './one-message-server.ts'
 import type {
   ChannelBindings,
   ClientMechanism,
   ClientStep,
   ServerAnswer,
-  ServerMechanism,
   ServerStep,
   TokenCandidate,
 } from './sasl.types.ts'
@@ -57,29 +57,17 @@ export interface HtServerNeeds {
   readonly domain: string
 }
 
-/** start ─no initial response─▶ first ─initiator-msg─▶ lookup ─tokens─▶ done */
-export class HtServer implements ServerMechanism {
+export class HtServer extends OneMessageServer {
   readonly #needs: HtServerNeeds
-  #state: 'start' | 'first' | 'lookup' | 'done' = 'start'
-  #username = ''
   #proof: Uint8Array = new Uint8Array(0)
 
   constructor(needs: HtServerNeeds) {
+    super()
     this.#needs = needs
   }
 
-  get username(): string {
-    return this.#username
-  }
-
-  step(input: Uint8Array | undefined): ServerStep {
-    const state = this.#state
-    if (state === 'start' && input === undefined) {
-      this.#state = 'first'
-      return { kind: 'challenge', data: new Uint8Array(0) }
-    }
-    this.#state = 'done'
-    if (input === undefined || (state !== 'start' && state !== 'first')) return FAILURE.outOfOrder
+  protected message(input: Uint8Array | undefined): ServerQuestion {
+    if (input === undefined) return FAILURE.outOfOrder
     if (input.length > MAX_MESSAGE) return FAILURE.tooLong
     // initiator-msg = authcid NUL initiator-hashed-token; the token's octets may be NUL too.
     const end = input.indexOf(0)
@@ -88,19 +76,13 @@ export class HtServer implements ServerMechanism {
     if (name === undefined) return FAILURE.utf8
     const username = prepUsernameForSasl(name)
     if (username === undefined) return FAILURE.username
-    this.#username = username
+    this.isOf(username)
     this.#proof = input.slice(end + 1)
-    this.#state = 'lookup'
     const { domain, mechanism } = this.#needs
     return { kind: 'tokens', username, domain, mechanism }
   }
 
-  resume(answer: ServerAnswer): ServerStep {
-    const isExpected = this.#state === 'lookup'
-    this.#state = 'done'
-    if (!isExpected) return FAILURE.outOfOrder
-    if (answer.kind === 'unavailable') return FAILURE.unavailable
-    if (answer.kind === 'held-off') return FAILURE.heldOff
+  protected answered(answer: ServerAnswer): ServerStep {
     if (answer.kind !== 'tokens') return FAILURE.outOfOrder
     const { hashing, mechanism, bindings } = this.#needs
     const data = bindingData(mechanism, bindings)
@@ -114,7 +96,7 @@ export class HtServer implements ServerMechanism {
     if (found.refusal !== undefined)
       return found.refusal === 'account-disabled' ? FAILURE.disabled : FAILURE.tokenExpired
     const proof = prove(hashing, found.token, RESPONDER, data)
-    return { kind: 'success', data: proof, username: this.#username, token: found.use }
+    return { kind: 'success', data: proof, username: this.username, token: found.use }
   }
 }
 

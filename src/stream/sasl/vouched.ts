@@ -6,58 +6,26 @@ import { type Jid, parseJid } from '../../jid/index.ts'
 import { readUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
 import { OneMessageClient } from './one-message-client.ts'
-import type { ServerAnswer, ServerMechanism, ServerStep } from './sasl.types.ts'
+import { OneMessageServer, type ServerQuestion, type ServerTold } from './one-message-server.ts'
+import type { SaslFailure, ServerStep } from './sasl.types.ts'
 
 /** What both have in common: one message, and then the question whether this account may come in. */
-abstract class Vouched implements ServerMechanism {
-  #state: 'start' | 'first' | 'asked' | 'done' = 'start'
-  #username = ''
-
-  get username(): string {
-    return this.#username
-  }
-
-  /** Whether a client that sends nothing is asked for its message. */
-  protected abstract readonly asksFirst: boolean
-
+abstract class Vouched extends OneMessageServer {
   /** The prepared localpart, or a failure. */
-  protected abstract identify(text: string): string | (ServerStep & { kind: 'failure' })
+  protected abstract identify(text: string): string | SaslFailure
 
-  step(input: Uint8Array | undefined): ServerStep {
-    const state = this.#state
-    if (state === 'start' && input === undefined && this.asksFirst) {
-      this.#state = 'first'
-      return { kind: 'challenge', data: new Uint8Array(0) }
-    }
-    this.#state = 'done'
-    if (state !== 'start' && state !== 'first') return FAILURE.outOfOrder
+  protected message(input: Uint8Array | undefined): ServerQuestion {
     if (input !== undefined && input.length > MAX_MESSAGE) return FAILURE.tooLong
     const text = input === undefined ? '' : readUtf8(input)
     if (text === undefined) return FAILURE.utf8
     const found = this.identify(text)
     if (typeof found !== 'string') return found
-    this.#username = found
-    this.#state = 'asked'
+    this.isOf(found)
     return { kind: 'vouch', username: found }
   }
 
-  resume(answer: ServerAnswer): ServerStep {
-    const isExpected = this.#state === 'asked'
-    this.#state = 'done'
-    if (!isExpected) return FAILURE.outOfOrder
-    if (answer.kind === 'unavailable') return FAILURE.unavailable
-    if (answer.kind === 'held-off') return FAILURE.heldOff
-    if (answer.kind !== 'verified') return FAILURE.outOfOrder
-    switch (answer.result) {
-      case 'right':
-        return { kind: 'success', username: this.#username }
-      case 'wrong':
-        return FAILURE.credentials
-      case 'account-disabled':
-        return FAILURE.disabled
-      case 'credentials-expired':
-        return FAILURE.expired
-    }
+  protected answered(answer: ServerTold): ServerStep {
+    return this.verified(answer)
   }
 }
 
@@ -65,8 +33,6 @@ abstract class Vouched implements ServerMechanism {
 const traceMax = 255
 
 export class AnonymousServer extends Vouched {
-  /** XEP-0175 section 4: an empty `<auth/>` is enough. */
-  protected readonly asksFirst = false
   readonly #name: string
 
   /** The localpart that the server has made (XEP-0175 section 3: a UUID). */
@@ -75,13 +41,17 @@ export class AnonymousServer extends Vouched {
     this.#name = name
   }
 
+  /** XEP-0175 section 4: an empty `<auth/>` is enough. */
+  protected override get asksFirst(): boolean {
+    return false
+  }
+
   protected identify(trace: string): string | typeof FAILURE.malformed {
     return trace.includes('\0') || [...trace].length > traceMax ? FAILURE.malformed : this.#name
   }
 }
 
 export class ExternalServer extends Vouched {
-  protected readonly asksFirst = true
   readonly #addresses: readonly Jid[]
   readonly #domain: string
 
