@@ -1037,9 +1037,11 @@ export declare class Packet {
     hasWaited: boolean;
     isSettledByFilter: boolean;
     whenKept: (() => void) | undefined;
+    tellsKept: (() => void) | undefined;
     trace: PacketTrace | undefined;
     constructor(kind: StanzaKind, el: Element, from: Jid, to: Jid, origin: Origin, implicitTo?: boolean);
     isBeingKept(): void;
+    isKept(): void;
     settle(how: Settlement): void;
 }
 export interface PacketTrace {

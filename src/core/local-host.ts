@@ -267,6 +267,7 @@ export class LocalHost implements RouteOwner {
   }
 
   #keep(packet: Packet): Promise<void> | undefined {
+    packet.tellsKept = () => this.#outcome(packet, [], true, undefined)
     const verdict = this.type.hooks.filter<'message:undelivered'>(this.type.undelivered, packet, this.host)
     if (verdict === undefined) return this.#refuseMessage(packet)
     if (verdict instanceof Promise) return this.#needs.timed(verdict).then((late) => this.#kept(packet, late))
@@ -280,8 +281,8 @@ export class LocalHost implements RouteOwner {
       return
     }
     this.#needs.router.conclude(packet, verdict)
-    const isKept = verdict.kind === 'done' && verdict.how === 'kept'
-    this.#outcome(packet, [], isKept, verdict.kind === 'error' ? verdict.error.code : undefined)
+    if (verdict.kind === 'done' && verdict.how === 'kept') packet.isKept()
+    else this.#outcome(packet, [], false, verdict.kind === 'error' ? verdict.error.code : undefined)
   }
 
   #refuseMessage(packet: Packet, error: StanzaError = errorUnavailable): undefined {

@@ -67,6 +67,8 @@ export class Packet {
   isSettledByFilter = false
   /** What was to be told instead of the origin: a session left it, and counts what is settled (settling.ts). */
   whenKept: (() => void) | undefined = undefined
+  /** Tells how it ended, while somebody is asked to keep it. */
+  tellsKept: (() => void) | undefined = undefined
   /** Set while somebody traces; empty otherwise. */
   trace: PacketTrace | undefined = undefined
 
@@ -86,6 +88,16 @@ export class Packet {
   isBeingKept(): void {
     if (this.whenKept !== undefined) this.whenKept()
     else this.origin.keeps?.(true)
+  }
+
+  /**
+   * Says that a store has it, before anybody can be handed it from there: who copies what waits must know by then who is not
+   * handed it. Once; who does not say so is taken at his verdict.
+   */
+  isKept(): void {
+    const tell = this.tellsKept
+    this.tellsKept = undefined
+    tell?.()
   }
 
   settle(how: Settlement): void {

@@ -184,6 +184,19 @@ describe('a message that waits in the store', () => {
     assert.deepEqual(await kept(), [])
   })
 
+  it('is copied before another resource can be handed it', async () => {
+    const { house, juliet, kept, actor } = await scene({ phone: 5, desk: 0 })
+    const { session } = actor('phone')
+    // As while it is handed what was kept before.
+    session.takesMessages = false
+    juliet.send(chat(me, withId('m1')))
+    await house.settle()
+    assert.deepEqual(await came(actor('desk')), { own: [], copies: ['m1'] })
+    assert.deepEqual(await kept(), [], 'its copy stands in')
+    session.takesMessages = true
+    assert.deepEqual(await came(actor('phone')), { own: [], copies: [] })
+  })
+
   it('is another when its text is, whatever its id', async () => {
     const { house, juliet, actor } = await scene({ phone: -1 })
     const phone = actor('phone')

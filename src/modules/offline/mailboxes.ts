@@ -130,7 +130,7 @@ export class Mailboxes {
   }
 
   /** Resolves once the message is kept, or is not. Never rejects. */
-  async add(packet: Pick<Packet, 'isBeingKept'>, el: Element, host: Host, local: string): Promise<Verdict> {
+  async add(packet: Pick<Packet, 'isBeingKept' | 'isKept'>, el: Element, host: Host, local: string): Promise<Verdict> {
     const box = this.#box(host, local)
     box.adding++
     box.added++
@@ -153,6 +153,7 @@ export class Mailboxes {
         return await this.#refuseFull(box)
       }
       this.#counters.kept.value++
+      packet.isKept()
       return verdictKept
     } catch (error) {
       this.#counters.failed.value++
