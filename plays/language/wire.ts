@@ -72,6 +72,24 @@ export class Wire {
     await this.#until('TLS', () => this.#transport.tls !== undefined)
   }
 
+  /** Opens a stream, makes it TLS by STARTTLS and opens it anew. Returns the features inside of TLS. */
+  async startsTls(
+    options: Partial<TlsClientOptions> & Pick<TlsClientOptions, 'ca'>,
+    to = 'localhost',
+  ): Promise<string> {
+    this.says(`${header(to)}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+    await this.hears(/<proceed [^>]*\/>/)
+    await this.secures({ servername: to, alpn: [], verify: options.ca !== undefined, ...options })
+    this.says(header(to))
+    return this.hears(/<\/stream:features>/)
+  }
+
+  /** Signed in, opens the stream anew and binds a resource that the server names. Returns the full JID. */
+  async binds(to = 'localhost'): Promise<string> {
+    this.says(`${header(to)}<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`)
+    return /<jid>([^<]*)</.exec(await this.hears(/<\/jid>.*<\/iq>/))?.[1] ?? ''
+  }
+
   /** The server ends the connection. */
   async isClosed(): Promise<void> {
     await this.#until('the end', () => this.#ended || this.cause !== undefined)

@@ -53,6 +53,19 @@ const register = (content: string) =>
 
 const durable: Sections = { modules: { sm: { durable: true } } }
 
+/** A session whose queue is kept says twenty messages to itself in one turn. */
+const journals =
+  (by: number): Story =>
+  async ({ ground, from, rose }) => {
+    const wire = await ground.bound()
+    await counts(wire)
+    await ground.passes(100)
+    from()
+    wire.says(message('romeo@localhost/here', 'to myself').repeat(20))
+    await wire.hears(/(?:<message .*){20}/)
+    rose(by)
+  }
+
 /** romeo's client advertises capabilities, and is asked. */
 async function advertises(ground: Ground): Promise<readonly [Wire, string]> {
   const wire = await ground.bound()
@@ -492,30 +505,8 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
       rose(2)
     },
   ],
-  ratatosk_journal_writes_total: [
-    durable,
-    async ({ ground, from, rose }) => {
-      const wire = await ground.bound()
-      await counts(wire)
-      await ground.passes(100)
-      from()
-      wire.says(message('romeo@localhost/here', 'to myself').repeat(20))
-      await wire.hears(/(?:<message .*){20}/)
-      rose(1)
-    },
-  ],
-  ratatosk_journal_stanzas_total: [
-    durable,
-    async ({ ground, from, rose }) => {
-      const wire = await ground.bound()
-      await counts(wire)
-      await ground.passes(100)
-      from()
-      wire.says(message('romeo@localhost/here', 'to myself').repeat(20))
-      await wire.hears(/(?:<message .*){20}/)
-      rose(20)
-    },
-  ],
+  ratatosk_journal_writes_total: [durable, journals(1)],
+  ratatosk_journal_stanzas_total: [durable, journals(20)],
   ratatosk_journal_failures_total: [
     durable,
     async ({ ground, rose }) => {

@@ -151,11 +151,7 @@ const signsIn: Look = async (ground) => {
 /** The features inside of TLS. */
 const features: Look = async ({ symbolic, connected }) => {
   const wire = await connected()
-  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-  await wire.hears(/<proceed [^>]*\/>/)
-  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: symbolic.ca })
-  wire.says(header('localhost'))
-  const heard = await wire.hears(/<\/stream:features>/)
+  const heard = await wire.startsTls({ ca: symbolic.ca })
   wire.closes()
   return heard
 }
@@ -168,13 +164,9 @@ const mechanisms: Look = async (ground) => {
 /** Whether a client that shows its certificate may sign in by it. */
 const showsCertificate: Look = async ({ symbolic, connected }) => {
   const wire = await connected()
-  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-  await wire.hears(/<proceed [^>]*\/>/)
   const shown = symbolicCertificate({ names: [], issuer: 'clients', addresses: ['romeo@localhost'] })
   const certificate = symbolic.simulation.world('romeo').net.tls.prepare(shown)
-  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: symbolic.ca, certificate })
-  wire.says(header('localhost'))
-  const heard = await wire.hears(/<\/stream:features>/)
+  const heard = await wire.startsTls({ ca: symbolic.ca, certificate })
   wire.closes()
   return heard.includes('<mechanism>EXTERNAL<') ? 'EXTERNAL' : 'no EXTERNAL'
 }

@@ -1,9 +1,7 @@
 /** What is seen of the options of the back end `jwt` that a reload takes over: one proof each. */
-import { header } from '../../plays/language/wire.ts'
 import { tokenOf } from '../auth/jwt.testing.ts'
 import { otherIssuer, tokenIssuer } from '../listeners/symbolic.testing.ts'
 import { type Look, type Proof, type Sections, shows } from './hot-options.testing.ts'
-import { bind } from './limits.testing.ts'
 
 /** The back end jwt beside `internal`, with these options. */
 const byToken = (options: Sections = {}): Sections => ({
@@ -29,8 +27,7 @@ const showsToken =
       wire.closes()
       return /<failure [^>]*><([a-z-]+)/.exec(heard)?.[1] ?? ''
     }
-    wire.says(header('localhost') + bind(''))
-    const name = /<jid>([^@]*)@/.exec(await wire.hears(/<\/jid>.*<\/iq>/))?.[1] ?? ''
+    const name = (await wire.binds()).split('@')[0] ?? ''
     wire.closes()
     return name
   }

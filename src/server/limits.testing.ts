@@ -33,7 +33,6 @@ export type Act = (ground: Ground) => Promise<string>
 
 const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
-const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
 
 export const plain = (user: string, password: string) =>
   `<auth xmlns='${NS_SASL}' mechanism='PLAIN'>${btoa(`\0${user}\0${password}`)}</auth>`
@@ -76,11 +75,7 @@ export function groundOf(symbolic: SymbolicServer, metric: string): Ground {
   const connected = (from = 'romeo') => symbolic.wire(from)
   const secured = async (from?: string) => {
     const wire = await connected(from)
-    wire.says(`${header('localhost')}<starttls xmlns='${NS_TLS}'/>`)
-    await wire.hears(/<proceed [^>]*\/>/)
-    await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: symbolic.ca })
-    wire.says(header('localhost'))
-    await wire.hears(/<\/stream:features>/)
+    await wire.startsTls({ ca: symbolic.ca })
     return wire
   }
   const signedIn = async (user = 'romeo', from = user) => {

@@ -11,7 +11,6 @@ import { SymbolicServer, tokenIssuer } from '../symbolic.testing.ts'
 const listeners = [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }]
 const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 const NS_SASL2 = 'urn:xmpp:sasl:2'
-const bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -23,11 +22,7 @@ const sections = (jwt: Options = {}, backends: readonly string[] = ['jwt']) => (
 
 async function secured(server: SymbolicServer): Promise<{ wire: Wire; features: string }> {
   const wire = await server.wire('somewhere')
-  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-  await wire.hears(/<proceed [^>]*\/>/)
-  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: server.ca })
-  wire.says(header('localhost'))
-  return { wire, features: await wire.hears(/<\/stream:features>/) }
+  return { wire, features: await wire.startsTls({ ca: server.ca }) }
 }
 
 const claimsOf = (server: SymbolicServer, claims: Options): Options => ({
@@ -61,11 +56,6 @@ async function attempt(server: SymbolicServer, sent: string): Promise<string> {
   return result
 }
 
-async function bound(wire: Wire): Promise<string> {
-  wire.says(`${header('localhost')}${bind}`)
-  return /<jid>([^<]*)</.exec(await wire.hears(/<\/jid>.*<\/iq>/))?.[1] ?? ''
-}
-
 describe('OAUTHBEARER through a whole server', () => {
   it('is offered where a back end judges tokens, inside of TLS', async () => {
     await SymbolicServer.run({ listeners }, async (server) => {
@@ -97,7 +87,7 @@ describe('OAUTHBEARER through a whole server', () => {
       assert.equal(await server.server.accounts.exists(host, 'juliet'), false)
       const { wire } = await secured(server)
       assert.equal(await tried(wire, auth(token(server))), 'in')
-      assert.match(await bound(wire), /^juliet@localhost\//)
+      assert.match(await wire.binds(), /^juliet@localhost\//)
       // That there was none was remembered.
       assert.equal(await server.server.accounts.exists(host, 'juliet'), true)
       const [entry] = await server.server.accounts.list(host, '', 10)
@@ -168,7 +158,7 @@ describe('OAUTHBEARER through a whole server', () => {
       const shown = token(server)
       const { wire } = await secured(server)
       assert.equal(await tried(wire, auth(shown)), 'in')
-      await bound(wire)
+      await wire.binds()
       for (let seconds = 0; seconds < 605; seconds += 121) {
         // It is there: white space says so.
         wire.says(' ')
@@ -243,11 +233,7 @@ describe('OAUTHBEARER through a whole server', () => {
       async (server) => {
         assert.equal(await attempt(server, auth(token(server))), 'mechanism-too-weak')
         const wire = await server.wire('somewhere')
-        wire.says(`${header('b.example')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-        await wire.hears(/<proceed [^>]*\/>/)
-        await wire.secures({ servername: 'b.example', alpn: [], verify: false, ca: undefined })
-        wire.says(header('b.example'))
-        await wire.hears(/<\/stream:features>/)
+        await wire.startsTls({ ca: undefined }, 'b.example')
         assert.equal(await tried(wire, auth(token(server, { sub: 'juliet@localhost' }))), 'not-authorized')
         assert.equal(await tried(wire, auth(token(server, { aud: 'localhost' }))), 'not-authorized')
         assert.equal(await tried(wire, auth(token(server, { sub: 'juliet@b.example', aud: 'b.example' }))), 'in')

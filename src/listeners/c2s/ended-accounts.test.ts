@@ -18,11 +18,7 @@ const plain = (name: string) =>
 
 async function secured(server: SymbolicServer): Promise<Wire> {
   const wire = await server.wire('romeo')
-  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-  await wire.hears(/<proceed [^>]*\/>/)
-  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: server.ca })
-  wire.says(header('localhost'))
-  await wire.hears(/<\/stream:features>/)
+  await wire.startsTls({ ca: server.ca })
   return wire
 }
 

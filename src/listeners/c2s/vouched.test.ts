@@ -1,14 +1,13 @@
 /** Sign-in without a password through a whole server: ANONYMOUS (XEP-0175) and EXTERNAL (XEP-0178). */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { header, type Wire } from '../../../plays/language/wire.ts'
+import type { Wire } from '../../../plays/language/wire.ts'
 import { jid } from '../../jid/index.ts'
 import { authorityPem, type SymbolicList, symbolicCertificate, symbolicRevocations } from '../../sim/index.ts'
 import { SymbolicServer } from '../symbolic.testing.ts'
 
 const listeners = [{ name: 'c2s', protocol: 'c2s', address: '0.0.0.0', port: 5222 }]
 const anonymous = { listeners, auth: { anonymous: true } }
-const bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 const auth = (mechanism: string, data: string) =>
   `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>${data}</auth>`
 
@@ -19,22 +18,12 @@ interface Shown {
 
 async function secured(server: SymbolicServer, shown?: Shown): Promise<{ wire: Wire; features: string }> {
   const wire = await server.wire('romeo')
-  wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-  await wire.hears(/<proceed [^>]*\/>/)
   const { tls } = server.simulation.world('romeo').net
   const certificate =
     shown === undefined
       ? {}
       : { certificate: tls.prepare(symbolicCertificate({ names: [], issuer: 'clients', ...shown })) }
-  await wire.secures({ servername: 'localhost', alpn: [], verify: true, ca: server.ca, ...certificate })
-  wire.says(header('localhost'))
-  return { wire, features: await wire.hears(/<\/stream:features>/) }
-}
-
-/** Its full JID. */
-async function bound(wire: Wire): Promise<string> {
-  wire.says(`${header('localhost')}${bind}`)
-  return /<jid>([^<]*)</.exec(await wire.hears(/<\/jid>.*<\/iq>/))?.[1] ?? ''
+  return { wire, features: await wire.startsTls({ ca: server.ca, ...certificate }) }
 }
 
 describe('ANONYMOUS', () => {
@@ -50,7 +39,7 @@ describe('ANONYMOUS', () => {
       assert.match(features, /<mechanism>ANONYMOUS<\/mechanism><\/mechanisms>/)
       wire.says(auth('ANONYMOUS', ''))
       await wire.hears(/<success /)
-      assert.match(await bound(wire), /^[0-9a-f-]{36}@localhost\/./)
+      assert.match(await wire.binds(), /^[0-9a-f-]{36}@localhost\/./)
     })
   })
 
@@ -77,7 +66,7 @@ describe('ANONYMOUS', () => {
         const { wire } = await secured(server)
         wire.says(auth('ANONYMOUS', btoa('same trace')))
         await wire.hears(/<success /)
-        names.add((await bound(wire)).split('@')[0] ?? '')
+        names.add((await wire.binds()).split('@')[0] ?? '')
       }
       assert.equal(names.size, 2)
       const host = server.server.core.host('localhost') ?? assert.fail()
@@ -165,7 +154,7 @@ describe('EXTERNAL', () => {
       const first = await secured(server, shown)
       first.wire.says(auth('EXTERNAL', '='))
       await first.wire.hears(/<success /)
-      assert.match(await bound(first.wire), /^romeo@localhost\//)
+      assert.match(await first.wire.binds(), /^romeo@localhost\//)
       const second = await secured(server, shown)
       second.wire.says(auth('EXTERNAL', btoa('juliet@localhost')))
       await second.wire.hears(/<invalid-authzid\/>/)

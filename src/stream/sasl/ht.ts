@@ -6,15 +6,9 @@ import { prepUsernameForSasl } from '../../jid/index.ts'
 import type { Hashing } from '../../world/hashing.types.ts'
 import { readUtf8, toUtf8 } from './encoding.ts'
 import { FAILURE, MAX_MESSAGE } from './fault.ts'
+import { OneMessageClient } from './one-message-client.ts'
 import { OneMessageServer, type ServerQuestion } from './one-message-server.ts'
-import type {
-  ChannelBindings,
-  ClientMechanism,
-  ClientStep,
-  ServerAnswer,
-  ServerStep,
-  TokenCandidate,
-} from './sasl.types.ts'
+import type { ChannelBindings, ClientStep, ServerAnswer, ServerStep, TokenCandidate } from './sasl.types.ts'
 
 /** The type of channel binding behind each name; '' for none. The strongest first. */
 const BINDING = {
@@ -108,43 +102,23 @@ export interface HtClientNeeds {
   readonly token: string
 }
 
-export class HtClient implements ClientMechanism {
+export class HtClient extends OneMessageClient {
   readonly name: TokenMechanism
   readonly #needs: HtClientNeeds
-  #state: 'start' | 'sent' | 'done' = 'start'
 
   constructor(needs: HtClientNeeds) {
+    super(Buffer.concat([toUtf8(`${needs.username}\0`), proofOf(needs, INITIATOR)]))
     this.name = needs.mechanism
     this.#needs = needs
   }
 
-  begin(): ClientStep {
-    const isFirst = this.#state === 'start'
-    this.#state = isFirst ? 'sent' : 'done'
-    if (!isFirst) return FAILURE.outOfOrder
-    const { username } = this.#needs
-    return { kind: 'response', data: Buffer.concat([toUtf8(`${username}\0`), this.#prove(INITIATOR)]) }
+  protected override confirmed(data: Uint8Array | undefined): ClientStep {
+    const { hashing } = this.#needs
+    const isRight = data !== undefined && hashing.equal(proofOf(this.#needs, RESPONDER), data)
+    return isRight ? { kind: 'success' } : FAILURE.serverProof
   }
+}
 
-  step(): ClientStep {
-    this.#state = 'done'
-    return FAILURE.outOfOrder
-  }
-
-  resume(): ClientStep {
-    return this.step()
-  }
-
-  finish(data: Uint8Array | undefined): ClientStep {
-    const isExpected = this.#state === 'sent' && data !== undefined
-    this.#state = 'done'
-    if (!isExpected) return FAILURE.serverProof
-    const expected = this.#prove(RESPONDER)
-    return this.#needs.hashing.equal(expected, data) ? { kind: 'success' } : FAILURE.serverProof
-  }
-
-  #prove(who: Uint8Array): Uint8Array {
-    const { hashing, mechanism, bindings, token } = this.#needs
-    return prove(hashing, token, who, bindingData(mechanism, bindings))
-  }
+function proofOf({ hashing, mechanism, bindings, token }: HtClientNeeds, who: Uint8Array): Uint8Array {
+  return prove(hashing, token, who, bindingData(mechanism, bindings))
 }

@@ -1,4 +1,4 @@
-/** The client's side of mechanisms that are one message of the client, to which the server answers nothing but yes or no. */
+/** The client's side of mechanisms that are one message of the client, to which the server answers nothing but yes or no; hashed tokens want more. */
 import { toUtf8 } from './encoding.ts'
 import { FAILURE } from './fault.ts'
 import type { ClientMechanism, ClientStep } from './sasl.types.ts'
@@ -8,8 +8,8 @@ export abstract class OneMessageClient implements ClientMechanism {
   readonly #message: Uint8Array
   #state: 'start' | 'sent' | 'done' = 'start'
 
-  constructor(message: string) {
-    this.#message = toUtf8(message)
+  constructor(message: string | Uint8Array) {
+    this.#message = typeof message === 'string' ? toUtf8(message) : message
   }
 
   begin(): ClientStep {
@@ -28,8 +28,13 @@ export abstract class OneMessageClient implements ClientMechanism {
   }
 
   finish(data: Uint8Array | undefined): ClientStep {
-    const isExpected = this.#state === 'sent' && (data === undefined || data.length === 0)
+    const isExpected = this.#state === 'sent'
     this.#state = 'done'
-    return isExpected ? { kind: 'success' } : FAILURE.outOfOrder
+    return isExpected ? this.confirmed(data) : FAILURE.outOfOrder
+  }
+
+  /** What came with the yes. */
+  protected confirmed(data: Uint8Array | undefined): ClientStep {
+    return data === undefined || data.length === 0 ? { kind: 'success' } : FAILURE.outOfOrder
   }
 }
