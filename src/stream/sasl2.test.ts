@@ -188,6 +188,22 @@ for (const [title, bytes, condition] of disturbing) {
   })
 }
 
+test('section 2.4: what a module would take ends the stream amid an exchange, and so does a stanza for one', () => {
+  for (const bytes of [
+    "<enable xmlns='urn:xmpp:sm:3'/>",
+    "<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>",
+  ]) {
+    const { client, driver } = rawPair(account, secured)
+    driver.claims = () => true
+    client.ask(header)
+    client.ask(bytes)
+    assert.equal(driver.claimed.length, 1, 'before it may be anybody’s')
+    client.ask(authenticate('PLAIN'))
+    assert.notEqual(streamError(client.ask(bytes)), undefined)
+    assert.deepEqual([driver.claimed.length, driver.ends.length], [1, 1])
+  }
+})
+
 test('section 2.4: STARTTLS amid an exchange ends the stream', () => {
   const { client, driver } = rawPair(account, secured)
   client.ask(header)
