@@ -99,7 +99,9 @@ export default defineModule({
     function enable(session: Session, request: Element): Element {
       if (session.ledger !== undefined) return smFailed('unexpected-request')
       const id = ctx.random.id()
-      const seconds = readFlag(request.attr('resume')) ? resumeSeconds(request, options.resume_timeout) : 0
+      // Who has no account (XEP-0175) never signs in as the same again.
+      const mayReturn = readFlag(request.attr('resume')) && session.info.auth !== 'ANONYMOUS'
+      const seconds = mayReturn ? resumeSeconds(request, options.resume_timeout) : 0
       session.beginLedger(policy, id, seconds * 1_000)
       return smEnabled(seconds === 0 ? undefined : { id, seconds })
     }
