@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import type { Wire } from '../../../plays/language/wire.ts'
 import { Ledger } from '../../core/ledger.ts'
 import { jid } from '../../jid/index.ts'
-import { bind, type Ground, message } from '../../server/limits.testing.ts'
+import { bind, type Ground, listener, message } from '../../server/limits.testing.ts'
 import { play } from '../../server/slow-readers.testing.ts'
 
 const NS = `xmlns='urn:xmpp:sm:3'`
@@ -142,6 +142,20 @@ describe('numbers', () => {
 })
 
 describe('sessions that nobody may resume', () => {
+  it('after a reload that allows none: new ones; one that was promised it goes on', () =>
+    play({}, async (ground) => {
+      const { wire, id } = await counted(ground)
+      wire.closes()
+      await ground.passes(100)
+      await ground.symbolic.reload({ listeners: [listener], modules: { sm: { resume_timeout: '0 seconds' } } })
+      const back = await ground.signedIn('juliet')
+      back.says(resume(id, 0))
+      await back.hears(/<resumed /)
+      const other = await ground.bound('nurse')
+      other.says(enable)
+      await other.hears(new RegExp(`<enabled ${NS}/>`))
+    }))
+
   it('one whose account got another password goes on where it is, whoever asks for it', () =>
     play({}, async (ground) => {
       const { wire, id } = await counted(ground)

@@ -111,13 +111,14 @@ export default defineModule({
       const h = readCount(request.attr('h'))
       const previd = request.attr('previd')
       if (h === undefined || previd === undefined) return smFailed('bad-request')
-      if (options.resume_timeout === 0) return smFailed('feature-not-implemented')
       const live = ctx.sessions
         .ofAccount(account.domain, account.local)
         .find(({ ledger }) => ledger !== undefined && ledger.id === previd && ledger.resumeMs > 0)
       // Of one that has ended the client is told what was handled, once that is known.
       const session = live ?? ended.find(account, previd)
-      if (session?.ledger === undefined) return smFailed('item-not-found')
+      // What was promised holds over a reload.
+      if (session?.ledger === undefined)
+        return smFailed(options.resume_timeout === 0 ? 'feature-not-implemented' : 'item-not-found')
       if (live?.ledger?.mayAcknowledge(h) === false) return smTooHigh(h, live.ledger.sent)
       return {
         session,
