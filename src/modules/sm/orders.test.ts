@@ -141,6 +141,25 @@ describe('numbers', () => {
     }))
 })
 
+describe('which client it is', () => {
+  it('XEP-0386 section 3.2: is not forgotten when it resumes without saying so', () =>
+    play({}, async (ground) => {
+      const agent = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>"
+      const first = await ground.secured('juliet')
+      first.says(authenticate(agent + bind2(`<tag>A</tag>${enable}`)))
+      const id = idOf(await first.hears(/<\/success>/))
+      first.closes()
+      await ground.passes(100)
+      const back = await ground.signedIn('juliet')
+      back.says(resume(id, 0))
+      await back.hears(/<resumed /)
+      const other = await ground.secured('juliet')
+      other.says(authenticate(agent + bind2('<tag>B</tag>')))
+      await other.hears(/<bound /)
+      await back.hears(/<stream:error><conflict /)
+    }))
+})
+
 describe('sessions that nobody may resume', () => {
   it('after a reload that allows none: new ones; one that was promised it goes on', () =>
     play({}, async (ground) => {
