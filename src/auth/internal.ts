@@ -32,8 +32,8 @@ import type { Hashing } from '../world/hashing.types.ts'
 import type { Random } from '../world/random.types.ts'
 import { PatientHashing } from './patient.ts'
 
-/** The strongest first; the first is what PLAIN is checked against. */
-const mechanisms: readonly ScramName[] = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
+/** The strongest first; the first that an account has is what PLAIN is checked against. */
+const mechanisms: readonly [ScramName, ...ScramName[]] = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
 
 export interface InternalNeeds {
   readonly store: Store<typeof accounts>
@@ -78,14 +78,25 @@ export class InternalBackend implements AuthBackend, AccountKeeper, CredentialKe
   }
 
   async verify(host: Host, local: string, password: string): Promise<PasswordVerdict> {
-    const mechanism = mechanisms[0] as ScramName
-    const record = await this.signIn(host, local, mechanism)
+    const [mechanism, record] = await this.#record(host, local)
     const known = record?.credential
     const decoy = this.#needs.decoys.for(mechanism, local, host.domain)
     // The same work for a name that does not exist.
     const isRight = await verifyPassword(this.#needs.hashing, password, known ?? decoy, known !== undefined)
     if (!isRight || record === undefined) return 'wrong'
     return record.state === 'active' ? 'right' : 'account-disabled'
+  }
+
+  /** Its strongest hash: an account that came from elsewhere may lack some (XEP-0480). */
+  async #record(host: Host, local: string): Promise<readonly [ScramName, SignInRecord | undefined]> {
+    const [first, ...others] = mechanisms
+    const record = await this.signIn(host, local, first)
+    if (record === undefined || record.credential !== undefined) return [first, record]
+    for (const mechanism of others) {
+      const weaker = await this.signIn(host, local, mechanism)
+      if (weaker?.credential !== undefined) return [mechanism, weaker]
+    }
+    return [first, record]
   }
 
   async exists(host: Host, local: string): Promise<boolean> {

@@ -77,6 +77,16 @@ describe('what is sent', () => {
     assert.equal(ledger.acknowledge(3), false)
   })
 
+  it('a number that only wrapping could make an old one is more than was sent (§6)', () => {
+    const { ledger, give } = scene()
+    assert.equal(ledger.acknowledge(0xffff_ffff), false)
+    give(1, 2, 3)
+    assert.ok(ledger.acknowledge(2))
+    for (const h of [0x8000_0002, 0xffff_fffe, 0xffff_ffff]) assert.equal(ledger.acknowledge(h), false, String(h))
+    assert.ok(ledger.acknowledge(0))
+    assert.equal(ledger.length, 1)
+  })
+
   it('is asked for behind the 32nd stanza, and then not before the answer', () => {
     const { ledger, give, came } = scene()
     give(...upTo(40))

@@ -293,8 +293,9 @@ export class Ledger implements Beaten {
 
   /** Whether the client may say that he has handled `h`. What he said before he may say again. */
   mayAcknowledge(h: number): boolean {
-    const count = this.#countTo(h)
-    return count <= this.#kept.length || count >= 0x8000_0000
+    if (this.#countTo(h) <= this.#kept.length) return true
+    // Half the numbers are behind him, but none before the first.
+    return (this.#sent - this.#kept.length - h) >>> 0 <= Math.min(this.#dropped, 0x8000_0000)
   }
 
   /** The client has handled `h` stanzas. False: he was not sent as many. */

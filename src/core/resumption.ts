@@ -104,9 +104,11 @@ export class Resumption {
   /** The session goes on over this link: what was not acknowledged is sent again. False when it has one, or has ended. */
   resume(session: Session, link: SessionLink, info: LinkInfo): boolean {
     const { ledger } = session
-    const { address: host, port } = session.info
+    const { address: host, port, agent } = session.info
     const resumedFrom = host === '' ? 'unix' : placeText({ kind: 'tcp', host, port })
-    if (ledger === undefined || !session.attach(link, { ...info, resumedFrom })) return false
+    // A session is of one client, whether that says so again or not.
+    const known = agent === undefined || info.agent !== undefined ? info : { ...info, agent }
+    if (ledger === undefined || !session.attach(link, { ...known, resumedFrom })) return false
     this.#resumed.value++
     session.told++
     ledger.repeat()

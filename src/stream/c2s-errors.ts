@@ -19,6 +19,7 @@ export const c2sErrors = {
   beforeSignIn: refusal('RTK_STREAM_STANZA_BEFORE_SIGN_IN', 'not-authorized', 'sign in first'),
   beforeBind: refusal('RTK_STREAM_STANZA_BEFORE_BIND', 'not-authorized', 'bind a resource first'),
   duringSignIn: refusal('RTK_STREAM_DURING_SIGN_IN', 'policy-violation', 'sign-in is under way'),
+  continued: refusal('RTK_STREAM_CONTINUED', 'not-authorized', 'begin again on another stream'),
   signedIn: refusal('RTK_STREAM_SIGNED_IN', 'not-authorized', 'this stream is signed in'),
   unknownElement: refusal('RTK_STREAM_ELEMENT_UNKNOWN', 'unsupported-stanza-type'),
   contentNs: refusal('RTK_STREAM_CONTENT_NS', 'invalid-namespace', 'this is a stream of jabber:client'),

@@ -395,7 +395,10 @@ export class C2sServer implements StreamMachine, C2sWhole {
 
   /** What this state has no place for: a module's, or an error. */
   #unknown(el: Element, stage: 'features' | 'bind' | 'established'): void {
-    if (this.#driver.claim(el, stage)) return
+    const state = this.#state
+    // XEP-0388 section 2.4: amid its exchange nothing is anybody's.
+    const isStrict = state.kind === 'features' && state.signIn.isStrict
+    if (!isStrict && this.#driver.claim(el, stage)) return
     if (isStartTls(el)) this.#refuseTls()
     else if (isSasl(el)) this.#fail(c2sErrors.signedIn)
     else if (stanzaKind(el) !== undefined) this.#fail(c2sErrors.beforeSignIn)

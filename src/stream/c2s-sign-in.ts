@@ -61,6 +61,8 @@ export class SignIn {
   readonly #host: StreamHost
   #state: State = waiting
   #failures = 0
+  /** A `<continue/>` was sent. */
+  #hasContinued = false
 
   constructor(whole: C2sWhole, host: StreamHost) {
     this.#whole = whole
@@ -72,15 +74,20 @@ export class SignIn {
     return this.#state.kind !== 'waiting'
   }
 
+  /** … by XEP-0388. */
+  get isStrict(): boolean {
+    const state = this.#state
+    return state.kind !== 'waiting' && state.attempt.request !== undefined
+  }
+
   get isAsking(): boolean {
     return this.#state.kind === 'asking'
   }
 
   /** An element of one of the two namespaces. */
   receive(el: Element): void {
-    const state = this.#state
     if (el.ns === NS_SASL2) this.#receiveStrict(el)
-    else if (state.kind !== 'waiting' && state.attempt.request !== undefined) this.#whole.close(c2sErrors.duringSignIn)
+    else if (this.isStrict) this.#whole.close(c2sErrors.duringSignIn)
     else this.#receiveClassic(el)
   }
 
@@ -116,6 +123,8 @@ export class SignIn {
     const state = this.#state
     const attempt = state.kind === 'exchanging' ? state.attempt : undefined
     if (this.#host.hasSasl2 !== true) this.#whole.close(c2sErrors.unknownElement)
+    // XEP-0388 section 4.8.
+    else if (el.name === 'authenticate' && this.#hasContinued) this.#whole.close(c2sErrors.continued)
     else if (el.name === 'authenticate' && state.kind === 'waiting') this.#authenticate(el)
     else if (attempt?.request !== undefined && el.name === 'response') this.#goOn(attempt, readData(el))
     else if (attempt?.request !== undefined && el.name === 'abort') {
@@ -217,6 +226,7 @@ export class SignIn {
 
   /** XEP-0388 section 2.6.3: a task behind the mechanism failed. */
   taskFailed(username: string, mechanism: string, failure: SaslFailure): void {
+    this.#hasContinued = true
     this.#refuse({ username, mechanism }, failure, strictFailure(failure))
   }
 

@@ -71,6 +71,15 @@ test('section 2.1: without a mechanism it is not offered, nor where the host doe
   assert.equal(streamError(off.client.ask(authenticate('PLAIN', right))), 'unsupported-stanza-type')
 })
 
+test('XEP-0440 section 3, rule 5: types of channel binding are named beside a mechanism that binds, and only there', () => {
+  for (const offered of [['SCRAM-SHA-256'], ['PLAIN'], ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']]) {
+    const { client, driver } = rawPair(account, secured)
+    driver.offered = offered
+    const features = client.ask(header)
+    assert.equal(features.includes("<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>"), offered.length === 2, features)
+  }
+})
+
 test('section 2.1: a from of another host is invalid-from inside of TLS, and means nothing in the clear', () => {
   const inTls = rawPair(account, secured)
   const other = header.replace(' to=', " from='juliet@else.example' to=")
@@ -187,6 +196,22 @@ for (const [title, bytes, condition] of disturbing) {
     assert.equal(driver.ends.length, 1)
   })
 }
+
+test('section 2.4: what a module would take ends the stream amid an exchange, and so does a stanza for one', () => {
+  for (const bytes of [
+    "<enable xmlns='urn:xmpp:sm:3'/>",
+    "<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>",
+  ]) {
+    const { client, driver } = rawPair(account, secured)
+    driver.claims = () => true
+    client.ask(header)
+    client.ask(bytes)
+    assert.equal(driver.claimed.length, 1, 'before it may be anybody’s')
+    client.ask(authenticate('PLAIN'))
+    assert.notEqual(streamError(client.ask(bytes)), undefined)
+    assert.deepEqual([driver.claimed.length, driver.ends.length], [1, 1])
+  }
+})
 
 test('section 2.4: STARTTLS amid an exchange ends the stream', () => {
   const { client, driver } = rawPair(account, secured)

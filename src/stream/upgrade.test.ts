@@ -105,7 +105,7 @@ const wrong: readonly (readonly [string, readonly string[], string])[] = [
 ]
 
 for (const [title, said, condition] of wrong) {
-  test(`${title}: ${condition}, nothing is done, and the client may try again`, () => {
+  test(`${title}: ${condition}, nothing is done; XEP-0388 section 4.8: the client begins again on another stream`, () => {
     const { client, driver, machine } = pair()
     client.ask(authenticate('PLAIN', right, both))
     const answers = said.map((text) => client.ask(text))
@@ -113,7 +113,8 @@ for (const [title, said, condition] of wrong) {
     assert.equal(machine.state, 'features')
     assert.deepEqual([driver.signIns, driver.requests], [[], []])
     assert.equal(driver.failures.at(-1)?.username, 'juliet')
-    assert.match(client.ask(authenticate('PLAIN', right)), /^<success /)
+    assert.match(client.ask(authenticate('PLAIN', right)), /<stream:error><not-authorized .*<\/stream:stream>$/)
+    assert.deepEqual([driver.signIns, driver.requests], [[], []])
   })
 }
 

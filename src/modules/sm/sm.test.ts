@@ -240,6 +240,22 @@ describe('§4: acknowledgements', () => {
       assert.match(heard, new RegExp(`<handled-count-too-high ${NS} h='10' send-count='1'/>`))
     }))
 
+  it('example 17: nor is the last of all numbers an old one, while none was that high', () =>
+    play({}, async (ground) => {
+      const juliet = await ground.bound('juliet')
+      const id = await counts(juliet)
+      await hearsIds(juliet)
+      juliet.closes()
+      await ground.passes(100)
+      const wire = await comesBack(ground, id, 0xffff_ffff)
+      await wire.hears(/<handled-count-too-high [^>]*h='4294967295' send-count='1'/)
+      const back = await comesBack(ground, id, 0)
+      await back.hears(/<resumed /)
+      await back.hears(/<iq [^>]*id='sync'/)
+      back.says(a(0xffff_ffff))
+      await back.hears(/<handled-count-too-high [^>]*h='4294967295' send-count='1'/)
+    }))
+
   it('a number that is none ends the stream', () =>
     play({}, async (ground) => {
       for (const bad of [`<a ${NS}/>`, a('-1'), a('x'), a(4_294_967_296)]) {

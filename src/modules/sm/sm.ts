@@ -99,7 +99,9 @@ export default defineModule({
     function enable(session: Session, request: Element): Element {
       if (session.ledger !== undefined) return smFailed('unexpected-request')
       const id = ctx.random.id()
-      const seconds = readFlag(request.attr('resume')) ? resumeSeconds(request, options.resume_timeout) : 0
+      // Who has no account (XEP-0175) never signs in as the same again.
+      const mayReturn = readFlag(request.attr('resume')) && session.info.auth !== 'ANONYMOUS'
+      const seconds = mayReturn ? resumeSeconds(request, options.resume_timeout) : 0
       session.beginLedger(policy, id, seconds * 1_000)
       return smEnabled(seconds === 0 ? undefined : { id, seconds })
     }
@@ -109,13 +111,14 @@ export default defineModule({
       const h = readCount(request.attr('h'))
       const previd = request.attr('previd')
       if (h === undefined || previd === undefined) return smFailed('bad-request')
-      if (options.resume_timeout === 0) return smFailed('feature-not-implemented')
       const live = ctx.sessions
         .ofAccount(account.domain, account.local)
         .find(({ ledger }) => ledger !== undefined && ledger.id === previd && ledger.resumeMs > 0)
       // Of one that has ended the client is told what was handled, once that is known.
       const session = live ?? ended.find(account, previd)
-      if (session?.ledger === undefined) return smFailed('item-not-found')
+      // What was promised holds over a reload.
+      if (session?.ledger === undefined)
+        return smFailed(options.resume_timeout === 0 ? 'feature-not-implemented' : 'item-not-found')
       if (live?.ledger?.mayAcknowledge(h) === false) return smTooHigh(h, live.ledger.sent)
       return {
         session,
