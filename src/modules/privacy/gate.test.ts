@@ -403,6 +403,35 @@ describe('which list applies (§2.2 rules 1 to 3)', () => {
     })
   }
 
+  it('a list of a resource that takes no messages lets none through for others, and hides none from them', async () => {
+    for (const takesNone of [`<presence><priority>-1</priority></presence>`, `<presence type='unavailable'/>`]) {
+      const { house, elsewhere, one } = await scene()
+      const two = await house.online(`${romeo}/two`)
+      two.send(takesNone)
+      await activate(one, 'deny * message')
+      elsewhere.send(say(romeo, ` type='chat'`))
+      assert.deepEqual(
+        seen(await elsewhere.drain()).filter((text) => text.startsWith('message')),
+        unavailable(romeo),
+      )
+      await granted(one, active())
+      await activate(two, 'deny * message')
+      await one.drain()
+      elsewhere.send(say(romeo, ` type='chat'`))
+      assert.deepEqual(seen(await one.drain()), [`message chat ${juliet}`])
+    }
+  })
+
+  it('a request for a subscription is shown to those whose list lets it through (§2.13)', async () => {
+    const { house, elsewhere, one } = await scene()
+    const two = await house.online(`${romeo}/two`)
+    await activate(one, 'deny jid juliet@capulet.lit')
+    await two.drain()
+    elsewhere.send(`<presence type='subscribe' from='juliet@capulet.lit' to='${romeo}'/>`)
+    assert.deepEqual(seen(await two.drain()), ['presence subscribe juliet@capulet.lit'])
+    assert.deepEqual(seen(await one.drain()), [])
+  })
+
   it('the one with the highest priority that lets it through has it', async () => {
     const { house, elsewhere, one } = await scene()
     one.send('<presence><priority>5</priority></presence>')
