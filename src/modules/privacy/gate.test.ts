@@ -522,6 +522,30 @@ describe('which list applies (§2.2 rules 1 to 3)', () => {
     assert.deepEqual(seen(await three.drain()), [], 'it is gone')
   })
 
+  it('that is told when it has left the store, not when a client that is handed it goes', async () => {
+    const { house, elsewhere, one } = await scene()
+    one.drop()
+    elsewhere.send(say(romeo, ` type='chat' id='1'`).replaceAll('juliet', 'nurse'))
+    elsewhere.send(say(romeo, ` type='chat' id='2'`))
+    await elsewhere.drain()
+    const two = house.actor(`${romeo}/two`)
+    await granted(two, block('juliet@capulet.lit'))
+    two.link.drained = undefined
+    two.send('<presence/>')
+    await house.settle()
+    const bytes = two.link.written.splice(0).join('') as Octets
+    assert.match(bytes, /id='1'/)
+    const told = async () => (await elsewhere.drain()).filter((el) => el.name === 'message').map((el) => el.attr('id'))
+    two.session.linkEnded({ reason: 'lost', detail: '' }, two.link)
+    two.session.linkGone({ bytes, taken: 0, since: Date.UTC(2026, 0, 1), heldBack: '' as Octets }, two.link)
+    assert.deepEqual(await told(), [])
+    const three = await house.online(`${romeo}/three`)
+    assert.deepEqual(await told(), ['2'])
+    three.drop()
+    await house.online(`${romeo}/four`)
+    assert.deepEqual(await told(), [])
+  })
+
   it('what an occupant of a room said to him who blocked him since goes without a word (XEP-0045 §18.1.2)', async () => {
     const { house, elsewhere, one } = await scene()
     one.drop()
