@@ -377,6 +377,29 @@ describe('SM-05: section 8.5: iq', () => {
     assert.equal((await actors['a']?.drain())?.at(-1)?.attr('id'), '2')
   })
 
+  it('a server is a stranger like any other, unless its users see the resource; the host and its services are not', async () => {
+    const { house, actors } = await scene({ a: 0 })
+    const a = actors['a'] as Actor
+    const elsewhere = house.elsewhere()
+    const hears = async (from: string) => {
+      elsewhere.send(`<iq type='get' id='1' from='${from}' to='${romeo}/a'>${payload}</iq>`)
+      const isHeard = (await a.drain()).some((el) => el.name === 'iq')
+      const answers = await elsewhere.drain()
+      if (!isHeard) assert.deepEqual(answers.map(conditionOf), ['service-unavailable'], from)
+      return isHeard
+    }
+    assert.deepEqual([await hears('montague.net'), await hears('rooms.montague.net')], [true, true])
+    assert.deepEqual([await hears('prying.example'), await hears('notmontague.net')], [false, false])
+    a.send(`<presence to='nurse@told.example/x'/>`)
+    await elsewhere.drain()
+    assert.deepEqual([await hears('told.example'), await hears('prying.example')], [true, false])
+    a.send(`<presence type='subscribed' to='tybalt@seeing.example'/>`)
+    elsewhere.send(`<presence type='subscribe' from='tybalt@seeing.example' to='${romeo}'/>`)
+    await a.drain()
+    await elsewhere.drain()
+    assert.deepEqual([await hears('seeing.example'), await hears('prying.example')], [true, false])
+  })
+
   it('results and errors go to the resource, whoever they are from', async () => {
     const { juliet, actors } = await scene({ a: undefined })
     juliet.send(`<iq type='result' id='r' to='${romeo}/a'/>`)

@@ -430,6 +430,12 @@ describe('the server’s own capabilities (§6.3)', () => {
     assert.equal(await checked(house, `${c?.attr('node')}#${c?.attr('ver')}`), verOf(house))
     assert.equal(await checked(house, `${c?.attr('node')}#other`), undefined)
     assert.equal(verOf(house), verOf(house, 'capulet.com'))
+    // §6.2: a node of the host; an account has none of that name.
+    const client = await house.online('romeo@montague.net/x')
+    const node = `${c?.attr('node')}#${c?.attr('ver')}`
+    const query = `<query xmlns='http://jabber.org/protocol/disco#info' node='${node}'/>`
+    const answer = await client.ask('get', query, 'romeo@montague.net')
+    assert.equal(answer.child('error')?.elements[0]?.name, 'item-not-found')
   })
 
   it('§7: are a feature themselves', async () => {

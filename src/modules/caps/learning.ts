@@ -2,12 +2,11 @@
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { Jid } from '../../jid/jid.ts'
+import { NS_MUC_USER } from '../../stanza/room.ts'
 import type { Element } from '../../xml/element.types.ts'
 import type { Advert, Adverts } from './adverts.ts'
 import type { Inquiries } from './inquiries.ts'
 import { NS_CAPS } from './verification.ts'
-
-const NS_MUC_USER = 'http://jabber.org/protocol/muc#user'
 
 const wants = [{ name: 'c', ns: NS_CAPS }]
 

@@ -161,6 +161,12 @@ const rows: readonly Row[] = [
     with: room,
   },
   { rule: 'an error of nobody knows what', type: 'error', inside: `<error type='cancel'/>`, received: false },
+  {
+    rule: 'an error with a receipt',
+    type: 'error',
+    inside: `<received xmlns='urn:xmpp:receipts' id='1'/><error type='cancel'/>`,
+    received: true,
+  },
   { rule: 'private (§9)', type: 'chat', inside: `${body}<private xmlns='${NS}'/>`, received: false },
   { rule: 'no-copy (§9)', type: 'chat', inside: `${body}<no-copy xmlns='urn:xmpp:hints'/>`, received: false },
   {
@@ -299,6 +305,17 @@ describe('receiving (§7)', () => {
     const namesake = await enable(await house.online('romeo@capulet.com/B'))
     juliet.send(chat(`${me}/a`))
     assert.deepEqual([await came(namesake), await came(B)], [[], ['received m1']])
+  })
+
+  it('a namesake on another host is somebody else: both sides of what they say are copied (§7, §8)', async () => {
+    const { house, a, B } = await scene({ a: 0, B: 0 })
+    const his = await house.online('romeo@capulet.com/a')
+    const hisOther = await enable(await house.online('romeo@capulet.com/B'))
+    await a.drain()
+    await his.drain()
+    a.send(chat('romeo@capulet.com/a'))
+    assert.deepEqual(await came(B), ['sent m1'])
+    assert.deepEqual([await came(his), await came(hisOther)], [['m1'], ['received m1']])
   })
 })
 

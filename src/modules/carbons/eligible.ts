@@ -4,11 +4,10 @@ import { type CarbonDirection, isCarbon, NS_CARBONS } from '../../stanza/carbon.
 import { forbidsCopies } from '../../stanza/hints.ts'
 import { hasInstantPayload } from '../../stanza/instant.ts'
 import { NS_CLIENT } from '../../stanza/ns.ts'
+import { NS_MUC_USER } from '../../stanza/room.ts'
 import { messageType } from '../../stanza/stanza.ts'
 import type { Element } from '../../xml/element.types.ts'
 
-/** XEP-0045 */
-const NS_MUC_USER = 'http://jabber.org/protocol/muc#user'
 /** XEP-0249 */
 const NS_INVITATION = 'jabber:x:conference'
 

@@ -106,6 +106,39 @@ describe('an account that was left (§3)', () => {
     assert.equal(await ask(romeo, me), '0')
   })
 
+  it('who hides from somebody is for him as he left last, whatever the list, and there for others (§8, XEP-0016 §2.11)', async () => {
+    const house = await House.build()
+    await lets(house, 'from')
+    await lets(house, 'from', 'nurse@capulet.com')
+    const [juliet, nurse] = [house.actor(`${her}/b`), house.actor('nurse@capulet.com/k')]
+    await visit(house, `${me}/a`, unavailable('gone'))
+    await house.pass(7_000)
+    const romeo = await house.online(`${me}/a`)
+    const hides = `<list name='h'><item type='jid' value='${her}' action='deny' order='1'><presence-out/></item></list>`
+    const set = async (payload: string) => {
+      const answer = await romeo.ask('set', `<query xmlns='jabber:iq:privacy'>${payload}</query>`)
+      assert.equal(answer.attr('type'), 'result')
+    }
+    await set(hides)
+    for (const choice of [`active name='h'`, `default name='h'`]) {
+      await set(`<${choice}/>`)
+      assert.equal(await ask(juliet, me), '7 gone', choice)
+      assert.equal(await ask(nurse, me), '0', choice)
+      assert.equal(await ask(romeo), '0', choice)
+      await romeo.drain()
+      // A resource is for her as one that is not there.
+      const refused = await juliet.ask('get', query, `${me}/a`)
+      assert.equal(refused.payload, (await juliet.ask('get', query, `${me}/nowhere`)).payload)
+      assert.deepEqual(await romeo.drain(), [])
+      await set('<active/>')
+    }
+    // One resource hides, another does not.
+    await set('<default/>')
+    await set(`<active name='h'/>`)
+    await house.online(`${me}/b`)
+    assert.equal(await ask(juliet, me), '0')
+  })
+
   it('only the last resource to go counts', async () => {
     const house = await House.build()
     await lets(house, 'from')

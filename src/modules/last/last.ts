@@ -5,8 +5,10 @@
 import { opt } from '../../core/config/opt.ts'
 import type { Host } from '../../core/host.ts'
 import { defineModule } from '../../core/module.ts'
-import { refuse, type Verdict } from '../../core/packet.ts'
+import { type Packet, refuse, type Verdict } from '../../core/packet.ts'
+import '../../core/services/privacy.ts'
 import { sees } from '../../core/services/roster.ts'
+import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
 import { x } from '../../xml/build.ts'
@@ -21,11 +23,13 @@ export const NS_LAST = 'jabber:iq:last'
 const errorForbidden = new StanzaError('RTK_LAST_FORBIDDEN', 'forbidden')
 const errorNever = new StanzaError('RTK_LAST_NEVER', 'item-not-found', { text: 'nobody has signed in yet' })
 const forbidden = refuse(errorForbidden)
+// As the core says it of a resource that is not there.
+const absent = refuse(new StanzaError('RTK_LAST_HIDDEN', 'service-unavailable'))
 
 export default defineModule({
   name: 'last',
   xeps: [{ xep: 12, version: '2.0', status: 'complete' }],
-  needs: { roster: 'soft' },
+  needs: { roster: 'soft', privacy: 'soft' },
   options: {
     status_size: opt.bytes({
       default: '1 KiB',
@@ -58,13 +62,30 @@ export default defineModule({
       return items instanceof Promise ? items.then((loaded) => sees(loaded, asker)) : sees(items, asker)
     }
 
+    /** §8: who hides from somebody (XEP-0016 §2.11) is not there for him. */
+    function isShown(session: Session, asker: Jid): boolean | Promise<boolean> {
+      const { privacy } = services
+      const passes = () => privacy?.screen(session)?.passes('presence-out', asker) !== false
+      const loading = privacy?.ready(session)
+      return loading === undefined ? passes() : loading.then(passes)
+    }
+
+    /** §4; undefined: it is asked itself. */
+    async function resourceRefusal({ from, to }: Packet, host: Host): Promise<Verdict | undefined> {
+      if (!(await maySee(host, to.local, from))) return forbidden
+      const session = sessions.find(to)
+      return session === undefined || (await isShown(session, from)) ? undefined : absent
+    }
+
     ctx.iq.get(payload, () => answer(clock.monoMs() - sinceMs))
 
     ctx.iq.get(
       payload,
       async ({ host, account, packet }) => {
         if (!(await maySee(host, account, packet.from))) return errorForbidden
-        if (sessions.isOnline(host.domain, account)) return answer(0)
+        for (const session of [...sessions.ofAccount(host.domain, account)]) {
+          if (await isShown(session, packet.from)) return answer(0)
+        }
         const row = await store.get({ host: host.domain, local: account })
         return row === undefined ? errorNever : answer(clock.wallMs() - row.at, row.status)
       },
@@ -74,12 +95,8 @@ export default defineModule({
     // §4: before the rule of RFC 6121 section 8.5.3.1, which has another error for it.
     ctx.on(
       'stanza:inbound',
-      ({ from, to }, host): Verdict | undefined | Promise<Verdict | undefined> => {
-        if (to.isBare) return undefined
-        const may = maySee(host, to.local, from)
-        if (may instanceof Promise) return may.then((late) => (late ? undefined : forbidden))
-        return may ? undefined : forbidden
-      },
+      (packet, host): Promise<Verdict | undefined> | undefined =>
+        packet.to.isBare ? undefined : resourceRefusal(packet, host),
       { kinds: ['iq'], types: ['get'], wants: [payload], before: 'presence' },
     )
 

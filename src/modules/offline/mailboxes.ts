@@ -16,6 +16,7 @@ import { DelayNotes, isDelayedBy, withDelay } from '../../stanza/delay.ts'
 import { StanzaError, StreamError } from '../../stanza/error.ts'
 import { stanzaBytes } from '../../stanza/keep.ts'
 import { errorReply } from '../../stanza/reply.ts'
+import { isFromRoom } from '../../stanza/room.ts'
 import type { Store } from '../../store/define.ts'
 import type { Element } from '../../xml/element.types.ts'
 import { XmlError } from '../../xml/errors.ts'
@@ -305,7 +306,8 @@ export class Mailboxes {
   /** Of those that are out of the store, and so come no second time: who wrote is told. */
   #tellRefused(refused: readonly Refused[], last: number): void {
     for (const { seq, el, from, to } of refused) {
-      const reply = seq <= last ? errorReply(el, errorBlocked) : undefined
+      // A room would take it for the end of its occupant.
+      const reply = seq <= last && !isFromRoom(el) ? errorReply(el, errorBlocked) : undefined
       if (reply !== undefined) this.#ctx.send(reply, to, from)
     }
   }

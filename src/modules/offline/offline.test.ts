@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Element } from '../../xml/element.types.ts'
+import type { Octets } from '../../xml/octets.ts'
 import { type Actor, House } from '../modules.testing.ts'
 import { offlineStore } from './offline.store.ts'
 
@@ -414,6 +415,20 @@ describe('delay notes (XEP-0203 §5)', () => {
     assert.deepEqual(
       delaysOf(presence).map((el) => el.attr('from')),
       ['room@muc.example', 'capulet.com'],
+    )
+  })
+
+  it('what was late before it was kept says since when, once (§2)', async () => {
+    const house = await House.build()
+    const store = await house.wait(house.stores.open(offlineStore))
+    const stanza = `<message xmlns='jabber:client' from='juliet@capulet.com/b' to='${me}' type='chat'><body>x</body>${forged('montague.net')}</message>`
+    const row = { host: 'montague.net', local: 'romeo', received: house.clock.wallMs(), max: 9, bytesMax: 9999 }
+    await house.wait(store.add({ ...row, stanza: stanza as Octets }))
+    const romeo = await arrive(house, 'a')
+    const message = (await romeo.drain()).find((el) => el.name === 'message')
+    assert.deepEqual(
+      delaysOf(message).map((el) => el.attr('stamp')),
+      ['2002-09-10T23:08:25Z'],
     )
   })
 })

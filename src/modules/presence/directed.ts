@@ -76,6 +76,14 @@ export class DirectedPresence {
     return targets.has(who.toString()) || targets.has(who.bare.toString())
   }
 
+  /** True when any address of the domain was told. */
+  isSharedAt(session: Session, domain: string): boolean {
+    const targets = session.slots.peek(this.#slot)
+    if (targets === undefined) return false
+    for (const target of targets.values()) if (target.domain === domain) return true
+    return false
+  }
+
   /** True when any address of the account was told: occupants of a room share its bare address. */
   isSharedWith(session: Session, account: Jid): boolean {
     const targets = session.slots.peek(this.#slot)

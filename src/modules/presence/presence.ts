@@ -5,6 +5,7 @@
  */
 import { opt } from '../../core/config/opt.ts'
 import type { FanOutGroup } from '../../core/fan-out.ts'
+import type { Host } from '../../core/host.ts'
 import { defineModule } from '../../core/module.ts'
 import { drop, type Packet, refuse, type Verdict } from '../../core/packet.ts'
 import { type RosterItems, sees } from '../../core/services/roster.ts'
@@ -19,7 +20,7 @@ import { Greeting } from './greeting.ts'
 import { Hiding } from './hiding.ts'
 import { OwnPresence } from './own.ts'
 import { Probes } from './probes.ts'
-import { availableOf, shownTo, unreached, withItems } from './sight.ts'
+import { availableOf, seesAt, shownTo, unreached, withItems } from './sight.ts'
 
 const errorDirected = new StanzaError('RTK_PRESENCE_DIRECTED_MAX', 'resource-constraint', {
   text: 'presence was sent to too many addresses',
@@ -52,6 +53,14 @@ export default defineModule({
     const privacy = () => services.privacy
     const directed = new DirectedPresence(ctx)
     const grants = new Grants()
+    /** The host itself, another one here, or a service of this one. */
+    function isOfHost(domain: string, host: Host): boolean {
+      return ctx.host(domain) !== undefined || domain.endsWith(`.${host.domain}`)
+    }
+    /** A server hears what its users are told. */
+    function isToldAt(session: Session | undefined, domain: string): boolean {
+      return session !== undefined && directed.isSharedAt(session, domain)
+    }
     const departures = new Departures(
       ctx,
       roster,
@@ -143,12 +152,16 @@ export default defineModule({
       'stanza:inbound',
       (packet, host): Verdict | undefined | Promise<Verdict | undefined> => {
         const { from, to } = packet
-        if (!options.iq_needs_presence || to.isBare || from.local === '' || from.bare.equals(to.bare)) return undefined
+        if (!options.iq_needs_presence || to.isBare || from.bare.equals(to.bare)) return undefined
+        const isServer = from.local === ''
+        if (isServer && isOfHost(from.domain, host)) return undefined
         const session = sessions.find(to)
         if (session !== undefined && directed.isSharedWith(session, from.bare)) return undefined
-        return withItems(roster, host, to.local, (items: RosterItems): Verdict | undefined =>
-          sees(items, from) ? undefined : refuse(errorLeak),
-        )
+        return withItems(roster, host, to.local, (items: RosterItems): Verdict | undefined => {
+          const isHeard =
+            sees(items, from) || (isServer && (seesAt(items, from.domain) || isToldAt(session, from.domain)))
+          return isHeard ? undefined : refuse(errorLeak)
+        })
       },
       { kinds: ['iq'], types: ['get', 'set'] },
     )

@@ -15,6 +15,12 @@ export function watchers(roster: RosterItems): Jid[] {
   return jids
 }
 
+/** True when somebody of this domain may see the account: his server sees what he does. */
+export function seesAt(roster: RosterItems, domain: string): boolean {
+  for (const item of roster.values()) if (item.jid.domain === domain && hasFrom(item.subscription)) return true
+  return false
+}
+
 /** Asked when it is needed: the module may come and go. */
 export type Privacy = () => PrivacyService | undefined
 

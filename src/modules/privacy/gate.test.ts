@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import { NS_CLIENT } from '../../stanza/ns.ts'
 import { x } from '../../xml/build.ts'
 import type { Element } from '../../xml/element.types.ts'
+import type { Octets } from '../../xml/octets.ts'
 import { type Actor, type Elsewhere, House } from '../modules.testing.ts'
 import { offlineStore } from '../offline/offline.store.ts'
 import {
@@ -271,6 +272,30 @@ describe('SES-04: the blocklist (XEP-0191 §3.3)', () => {
     })
   }
 
+  it('a blocked occupant of a room hears of no error, for which the room would throw out who blocked him (XEP-0045 §18.1.2)', async () => {
+    const { elsewhere, one } = await scene()
+    one.send(`<presence to='room@chat.lit/romeo'/>`)
+    await granted(one, block('room@chat.lit/tybalt'))
+    await one.drain()
+    await elsewhere.drain()
+    const says = (type: string, to: string, more = '') =>
+      elsewhere.send(`<message from='room@chat.lit/tybalt' to='${to}' type='${type}'><body>x</body>${more}</message>`)
+    const pm = `<x xmlns='http://jabber.org/protocol/muc#user'/>`
+    says('groupchat', full)
+    says('chat', full, pm)
+    assert.deepEqual(seen(await one.drain()), [])
+    assert.deepEqual(seen(await elsewhere.drain()), [])
+    // §18.1.2: a ghost must be found out, and nobody else is in a room.
+    says('groupchat', `${romeo}/gone`)
+    says('chat', `${romeo}/gone`, pm)
+    says('chat', full)
+    says('headline', full)
+    assert.deepEqual(
+      seen(await elsewhere.drain()),
+      [`${romeo}/gone`, `${romeo}/gone`, full, full].map((from) => `message error ${from} service-unavailable`),
+    )
+  })
+
   it('a rule of another kind is refused without <blocked/> (XEP-0016 §2.14)', async () => {
     const { one } = await world()
     await granted(one, list('test', 'deny subscription none'))
@@ -378,6 +403,35 @@ describe('which list applies (§2.2 rules 1 to 3)', () => {
     })
   }
 
+  it('a list of a resource that takes no messages lets none through for others, and hides none from them', async () => {
+    for (const takesNone of [`<presence><priority>-1</priority></presence>`, `<presence type='unavailable'/>`]) {
+      const { house, elsewhere, one } = await scene()
+      const two = await house.online(`${romeo}/two`)
+      two.send(takesNone)
+      await activate(one, 'deny * message')
+      elsewhere.send(say(romeo, ` type='chat'`))
+      assert.deepEqual(
+        seen(await elsewhere.drain()).filter((text) => text.startsWith('message')),
+        unavailable(romeo),
+      )
+      await granted(one, active())
+      await activate(two, 'deny * message')
+      await one.drain()
+      elsewhere.send(say(romeo, ` type='chat'`))
+      assert.deepEqual(seen(await one.drain()), [`message chat ${juliet}`])
+    }
+  })
+
+  it('a request for a subscription is shown to those whose list lets it through (§2.13)', async () => {
+    const { house, elsewhere, one } = await scene()
+    const two = await house.online(`${romeo}/two`)
+    await activate(one, 'deny jid juliet@capulet.lit')
+    await two.drain()
+    elsewhere.send(`<presence type='subscribe' from='juliet@capulet.lit' to='${romeo}'/>`)
+    assert.deepEqual(seen(await two.drain()), ['presence subscribe juliet@capulet.lit'])
+    assert.deepEqual(seen(await one.drain()), [])
+  })
+
   it('the one with the highest priority that lets it through has it', async () => {
     const { house, elsewhere, one } = await scene()
     one.send('<presence><priority>5</priority></presence>')
@@ -466,6 +520,68 @@ describe('which list applies (§2.2 rules 1 to 3)', () => {
     two.drop()
     const three = await house.online(`${romeo}/three`)
     assert.deepEqual(seen(await three.drain()), [], 'it is gone')
+  })
+
+  it('that is told when it has left the store, not when a client that is handed it goes', async () => {
+    const { house, elsewhere, one } = await scene()
+    one.drop()
+    elsewhere.send(say(romeo, ` type='chat' id='1'`).replaceAll('juliet', 'nurse'))
+    elsewhere.send(say(romeo, ` type='chat' id='2'`))
+    await elsewhere.drain()
+    const two = house.actor(`${romeo}/two`)
+    await granted(two, block('juliet@capulet.lit'))
+    two.link.drained = undefined
+    two.send('<presence/>')
+    await house.settle()
+    const bytes = two.link.written.splice(0).join('') as Octets
+    assert.match(bytes, /id='1'/)
+    const told = async () => (await elsewhere.drain()).filter((el) => el.name === 'message').map((el) => el.attr('id'))
+    two.session.linkEnded({ reason: 'lost', detail: '' }, two.link)
+    two.session.linkGone({ bytes, taken: 0, since: Date.UTC(2026, 0, 1), heldBack: '' as Octets }, two.link)
+    assert.deepEqual(await told(), [])
+    const three = await house.online(`${romeo}/three`)
+    assert.deepEqual(await told(), ['2'])
+    three.drop()
+    await house.online(`${romeo}/four`)
+    assert.deepEqual(await told(), [])
+  })
+
+  it('what an occupant of a room said to him who blocked him since goes without a word (XEP-0045 §18.1.2)', async () => {
+    const { house, elsewhere, one } = await scene()
+    one.drop()
+    const says = `<message from='room@chat.lit/tybalt' to='${full}' type='chat'><body>x</body>`
+    elsewhere.send(`${says}<x xmlns='http://jabber.org/protocol/muc#user'/></message>`)
+    elsewhere.send(`${says}</message>`)
+    await elsewhere.drain()
+    const two = house.actor(`${romeo}/two`)
+    await granted(two, block('room@chat.lit/tybalt'))
+    await two.drain()
+    two.send('<presence/>')
+    assert.deepEqual(seen(await two.drain()), [`presence ${romeo}/two`])
+    assert.equal((await elsewhere.drain()).filter((el) => el.name === 'message').length, 1)
+  })
+
+  it('what a resource had taken and lost is not sent to another after its sender was blocked (XEP-0191 §3.3)', async () => {
+    for (const rules of [undefined, 'deny jid juliet@capulet.lit message']) {
+      const { house, elsewhere, one } = await scene()
+      const two = await house.online(`${romeo}/two`)
+      elsewhere.send(say(full, ` type='chat' id='1'`))
+      await house.settle()
+      if (rules === undefined) await granted(two, block('juliet@capulet.lit'))
+      else await activate(two, rules)
+      await two.drain()
+      const bytes = one.link.written.splice(0).join('') as Octets
+      one.session.linkEnded({ reason: 'lost', detail: '' }, one.link)
+      one.session.linkGone({ bytes, taken: 0, since: Date.UTC(2026, 0, 1), heldBack: '' as Octets }, one.link)
+      assert.deepEqual(
+        seen(await two.drain()).filter((text) => text.startsWith('message')),
+        [],
+      )
+      assert.deepEqual(
+        seen(await elsewhere.drain()).filter((text) => text.startsWith('message')),
+        unavailable(full),
+      )
+    }
   })
 
   it('without any list everything passes, and nothing stands between two stanzas', async () => {

@@ -9,6 +9,7 @@ import type { Traffic } from '../../core/services/privacy.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
 import { StanzaError } from '../../stanza/error.ts'
+import { isFromRoom } from '../../stanza/room.ts'
 import { blocks, denies } from './rules.ts'
 import { type AccountLists, isExempt, noLists, type Screens } from './screens.ts'
 
@@ -86,10 +87,20 @@ export class Gate {
     return this.#sessions.ofAccount(to.domain, to.local).some((session) => session.isAvailable)
   }
 
+  /**
+   * A message that one resource was sent and others may have now, or the store: somebody may have blocked its sender since.
+   * What nobody's session is there for is looked at when it is handed over.
+   */
+  astray(packet: Packet): Verdict | undefined {
+    const lists = this.#screens.known(packet.to.bare)
+    if (!packet.wasTaken || lists === undefined || isExempt(packet.to.bare, packet.from)) return undefined
+    return this.#judgeReceived(packet, lists)
+  }
+
   #judgeReceived(packet: Packet, lists: AccountLists): Verdict | undefined {
     if (lists === noLists || !this.#isStopped(packet, lists)) return undefined
     this.#counters.stopped.value++
-    return refusal(packet)
+    return refusal(packet, this.#sessions.find(packet.to) !== undefined)
   }
 
   #isStopped(packet: Packet, lists: AccountLists): boolean {
@@ -155,9 +166,12 @@ function isTaker(session: Session, { kind }: Packet): boolean {
   return session.isAvailable && (kind === 'presence' || session.priority >= 0)
 }
 
-/** XEP-0016 §2.14, XEP-0191 §3.3. */
-function refusal({ kind, el }: Packet): Verdict {
+/**
+ * XEP-0016 §2.14, XEP-0191 §3.3. The error for a message is a SHOULD: rooms take one for the end of an occupant (XEP-0045 §18.1.2,
+ * many of them `service-unavailable` too) and would throw out who is there for having blocked another.
+ */
+function refusal({ kind, el }: Packet, isThere: boolean): Verdict {
   const type = el.attr('type')
   if (kind === 'presence' || type === 'error' || (kind === 'iq' && type === 'result')) return dropped
-  return notTaken
+  return kind === 'message' && isThere && isFromRoom(el) ? dropped : notTaken
 }

@@ -98,6 +98,11 @@ export default defineModule({
       kinds: ['message', 'presence'],
       concerns: (_from, to) => screens.concernsSessions(to),
     })
+    // Late: it may be that a resource had a copy before, and nothing is left to be delivered.
+    ctx.on('message:astray', (packet) => gate.astray(packet), {
+      phase: 'late',
+      concerns: (_from, to) => screens.concerns(to),
+    })
     ctx.on('session:bound', (session) => void screens.prefetch([session.jid.bare]))
     // Late: who asks at a session's end what applied to it shall be told.
     ctx.on('session:ended', ({ session }) => screens.left(session.jid.bare), { phase: 'late' })

@@ -316,6 +316,39 @@ describe('pre-approval (section 3.4)', () => {
     )
   })
 
+  for (const [from, to, subscription] of [
+    ['None + Pending Out', 'From + Pending Out', 'from'],
+    ['To', 'Both', 'both'],
+  ] as const) {
+    it(`counts in ${from} too: ${to}`, async () => {
+      const scene = await inState(from, true)
+      scene.available.send(`<presence type='subscribed' to='${contact}'/>`)
+      assert.deepEqual(await scene.elsewhere.drain(), [])
+      await assertPushes(scene, `${shown(from)} approved`)
+      scene.elsewhere.send(`<presence type='subscribe' from='${contact}' to='romeo@montague.net'/>`)
+      const [reply] = await scene.elsewhere.drain()
+      assert.equal(reply === undefined ? '' : brief(reply), 'presence/subscribed romeo@montague.net')
+      const came = await assertPushes(scene, `${shown(to)} approved`)
+      assert.ok(shown(to).includes(` ${subscription}`))
+      assert.deepEqual(
+        came.flat().filter((el) => el.attr('type') === 'subscribe'),
+        [],
+      )
+    })
+  }
+
+  it('a request to a resource that is not there is one to the account (section 8.5.3.2.2), the rest is ignored', async () => {
+    const { elsewhere, romeo: player } = await approved()
+    elsewhere.send(`<presence type='subscribe' from='nurse@capulet.com' to='romeo@montague.net/gone'/>`)
+    assert.deepEqual((await player.drain()).map(brief), ['presence/subscribe nurse@capulet.com'])
+    player.send(`<presence type='subscribe' to='tybalt@capulet.com'/>`)
+    await player.drain()
+    for (const type of ['subscribed', 'unsubscribed', 'unsubscribe']) {
+      elsewhere.send(`<presence type='${type}' from='tybalt@capulet.com' to='romeo@montague.net/gone'/>`)
+      assert.deepEqual((await player.drain()).map(brief), [], type)
+    }
+  })
+
   it('is taken back by unsubscribed, which goes nowhere', async () => {
     const { elsewhere, romeo: player } = await approved()
     player.send(`<presence type='unsubscribed' to='${contact}'/>`)
