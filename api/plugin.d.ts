@@ -981,6 +981,7 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
     protocol(name: string, accept: ProtocolAccept): void;
     counter(name: string, help: string): Counter;
     gauge(name: string, help: string, read: () => number): void;
+    underWay(count: () => number): void;
     onReload(fn: () => void): void;
     onStop(fn: () => void | Promise<void>): void;
 }
@@ -1162,7 +1163,7 @@ export interface Screen {
 }
 export interface PrivacyService {
     screen(session: Session): Screen | undefined;
-    ready(session: Session): Promise<void> | undefined;
+    read(session: Session): Screen | undefined | Promise<Screen | undefined>;
 }
 export interface ScreenChange {
     readonly session: Session;

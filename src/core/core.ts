@@ -78,7 +78,7 @@ export class Core implements SessionOwner<Session> {
   readonly durable: SessionJournal[] = []
   limits: CoreLimits
   readonly #inbound: Inbound
-  readonly #timed: Timed
+  readonly timed: Timed
   readonly #hosts = new Map<string, LocalHost>()
   /** Served no more; what was under way for them is not settled yet. */
   readonly #leaving = new Map<string, LocalHost>()
@@ -125,7 +125,7 @@ export class Core implements SessionOwner<Session> {
       each: (fn) => this.sessions.each(undefined, fn),
       resumed: (session) => this.localOf(session.host)?.type.hooks.notice('session:resumed', session),
     })
-    this.#timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
+    this.timed = new Timed(world.clock, () => this.limits.hookTimeoutMs, this.metrics)
     const routed = this.metrics.counter(
       'ratatosk_stanzas_routed_total',
       'Stanzas that went through the router, those of the server itself included',
@@ -180,13 +180,13 @@ export class Core implements SessionOwner<Session> {
       router: this.router,
       jids: this.jids,
       typeOf: (session) => this.localOf(session.host)?.type ?? this.#orphanType,
-      timed: (promise) => this.#timed.wait(promise),
+      timed: (promise) => this.timed.wait(promise),
     })
     this.#hostNeeds = {
       router: this.router,
       sessions: this.sessions,
       accounts: this.accounts,
-      timed: (promise) => this.#timed.wait(promise),
+      timed: (promise) => this.timed.wait(promise),
       fault: (place, module, error) => this.#fault(place, module, error),
       answered: (packet) => this.requests.answered(packet),
       unsettled: this.#unsettled,

@@ -5,6 +5,7 @@ import type { HandlerMeter } from './handler-meter.ts'
 import { type HookFault, type HookPoint, HookTable } from './hook-table.ts'
 import { IqTable } from './iq.ts'
 import { ServiceTable } from './service-table.ts'
+import { UnderWay } from './under-way.ts'
 
 export class HostType {
   readonly name: string
@@ -13,6 +14,7 @@ export class HostType {
   readonly services = new ServiceTable()
   readonly features = new FeatureTable()
   readonly streamElements = new StreamElements()
+  readonly underWay = new UnderWay()
   // The hot path looks these up once, here.
   readonly sent: HookPoint
   readonly route: HookPoint

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { defineStore, openStores } from '../store/index.ts'
 import { SimulatedEngine } from '../store/sim-engine.ts'
 import { createWorld } from '../world/index.ts'
+import { microtasksDone } from '../world/microtasks.ts'
 import { CommandRegistry, defineCommand } from './commands.ts'
 import { bench } from './core.testing.ts'
 import { defineModule, type ModuleContext, type ModuleDefinition } from './module.ts'
@@ -19,12 +20,12 @@ declare module './services.ts' {
 async function stage() {
   const world = createWorld()
   const stores = await openStores(world, new SimulatedEngine(world.clock))
-  const { core, clock, client } = bench()
+  const { core, clock, client, log } = bench()
   const commands = new CommandRegistry()
   const setOf = (type: string) => new ModuleSet(core, core.hostType(type), stores, commands)
   const load = (set: ModuleSet, ...modules: readonly ModuleDefinition[]) =>
     set.load(modules.map((definition) => ({ definition, options: {} })))
-  return { core, clock, client, commands, setOf, load, set: setOf('default') }
+  return { core, clock, client, log, commands, setOf, load, set: setOf('default') }
 }
 
 /** Counts its lives in the service that it provides; tells what happens. */
@@ -304,5 +305,68 @@ describe('modules that want the same', () => {
       assert.deepEqual(set.names, ['first'])
       await set.unload('first')
     }
+  })
+})
+
+describe('what modules have under way', () => {
+  const busy = (name: string, count: () => number) =>
+    defineModule({ name, setup: (ctx) => ctx.underWay(count) }) as unknown as ModuleDefinition
+
+  it('is waited for until none of them has anything', async () => {
+    const { clock, set, load } = await stage()
+    const left = { one: 1, two: 2 }
+    await load(
+      set,
+      busy('first', () => left.one),
+      busy('second', () => left.two),
+    )
+    let isSettled = false
+    const settled = set.settled().then(() => {
+      isSettled = true
+    })
+    const passes = async () => {
+      clock.advance(100)
+      await microtasksDone()
+      return isSettled
+    }
+    assert.equal(await passes(), false)
+    left.one = 0
+    assert.equal(await passes(), false)
+    left.two = 0
+    assert.equal(await passes(), true)
+    await settled
+  })
+
+  it('is given up after hook_timeout, counted and logged; with the module goes what it counts', async () => {
+    const { core, clock, log, set, load } = await stage()
+    await load(
+      set,
+      busy('never', () => 1),
+    )
+    const settled = set.settled()
+    clock.advance(core.limits.hookTimeoutMs)
+    await settled
+    assert.equal(core.metrics.value('ratatosk_hook_timeouts_total'), 1)
+    assert.deepEqual(
+      log.lines.map(({ level, fields }) => [level, fields['code'], fields['hostType']]),
+      [['warn', 'RTK_MODULE_UNDER_WAY', 'default']],
+    )
+    await set.unloadAll()
+    await set.settled()
+    assert.equal(core.hostType('default').underWay.count, 0)
+    assert.equal(log.lines.length, 1)
+  })
+
+  it('a count that fails holds nobody up', async () => {
+    const { log, set, load } = await stage()
+    const fails = () => {
+      throw new Error('lost count')
+    }
+    await load(set, busy('broken', fails))
+    await set.settled()
+    assert.deepEqual(
+      log.lines.map(({ fields }) => fields['code']),
+      ['RTK_MODULE_UNDER_WAY'],
+    )
   })
 })

@@ -195,6 +195,24 @@ export class ModuleSet {
     }
   }
 
+  /**
+   * Resolves when modules have nothing under way any more (`ModuleContext.underWay`); what takes longer than `hook_timeout` is
+   * given up and logged. For before `unloadAll`, when no host is left.
+   */
+  async settled(): Promise<void> {
+    const { timed, world } = this.#core
+    const { name, underWay } = this.#type
+    try {
+      await timed.wait(underWay.settled(world.clock))
+    } catch (error) {
+      world.log.warn('modules of a host type without hosts go before what they had under way is over', {
+        code: 'RTK_MODULE_UNDER_WAY',
+        hostType: name,
+        error,
+      })
+    }
+  }
+
   async unloadAll(): Promise<void> {
     for (const name of [...this.#loaded.keys()].reverse()) await this.#end(name)
   }
@@ -404,6 +422,7 @@ export class ModuleSet {
       },
       counter: (counter, help) => core.metrics.counter(`ratatosk_${name}_${counter}_total`, help),
       gauge: (gauge, help, read) => keep(core.metrics.gauge(`ratatosk_${name}_${gauge}`, help, read)),
+      underWay: (count) => keep(type.underWay.enter(count)),
       onReload: (fn) => {
         keep(() => void loaded.reloaded.delete(fn))
         loaded.reloaded.add(fn)

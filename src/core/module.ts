@@ -151,6 +151,12 @@ export interface ModuleContext<O extends OptionSchema = OptionSchema, N extends 
   /** `ratatosk_<module>_<name>_total`. */
   counter(name: string, help: string): Counter
   gauge(name: string, help: string, read: () => number): void
+  /**
+   * Says how many things the module has under way that nobody waits for and that need it, or a service, to be there: before
+   * they are none the modules of a host type whose last host was removed do not go, for at most `hook_timeout`. Writes that
+   * the store has been given are none. A cheap look: it is asked again and again.
+   */
+  underWay(count: () => number): void
   /** Called after a reload has changed `options`: for what was made of them. Synchronous; the new options count already. */
   onReload(fn: () => void): void
   /** Called at unload, in reverse order. */

@@ -16,7 +16,7 @@ export class Timed {
     this.#timeoutMs = timeoutMs
     this.#expired = metrics.counter(
       'ratatosk_hook_timeouts_total',
-      'Handlers of modules that were given up because they took too long; limit limits.hook_timeout',
+      'Times that a handler of a module, or what modules had under way when their last host was gone, was given up because it took too long; limit limits.hook_timeout',
     )
   }
 

@@ -6,7 +6,7 @@ import { jid } from '../jid/jid.ts'
 import { SymbolicServer } from '../listeners/symbolic.testing.ts'
 import { NS_CLIENT } from '../stanza/ns.ts'
 import { ClientFailure } from '../stream/client.ts'
-import { type House, inHouse, type Person, portOfHouse } from './hosts.testing.ts'
+import { befriended, type House, inHouse, type Person, portOfHouse } from './hosts.testing.ts'
 import { bind, groundOf, listener } from './limits.testing.ts'
 
 const isLong = process.env['RATATOSK_LONG'] === '1'
@@ -26,20 +26,6 @@ const endOf = async ({ client }: Person) => {
 
 const message = (to: string, body: number | string, type = 'chat') =>
   `<message to='${to}' type='${type}' id='m${body}'><body>${body}</body></message>`
-
-/** Both see each other from now on. */
-async function befriended(house: House, one: Person, other: Person): Promise<void> {
-  for (const person of [one, other]) person.says('<presence/>')
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.says(`<presence type='subscribe' to='${to.client.jid.bare}'/>`)
-    await house.passes(100)
-    to.says(`<presence type='subscribed' to='${from.client.jid.bare}'/>`)
-    await house.passes(100)
-  }
-}
 
 const errors = ({ heard }: Person) =>
   heard.flatMap((el) => {

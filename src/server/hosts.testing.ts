@@ -86,7 +86,10 @@ export function inHouse(
       account: (address) => server.accounts.add(jid(address), 'secret'),
       person: (address) => person(simulation, address),
       passes: (ms) => simulation.advance(ms),
-      log: () => world.log.at('info').map(({ message, fields }) => ({ text: message, ...fields })),
+      log: () =>
+        world.log.entries
+          .filter(({ level }) => level !== 'debug')
+          .map(({ message, fields }) => ({ text: message, ...fields })),
     }
     try {
       await play(house)
@@ -117,5 +120,19 @@ async function person(simulation: Simulation, address: string): Promise<Person> 
       heard
         .filter((el) => el.name === 'message' && el.attr('type') !== 'error')
         .flatMap((el) => el.child('body', NS_CLIENT)?.text ?? []),
+  }
+}
+
+/** Both see each other from now on. */
+export async function befriended(house: House, one: Person, other: Person): Promise<void> {
+  for (const person of [one, other]) person.says('<presence/>')
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.says(`<presence type='subscribe' to='${to.client.jid.bare}'/>`)
+    await house.passes(100)
+    to.says(`<presence type='subscribed' to='${from.client.jid.bare}'/>`)
+    await house.passes(100)
   }
 }

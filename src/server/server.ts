@@ -63,9 +63,6 @@ export interface ServerParts {
 /** The last connections must be gone so soon when the server stops; each lingers for less (`stop_timeout`). */
 const stopTimeoutMs = 5_000
 
-/** Reads of the store that modules may make one after the other for a session that has ended. */
-const lastReads = 4
-
 export class Server {
   readonly core: Core
   readonly commands: CommandRegistry
@@ -359,13 +356,10 @@ export class Server {
     await gone
     await this.core.forgetHosts(hosts)
     this.accounts.forget(hosts)
-    if (this.#moduleSets.unused.length === 0) return
-    // Modules may have asked the store whom to tell of the sessions that ended, lists first and then the roster; an answer
-    // to us comes after theirs.
-    for (let n = 0; n < lastReads; n++) {
-      await Promise.allSettled(hosts.slice(0, 1).map(async (host) => this.accounts.count(host)))
-    }
-    for (const type of this.#moduleSets.unused) await this.#moduleSets.unload(type)
+    const { unused } = this.#moduleSets
+    // They ask the store whom to tell of the sessions that ended, and more.
+    await Promise.all(unused.map((type) => this.modulesOf(type)?.settled()))
+    for (const type of unused) await this.#moduleSets.unload(type)
   }
 
   /** The modules of a host type. */

@@ -109,7 +109,8 @@ export const serverLimits = {
     default: '10 seconds',
     min: '100 ms',
     max: '5 minutes',
-    description: "A handler's promise; after it the stanza is answered with internal-server-error.",
+    description:
+      "A handler's promise; after it the stanza is answered with internal-server-error. Also what modules have under way when the last host of their type is gone.",
   }),
   jid_cache_entries: opt.int({
     default: 50_000,

@@ -25,12 +25,14 @@ export interface Screen {
 
 export interface PrivacyService {
   /**
-   * What applies to the session now; undefined: everything passes. A session that is available has it in memory; of one
-   * that has not, nothing passes.
+   * For who must act now: what applies to the session, undefined: everything passes. While its lists are unread nothing passes
+   * but what no list may stop, so that whoever forgets that they can be shows too little and never too much. Those of an
+   * available session are in memory, but for a moment after the module came. Never for what is done once and for good, such as
+   * to refuse a message that was kept: that is `read`'s.
    */
   screen(session: Session): Screen | undefined
-  /** Resolves when it is in memory; undefined: it is. Rejects with `WorldError`. */
-  ready(session: Session): Promise<void> | undefined
+  /** For who can wait: the same, as it is in truth; a promise while lists are unread. Rejects with `WorldError`. */
+  read(session: Session): Screen | undefined | Promise<Screen | undefined>
 }
 
 /** What applies to a session has changed. */

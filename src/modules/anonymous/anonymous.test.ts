@@ -110,3 +110,18 @@ test('section 3, rule 4: what modules kept of it is deleted with its last sessio
   await house.settle()
   assert.deepEqual(deleted, [name.split('@')[0]])
 })
+
+test('section 3, rule 4: while that is being deleted it is under way', async () => {
+  const { house, guest } = await stage()
+  const { underWay } = house.core.hostType('default')
+  const { promise, resolve } = Promise.withResolvers<void>()
+  house.core.hostType('default').hooks.on('account:delete', 'test', () => promise)
+  await house.settle()
+  assert.equal(underWay.count, 0)
+  guest.drop()
+  await house.settle()
+  assert.equal(underWay.count, 1)
+  resolve()
+  await house.settle()
+  assert.equal(underWay.count, 0)
+})

@@ -29,6 +29,8 @@ export default defineModule({
   xeps: [{ xep: 175, version: '1.2', status: 'complete' }],
   setup(ctx) {
     const { sessions } = ctx
+    let deletions = 0
+    ctx.underWay(() => deletions)
 
     // §3 rule 3: no relationships that would outlive the session.
     ctx.on('stanza:sent', (_packet, session) => (isAnonymous(session) ? noRoster : undefined), {
@@ -62,10 +64,13 @@ export default defineModule({
     ctx.on('session:ended', ({ session }) => {
       const { host, jid } = session
       if (!isAnonymous(session) || sessions.isOnline(jid.domain, jid.local)) return
-      ctx.tellAll('account:delete', { host, local: jid.local }).then(
-        () => undefined,
-        (error) => ctx.log.error('what was kept of an anonymous session could not be deleted', { error }),
-      )
+      deletions++
+      ctx
+        .tellAll('account:delete', { host, local: jid.local })
+        .catch((error) => ctx.log.error('what was kept of an anonymous session could not be deleted', { error }))
+        .finally(() => {
+          deletions--
+        })
     })
   },
 })

@@ -6,7 +6,7 @@ import { opt } from '../../core/config/opt.ts'
 import type { Host } from '../../core/host.ts'
 import { defineModule } from '../../core/module.ts'
 import { type Packet, refuse, type Verdict } from '../../core/packet.ts'
-import '../../core/services/privacy.ts'
+import type { Screen } from '../../core/services/privacy.ts'
 import { sees } from '../../core/services/roster.ts'
 import type { Session } from '../../core/session.ts'
 import type { Jid } from '../../jid/jid.ts'
@@ -64,10 +64,9 @@ export default defineModule({
 
     /** §8: who hides from somebody (XEP-0016 §2.11) is not there for him. */
     function isShown(session: Session, asker: Jid): boolean | Promise<boolean> {
-      const { privacy } = services
-      const passes = () => privacy?.screen(session)?.passes('presence-out', asker) !== false
-      const loading = privacy?.ready(session)
-      return loading === undefined ? passes() : loading.then(passes)
+      const passes = (screen: Screen | undefined) => screen?.passes('presence-out', asker) !== false
+      const screen = services.privacy?.read(session)
+      return screen instanceof Promise ? screen.then(passes) : passes(screen)
     }
 
     /** §4; undefined: it is asked itself. */

@@ -9,6 +9,7 @@ import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import { type Packet, refuse, type Verdict, verdictKept } from '../../core/packet.ts'
 import '../../core/services/copies.ts'
+import type { Screen } from '../../core/services/privacy.ts'
 import type { Session } from '../../core/session.ts'
 import { JidCache } from '../../jid/cache.ts'
 import type { Jid } from '../../jid/jid.ts'
@@ -69,6 +70,8 @@ interface Refused {
 /** What the making of one batch needs and leaves. */
 interface Making {
   readonly jids: JidCache
+  /** What applies to the session. */
+  readonly screen: Screen | undefined
   readonly refused: Refused[]
   /** Nothing is in the batch yet. */
   readonly isFirst: boolean
@@ -208,8 +211,8 @@ export class Mailboxes {
   /** Page after page until nothing is left and nothing is on its way in, or the session cannot take more. */
   async #empty(session: Session, box: Mailbox, closing: Closing): Promise<void> {
     const account = { host: box.host.domain, local: box.local }
-    const listsKnown = this.#ctx.service('privacy')?.ready(session)
-    if (listsKnown !== undefined) await listsKnown
+    const lists = this.#ctx.service('privacy')?.read(session)
+    if (lists instanceof Promise) await lists
     while (isReady(session)) {
       const { added } = box
       const rows = await this.#store.page({ ...account, after: 0, limit: pageSize })
@@ -232,6 +235,10 @@ export class Mailboxes {
     // They are few: one recipient, and those who wrote to him.
     const jids = new JidCache(pageSize)
     while (at < rows.length && isReady(session)) {
+      // What is refused is out of the store: for that nobody may be taken for blocked because lists are unread.
+      const lists = this.#ctx.service('privacy')?.read(session)
+      const screen = lists instanceof Promise ? await lists : lists
+      if (!isReady(session)) return
       const seqs: number[] = []
       const stanzas: Octets[] = []
       const refused: Refused[] = []
@@ -240,7 +247,7 @@ export class Mailboxes {
       let bytes = 0
       for (; at < rows.length && bytes < batchBytes; at++) {
         const row = rows[at] as Kept
-        const stanza = this.#stanzaOf(session, row, box, { jids, refused, isFirst: stanzas.length === 0 })
+        const stanza = this.#stanzaOf(session, row, box, { jids, screen, refused, isFirst: stanzas.length === 0 })
         if (stanza === 'later') break
         if (stanza === undefined) {
           if (stanzas.length === 0) last = row.seq
@@ -318,7 +325,7 @@ export class Mailboxes {
    * nobody hand over.
    */
   #stanzaOf(session: Session, row: Kept, box: Mailbox, batch: Making): Octets | 'later' | undefined {
-    const { jids, refused, isFirst } = batch
+    const { jids, screen, refused, isFirst } = batch
     const el = readMessage(row.stanza)
     const from = jids.parse(el?.rawAttr('from') ?? noAddress)
     const to = jids.parse(el?.rawAttr('to') ?? noAddress)
@@ -336,7 +343,7 @@ export class Mailboxes {
       if (copies.standsIn(session, from, el)) return undefined
     }
     // XEP-0191 §3.3: no stanza of who was blocked since; who wrote is told as if it came now.
-    if (this.#ctx.service('privacy')?.screen(session)?.passes('message-in', from) === false) {
+    if (screen?.passes('message-in', from) === false) {
       refused.push({ seq: row.seq, el, from, to })
       return undefined
     }

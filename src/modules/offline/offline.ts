@@ -73,6 +73,7 @@ export default defineModule({
       'Accounts with messages on their way into or out of the store now',
       () => mailboxes.size,
     )
+    ctx.underWay(() => mailboxes.size)
 
     ctx.features.add('msgoffline')
 

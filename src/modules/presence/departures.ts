@@ -3,7 +3,6 @@
  * account's roster must be loaded first leaves a departure behind; what changes meanwhile is noted in it, and a successor
  * under the same address finishes it before he shows himself.
  */
-import type { Host } from '../../core/host.ts'
 import type { Counter } from '../../core/metrics.ts'
 import type { ModuleContext } from '../../core/module.ts'
 import type { Screen } from '../../core/services/privacy.ts'
@@ -24,12 +23,9 @@ export const unavailable: Element = x('presence', NS_CLIENT, { type: 'unavailabl
 const retryMs = 5000
 
 interface Departure {
-  readonly jid: Jid
-  readonly host: Host
-  /** What applied to the session at its end; asked for when its lists were not in memory then. */
-  readonly screen: () => Screen | undefined
-  /** Undefined: they are. */
-  readonly ready: () => Promise<void> | undefined
+  readonly session: Session
+  /** What applied to it at its end; 'unread' until its lists are. */
+  screen: Screen | 'unread' | undefined
   readonly directed: readonly Jid[]
   /** Contacts whose subscription changed since, and whether they saw the resource. The first change decides. */
   readonly changed: Map<string, { readonly contact: Jid; readonly hadSeen: boolean }>
@@ -77,7 +73,9 @@ export class Departures {
   /** Resources that have ended, of which this address, that could see them, was not told yet. */
   leaving(account: Jid, to: Jid): readonly Jid[] {
     const waiting = this.#waiting.get(account.toString()) ?? []
-    return waiting.filter(({ screen }) => screen()?.passes('presence-out', to) !== false).map(({ jid }) => jid)
+    return waiting
+      .filter((departure) => this.#screenOf(departure)?.passes('presence-out', to) !== false)
+      .map(({ session }) => session.jid)
   }
 
   /** An available session takes itself back. */
@@ -105,9 +103,8 @@ export class Departures {
     const changed: Departure['changed'] = new Map()
     for (const [key, contact] of this.#grants.left(session)) changed.set(key, { contact, hadSeen: false })
     const departure: Departure = {
-      jid: session.jid,
-      host: session.host,
-      ...this.#screened(session),
+      session,
+      screen: 'unread',
       directed: this.#directed.takeAll(session),
       changed,
       timer: undefined,
@@ -142,28 +139,27 @@ export class Departures {
     this.#waiting.clear()
   }
 
-  /** Who was shown the session by lists that must be read first (after a reload of their module) is told of its end all the same. */
-  #screened(session: Session): Pick<Departure, 'screen' | 'ready'> {
-    const privacy = this.#privacy()
-    if (privacy?.ready(session) !== undefined) {
-      return { screen: () => this.#privacy()?.screen(session), ready: () => this.#privacy()?.ready(session) }
-    }
-    const screen = privacy?.screen(session)
-    return { screen: () => screen, ready: () => undefined }
+  /** Who completes it may come before its lists are read. */
+  #screenOf({ session, screen }: Departure): Screen | undefined {
+    return screen === 'unread' ? this.#privacy()?.screen(session) : screen
   }
 
+  /** Who was shown the session by lists that must be read first (after a reload of their module) is told of its end all the same. */
   #attempt(departure: Departure): void {
-    const account = departure.jid.bare
-    const finish = () =>
-      withItems(this.#roster, departure.host, account.local, (items) => this.complete(account, items))
-    const ready = departure.ready()
-    const done = ready === undefined ? finish() : ready.then(finish)
+    const { session } = departure
+    const account = session.jid.bare
+    const finish = (screen: Screen | undefined) => {
+      departure.screen = screen
+      return withItems(this.#roster, session.host, account.local, (items) => this.complete(account, items))
+    }
+    const screen = departure.screen === 'unread' ? this.#privacy()?.read(session) : departure.screen
+    const done = screen instanceof Promise ? screen.then(finish) : finish(screen)
     if (!(done instanceof Promise)) return
     done.catch((error: unknown) => {
       this.#delayed.value++
       this.#ctx.log.warn('contacts could not be told yet that a session ended', {
         code: 'RTK_PRESENCE_DEPARTURE',
-        jid: departure.jid.toString(),
+        jid: session.jid.toString(),
         error,
       })
       if (!this.has(account)) return
@@ -171,7 +167,9 @@ export class Departures {
     })
   }
 
-  #tell({ jid, screen, directed, changed }: Departure, items: RosterItems): void {
+  #tell(departure: Departure, items: RosterItems): void {
+    const { directed, changed } = departure
+    const { jid } = departure.session
     const told = watchers(items).filter((contact) => changed.get(contact.toString())?.hadSeen !== false)
     const known = new Set(told.map((contact) => contact.toString()))
     for (const { contact, hadSeen } of changed.values()) {
@@ -181,7 +179,7 @@ export class Departures {
     // Who told himself is gone; behind his address may stand the session that replaced him.
     const others = directed.filter((one) => !one.equals(jid))
     const all = this.#all(jid, [...told, ...own.map((other) => other.jid)], others)
-    void broadcast(this.#ctx, unavailable, jid, shownTo(screen(), this.#ctx.sessions, all))
+    void broadcast(this.#ctx, unavailable, jid, shownTo(this.#screenOf(departure), this.#ctx.sessions, all))
   }
 
   /** Each address once: the account's own available resources are among those told. */

@@ -97,6 +97,7 @@ export default defineModule({
       'Accounts with a session that has ended of which contacts have not been told yet',
       () => departures.size,
     )
+    ctx.underWay(() => departures.size)
     ctx.onStop(() => departures.stop())
 
     ctx.on('presence:self', (packet, session): Promise<Verdict> | Verdict => {

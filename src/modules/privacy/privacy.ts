@@ -121,9 +121,11 @@ export default defineModule({
     accountData(ctx, store, stored, screens)
     ctx.provide('privacy', {
       screen: (session) => screens.screen(session),
-      ready: (session) => {
+      read: (session) => {
         const own = session.jid.bare
-        return screens.known(own) === undefined ? screens.load(own).then(() => undefined) : undefined
+        const lists = screens.known(own)
+        if (lists !== undefined) return screens.screenIn(lists, session)
+        return screens.load(own).then((loaded) => screens.screenIn(loaded, session))
       },
     })
   },

@@ -171,7 +171,7 @@ export class Screens {
     return name === '' ? lists.byDefault : (lists.active.get(name) ?? lists.byDefault)
   }
 
-  /** As the service gives it. */
+  /** As the service gives it to who cannot wait. */
   screen(session: Session): Screen | undefined {
     const own = session.jid.bare
     const lists = this.known(own)
