@@ -126,6 +126,40 @@ test('SIGHUP and the command reload take over listeners, and nothing of a file w
   assert.deepEqual(await exited, [0, null])
 })
 
+test('reload finds a server whose data_dir or control.socket has changed, and says that both need a restart', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells of its processes')
+  const { exited } = await serve()
+  const plain = readFileSync(file, 'utf8')
+  try {
+    writeFileSync(file, `${plain}data_dir: elsewhere\ncontrol: { socket: other.sock }\nlimits: { connections: 1234 }\n`)
+    const done = await run(['reload', '--json'])
+    assert.equal(done.code, 0, done.err)
+    assert.match(done.err, /^warning: .*needs a restart; asking it at .*\/data\/control\.sock\n$/)
+    const { applied, needs_restart: waiting } = JSON.parse(done.out)
+    assert.deepEqual(applied, [`limits.connections (${file}:7)`])
+    assert.deepEqual(waiting, [`control.socket (${file}:6)`, `data_dir (${file}:5)`, 'store.path'])
+
+    const other = await run(['--data-dir', join(folder, 'another'), 'status'])
+    assert.equal(other.code, 3, 'a server with another data directory is not meant')
+    assert.match(other.err, /no server runs behind .*other\.sock/)
+
+    const named = ['--socket', join(folder, 'data/control.sock')]
+    writeFileSync(file, 'hosts: [')
+    const status = await run([...named, 'status', '--json'])
+    assert.deepEqual({ code: status.code, err: status.err }, { code: 0, err: '' }, 'the file is not even read')
+    const serving = await run([...named, 'serve'])
+    assert.equal(serving.code, 2)
+    assert.match(serving.err, /--socket .*control\.socket.*RTK_CLI_USAGE/)
+    assert.equal((await run([...named, 'stop'])).code, 0)
+    assert.deepEqual(await exited, [0, null])
+    const gone = await run([...named, 'status'])
+    assert.equal(gone.code, 3)
+    assert.match(gone.err, /no server runs behind .*data\/control\.sock/)
+  } finally {
+    writeFileSync(file, plain)
+  }
+})
+
 test('stop ends it, and what was kept is there after the next start', async () => {
   const first = await serve()
   assert.equal((await run(['account', 'add', 'thor@localhost'], 'hammer\n')).code, 0)

@@ -9,7 +9,7 @@ import { openLog } from '../world/log.ts'
 import type { Log } from '../world/log.types.ts'
 import { placeText } from '../world/net-error.ts'
 import { modeOf } from './config-commands.ts'
-import { EXIT } from './exit.ts'
+import { CliError, EXIT } from './exit.ts'
 import { showError } from './remote.ts'
 import {
   controlPath,
@@ -22,6 +22,10 @@ import {
 
 /** Runs until a signal or the command `stop`. Rejects with `ConfigError` for mistakes in the configuration. */
 export async function serve(options: GlobalOptions, around: Surroundings): Promise<number> {
+  if (options.socket !== undefined) {
+    const text = '--socket names the socket of a server that runs already'
+    throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', text, 'set control.socket in the configuration')
+  }
   const settings = await readSettings(options, around)
   const log = await logOf(settings, around)
   // Makes the socket's folder, where it needs one of its own, and refuses a path that is too long before anything starts.
