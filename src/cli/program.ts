@@ -304,7 +304,8 @@ function failed(error: unknown, options: GlobalOptions, around: Surroundings): n
     return EXIT.refused
   }
   if (error instanceof WorldError) {
-    showError({ code: error.code as `RTK_${string}`, text: error.message, hint: '' }, options, around)
+    const hint = error.code === 'RTK_DISK_LOCKED' ? 'stop the server that has it first' : ''
+    showError({ code: error.code as `RTK_${string}`, text: error.message, hint }, options, around)
     return EXIT.refused
   }
   throw error

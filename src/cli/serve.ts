@@ -174,6 +174,11 @@ async function running(server: Server, log: Log, { terminal }: Surroundings): Pr
     terminal.err('ratatosk: nobody reads the log any more; stopping [RTK_CLI_OUTPUT]\n')
     close()
   })
+  // A full disk under the log is no reason to end anybody's conversation.
+  terminal.whenOutFails?.(
+    (code) => terminal.err(`ratatosk: the log cannot be written: ${code}; the server goes on [RTK_LOG_LOST]\n`),
+    (lost) => log.error('the log could not be written, and entries were lost', { code: 'RTK_LOG_LOST', lost }),
+  )
   const reload = () => void tellReload(server, log)
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
   server.closed.then(

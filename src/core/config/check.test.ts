@@ -258,6 +258,11 @@ const rows: [string, string, string][] = [
   ['a file that is a word', 'hosts', "1:1: expected sections such as 'hosts:', found a string (did you mean 'hosts'?)"],
   ['built-in rule', 'access: { all: [] }', "1:11: 'all' is built in and cannot be replaced (choose another name)"],
   [
+    'options of the wrong kind',
+    'shapers: { slow: fast }',
+    "1:18: expected a map of options, found 'fast' (known: rate, burst)",
+  ],
+  [
     'module off',
     'modules: { ping: off }',
     "1:18: expected a map of options, true or false, found 'off' (write 'false' to leave the module out)",

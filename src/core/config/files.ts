@@ -2,6 +2,7 @@
 import type { Disk } from '../../world/disk.types.ts'
 import { WorldError } from '../../world/error.ts'
 import type { RevocationList, Tls } from '../../world/net.types.ts'
+import { UNIX_PATH_LIMIT } from '../../world/net-error.ts'
 import type { Checked } from './check.ts'
 import { entryOf, type Input, type MapInput } from './input.ts'
 import { checkKeys, jwtSections } from './jwt-section.ts'
@@ -28,9 +29,29 @@ export async function checkFiles(checked: Checked, folder: string, doors: FileDo
   const tls = entryOf(checked.document.input, 'tls')?.value
   if (tls?.kind === 'map') await checkClientAuthorities(tls, folder, doors, report)
   await checkStoreAuthorities(checked.document.input, folder, doors, report)
+  for (const input of socketNames(checked.document.input)) checkSocketName(input, folder, doors, report)
   for (const section of jwtSections(checked.document.input)) await checkTokenKeys(section, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
   return report.sorted()
+}
+
+/** Names of Unix sockets that the server would make. */
+function socketNames(root: MapInput): readonly StringInput[] {
+  const listeners = entryOf(root, 'listeners')?.value
+  const control = entryOf(root, 'control')?.value
+  const named = (owner: Input | undefined, key: string) =>
+    owner?.kind === 'map' ? entryOf(owner, key)?.value : undefined
+  const items = listeners?.kind === 'list' ? listeners.items : []
+  return [named(control, 'socket'), ...items.map((item) => named(item, 'path'))].filter((one) => one?.kind === 'string')
+}
+
+/** As it will be, because a relative name may be short and its folder's long. */
+function checkSocketName(input: StringInput, folder: string, { disk }: FileDoors, report: Report): void {
+  const path = disk.resolve(folder, input.value)
+  const size = Buffer.byteLength(path)
+  if (size <= UNIX_PATH_LIMIT) return
+  const text = `a Unix socket's name has at most ${UNIX_PATH_LIMIT} bytes, ${path} has ${size}`
+  report.error(input, 'RTK_CONFIG_RANGE', text, 'choose a shorter one')
 }
 
 function certificatePairs(root: MapInput): readonly MapInput[] {

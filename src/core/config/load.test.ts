@@ -86,6 +86,19 @@ modules: { lamp: { key: { file: none } } }
   ])
 })
 
+test('a Unix socket whose whole name is too long is a mistake, however short it stands in the file', async () => {
+  const folder = `/e/${'x'.repeat(95)}`
+  const text =
+    'control: { socket: c2345.sock }\nlisteners: [{ protocol: c2s, path: c.sock }, { protocol: c2s, path: c2345.sock }]\n'
+  const world = worldOf({ [`${folder}/r.yaml`]: { text } })
+  const { mistakes } = await finishConfig(await openConfig({ file: `${folder}/r.yaml` }, world.disk), world)
+  const told = `a Unix socket's name has at most 107 bytes, ${folder}/c2345.sock has 109 (choose a shorter one)`
+  assert.deepEqual(
+    mistakes.map(formatMistake),
+    ['1:20', '2:69'].map((at) => `${folder}/r.yaml:${at}: ${told}`),
+  )
+})
+
 test('a secret is read from its file; one written out in a readable file is warned of', async () => {
   const world = worldOf({
     '/e/r.yaml': { text: 'modules: { lamp: { key: { file: key } } }' },
