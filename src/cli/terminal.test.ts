@@ -122,5 +122,5 @@ test('an output that takes nothing is told once, and what was lost when it takes
   isFull = false
   terminal.out('d')
   await settled()
-  assert.deepEqual([told, written], [['ENOSPC', 3], ['d']])
+  assert.deepEqual([told, written], [['ENOSPC', 3], ['\nd']])
 })

@@ -102,7 +102,8 @@ export class RealTerminal implements Terminal {
   }
 
   out(text: string): void {
-    this.#streams.stdout.write(text, this.#wrote)
+    // Of the first text that was lost a part may have been written: what comes now begins a line all the same.
+    this.#streams.stdout.write(this.#lost > 0 ? `\n${text}` : text, this.#wrote)
   }
 
   err(text: string): void {

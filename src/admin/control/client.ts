@@ -68,7 +68,12 @@ export class ControlClient implements TransportHandler {
     } catch (error) {
       throw noServer(path, error)
     }
-    const silence = clock?.after(timeoutMs, () => client.#fail(silent(path, timeoutMs)), undefined)
+    const giveUp = () => {
+      client.#fail(silent(path, timeoutMs))
+      // Who says nothing does not answer a farewell either.
+      client.#transport?.destroy()
+    }
+    const silence = clock?.after(timeoutMs, giveUp, undefined)
     const greeting = await client.#greeted.promise.finally(() => silence?.cancel())
     if (greeting.protocol !== PROTOCOL) {
       client.close()
