@@ -14,7 +14,7 @@ export class C2sFigures {
     this.signIns = metrics.counter('ratatosk_sign_ins_total', 'Sign-ins that succeeded')
     this.timedOut = metrics.counter(
       'ratatosk_connections_timed_out_total',
-      'Connections whose client answered the kernel no more: `tcp_keepalive`, or nothing that was sent arrived',
+      'Connections whose client answered the kernel no more, neither its keep-alive (listeners[].tcp_keepalive) nor what was sent',
     )
     this.discarded = metrics.counter(
       'ratatosk_plaintext_discarded_total',
