@@ -50,6 +50,7 @@ function programOf(around: Surroundings, state: State): Command {
     .version(softwareVersion, '-V, --version', 'print the version')
     .option('-c, --config <file>', 'configuration file')
     .option('--data-dir <folder>', 'in place of data_dir of the configuration')
+    .option('--socket <file>', 'control socket of the server that is asked, in place of the one of the configuration')
     .option('--json', 'results as JSON, one object a line; errors too, on standard error')
     .addHelpText('after', exitHelp)
     .configureOutput({
@@ -200,7 +201,7 @@ function wordsOf(argv: readonly string[]): readonly string[] {
   const words: string[] = []
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? ''
-    if (['-c', '--config', '--data-dir'].includes(word)) i++
+    if (['-c', '--config', '--data-dir', '--socket'].includes(word)) i++
     else if (!word.startsWith('-')) words.push(word)
   }
   return words
@@ -250,7 +251,7 @@ async function addServersOwn(
   state: State,
 ): Promise<void> {
   try {
-    const client = await connect(globalOptions(argv), around)
+    const client = await connect(globalOptions(argv), around, true)
     try {
       const { result } = await client.call('commands list')
       addRemote(
@@ -273,6 +274,7 @@ function globalOptions(argv: readonly string[]): GlobalOptions {
   const reader = new Command()
     .option('-c, --config <file>')
     .option('--data-dir <folder>')
+    .option('--socket <file>')
     .option('--json')
     .allowUnknownOption()
     .allowExcessArguments()
@@ -302,7 +304,8 @@ function failed(error: unknown, options: GlobalOptions, around: Surroundings): n
     return EXIT.refused
   }
   if (error instanceof WorldError) {
-    showError({ code: error.code as `RTK_${string}`, text: error.message, hint: '' }, options, around)
+    const hint = error.code === 'RTK_DISK_LOCKED' ? 'stop the server that has it first' : ''
+    showError({ code: error.code as `RTK_${string}`, text: error.message, hint }, options, around)
     return EXIT.refused
   }
   throw error

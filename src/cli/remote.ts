@@ -8,7 +8,15 @@ import type { OptionRow } from '../core/config/describe.ts'
 import { CliError, EXIT } from './exit.ts'
 import { InputRows } from './input-rows.ts'
 import { meaningOf, renderOne, TableWriter } from './render.ts'
-import { controlPath, type GlobalOptions, readSettings, type Surroundings } from './settings.ts'
+import { serversOf } from './running.ts'
+import {
+  controlPath,
+  DEFAULT_FILE,
+  type GlobalOptions,
+  readSettings,
+  type Settings,
+  type Surroundings,
+} from './settings.ts'
 import { Summary } from './summary.ts'
 
 const dashed = (name: string) => name.replaceAll('_', '-')
@@ -116,15 +124,55 @@ export async function runRemote(
   }
 }
 
-/** A client of the server that the settings describe. Throws `CliError`. */
-export async function connect(options: GlobalOptions, around: Surroundings): Promise<ControlClient> {
-  const path = await controlPath(await readSettings(options, around), around)
+/**
+ * A client of the server that the settings describe: behind `--socket`, else where the configuration says, else where a server that was
+ * started with this configuration still listens, of which standard error tells. Throws `CliError`.
+ */
+export async function connect(options: GlobalOptions, around: Surroundings, isQuiet = false): Promise<ControlClient> {
+  if (options.socket !== undefined) return await connectTo(options.socket, around)
+  const settings = await readSettings(options, around)
+  const path = await controlPath(settings, around)
   try {
-    return await ControlClient.connect(around.world.net, path)
+    return await connectTo(path, around)
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== 'RTK_CONTROL_NO_SERVER') throw error
+    return await connectElsewhere(settings, around, error, isQuiet)
+  }
+}
+
+async function connectTo(path: string, { world }: Surroundings): Promise<ControlClient> {
+  try {
+    return await ControlClient.connect(world.net, path, { clock: world.clock })
   } catch (error) {
     const { code, text, hint } = error as CommandError
     throw new CliError(EXIT.noServer, code, text, hint)
   }
+}
+
+/** Only to a server of the same user: who else has a process that looks like one may want passwords. */
+async function connectElsewhere(
+  { file = DEFAULT_FILE, dataDir }: Settings,
+  around: Surroundings,
+  none: CliError,
+  isQuiet: boolean,
+): Promise<ControlClient> {
+  const { disk } = around.world
+  const there = (name: string) => disk.resolve('', name)
+  const servers = await serversOf({ file: there(file), dataDir: dataDir === undefined ? undefined : there(dataDir) })
+  const moved = `a server that was started with ${file} listens elsewhere: data_dir or control.socket has changed since, which needs a restart`
+  for (const { uid, sockets } of servers) {
+    if (uid !== around.uid) continue
+    for (const path of sockets) {
+      const client = await connectTo(path, around).catch(() => undefined)
+      if (client === undefined) continue
+      if (!isQuiet) around.terminal.err(`warning: ${moved}; asking it at ${path}\n`)
+      return client
+    }
+  }
+  const [other] = servers
+  if (other === undefined) throw none
+  const hint = `--socket names its control socket; process ${other.pid} of user ${other.uid} listens on ${other.sockets.join(', ')}`
+  throw new CliError(EXIT.noServer, none.code, `${none.message}, but ${moved}`, hint)
 }
 
 /** Passwords that were not given are asked for without echo, or read from the first line of standard input. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -101,7 +101,7 @@ test('SIGHUP and the command reload take over listeners, and nothing of a file w
     assert.match(lines, /r\.yaml:7:\d+: .*out of range/)
     const refused = await run(['reload'])
     assert.equal(refused.code, 1)
-    assert.match(refused.err, /hsots.*RTK_CONFIG/s)
+    assert.match(refused.err, /hsots.*\(nothing was taken over\) \[RTK_CONFIG\]/s)
     assert.ok(statSync(join(folder, 'more.sock')).isSocket())
 
     writeFileSync(file, `${plain}control: { enabled: false }\nlimits: { connections: 1234 }\n`)
@@ -124,6 +124,40 @@ test('SIGHUP and the command reload take over listeners, and nothing of a file w
   }
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
+})
+
+test('reload finds a server whose data_dir or control.socket has changed, and says that both need a restart', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells of its processes')
+  const { exited } = await serve()
+  const plain = readFileSync(file, 'utf8')
+  try {
+    writeFileSync(file, `${plain}data_dir: elsewhere\ncontrol: { socket: other.sock }\nlimits: { connections: 1234 }\n`)
+    const done = await run(['reload', '--json'])
+    assert.equal(done.code, 0, done.err)
+    assert.match(done.err, /^warning: .*needs a restart; asking it at .*\/data\/control\.sock\n$/)
+    const { applied, needs_restart: waiting } = JSON.parse(done.out)
+    assert.deepEqual(applied, [`limits.connections (${file}:7)`])
+    assert.deepEqual(waiting, [`control.socket (${file}:6)`, `data_dir (${file}:5)`, 'store.path'])
+
+    const other = await run(['--data-dir', join(folder, 'another'), 'status'])
+    assert.equal(other.code, 3, 'a server with another data directory is not meant')
+    assert.match(other.err, /no server runs behind .*other\.sock/)
+
+    const named = ['--socket', join(folder, 'data/control.sock')]
+    writeFileSync(file, 'hosts: [')
+    const status = await run([...named, 'status', '--json'])
+    assert.deepEqual({ code: status.code, err: status.err }, { code: 0, err: '' }, 'the file is not even read')
+    const serving = await run([...named, 'serve'])
+    assert.equal(serving.code, 2)
+    assert.match(serving.err, /--socket .*control\.socket.*RTK_CLI_USAGE/)
+    assert.equal((await run([...named, 'stop'])).code, 0)
+    assert.deepEqual(await exited, [0, null])
+    const gone = await run([...named, 'status'])
+    assert.equal(gone.code, 3)
+    assert.match(gone.err, /no server runs behind .*data\/control\.sock/)
+  } finally {
+    writeFileSync(file, plain)
+  }
 })
 
 test('stop ends it, and what was kept is there after the next start', async () => {
@@ -154,4 +188,27 @@ test('a server whose log nobody reads any more ends in good order, and not as if
   child.kill('SIGHUP')
   assert.deepEqual(await exited, [1, null])
   assert.equal(existsSync(join(folder, 'data/control.sock')), false)
+})
+
+test('a server whose log cannot be written goes on, and says so on standard error', async (t) => {
+  if (!existsSync('/dev/full')) return t.skip('only Linux has a disk that is always full')
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(command, ['--config', file, 'serve'], { stdio: ['ignore', full, 'pipe'] })
+  children.push(child)
+  const exited = once(child, 'exit')
+  const told: string[] = []
+  assert.ok(child.stderr !== null)
+  for await (const line of createInterface({ input: child.stderr })) {
+    told.push(line)
+    if (/RTK_LOG_LOST/.test(line)) break
+  }
+  assert.match(told.at(-1) ?? '', /the log cannot be written: ENOSPC; the server goes on/)
+  assert.equal((await run(['status'])).code, 0)
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+  const list = spawn(command, ['config', 'options'], { stdio: ['ignore', full, 'pipe'] })
+  list.stderr?.setEncoding('utf8').on('data', (text: string) => told.push(text))
+  assert.deepEqual(await once(list, 'close'), [1, null])
+  closeSync(full)
+  assert.equal(told.at(-1), 'ratatosk: standard output cannot be written: ENOSPC [RTK_CLI_OUTPUT]\n')
 })

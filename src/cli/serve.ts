@@ -9,7 +9,7 @@ import { openLog } from '../world/log.ts'
 import type { Log } from '../world/log.types.ts'
 import { placeText } from '../world/net-error.ts'
 import { modeOf } from './config-commands.ts'
-import { EXIT } from './exit.ts'
+import { CliError, EXIT } from './exit.ts'
 import { showError } from './remote.ts'
 import {
   controlPath,
@@ -22,6 +22,10 @@ import {
 
 /** Runs until a signal or the command `stop`. Rejects with `ConfigError` for mistakes in the configuration. */
 export async function serve(options: GlobalOptions, around: Surroundings): Promise<number> {
+  if (options.socket !== undefined) {
+    const text = '--socket names the socket of a server that runs already'
+    throw new CliError(EXIT.usage, 'RTK_CLI_USAGE', text, 'set control.socket in the configuration')
+  }
   const settings = await readSettings(options, around)
   const log = await logOf(settings, around)
   // Makes the socket's folder, where it needs one of its own, and refuses a path that is too long before anything starts.
@@ -170,6 +174,11 @@ async function running(server: Server, log: Log, { terminal }: Surroundings): Pr
     terminal.err('ratatosk: nobody reads the log any more; stopping [RTK_CLI_OUTPUT]\n')
     close()
   })
+  // A full disk under the log is no reason to end anybody's conversation.
+  terminal.whenOutFails?.(
+    (code) => terminal.err(`ratatosk: the log cannot be written: ${code}; the server goes on [RTK_LOG_LOST]\n`),
+    (lost) => log.error('the log could not be written, and entries were lost', { code: 'RTK_LOG_LOST', lost }),
+  )
   const reload = () => void tellReload(server, log)
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
   server.closed.then(

@@ -26,6 +26,8 @@ export interface Surroundings {
 export interface GlobalOptions {
   readonly config?: string
   readonly dataDir?: string
+  /** The control socket, in place of the one that the configuration names. */
+  readonly socket?: string
   readonly json?: boolean
 }
 

@@ -35,20 +35,20 @@ async function choose(file: string | undefined, options: GlobalOptions, around: 
 
 /**
  * Opens the store for `work`, with the data directory locked, so that no server runs on it. PostgreSQL keeps servers out
- * by itself, and is only looked at when `looking`. Rejects with `WorldError`.
+ * by itself, and is only looked at when `looking`. `isLocked`: the directory is locked by this command already. Rejects with `WorldError`.
  */
 async function withStores<T>(
   { config }: Chosen,
   world: World,
   work: (stores: Stores) => Promise<T>,
-  looking = false,
+  { looking = false, isLocked = false }: { readonly looking?: boolean; readonly isLocked?: boolean } = {},
 ): Promise<T> {
   const isFile = config.store.engine !== 'postgres'
   if (config.store.engine === 'memory') {
     throw new CliError(EXIT.refused, 'RTK_STORE_MEMORY', 'this configuration keeps nothing: store.engine is memory')
   }
   if (isFile) await world.disk.makeDirectory(config.data_dir, 0o700)
-  const lock = isFile ? await world.disk.lock(config.data_dir) : undefined
+  const lock = isFile && !isLocked ? await world.disk.lock(config.data_dir) : undefined
   try {
     const stores = await openStores(world, looking)(config)
     try {
@@ -83,7 +83,9 @@ export async function migrateCommand(
       ? definitions.flatMap(({ name: store, migrations }) =>
           migrations.map(({ version, name }): Step => ({ store, version, name })),
         )
-      : await withStores(chosen, around.world, (stores) => due(stores, definitions, options), options.dryRun === true)
+      : await withStores(chosen, around.world, (stores) => due(stores, definitions, options), {
+          looking: options.dryRun === true,
+        })
   tell(steps, options, around)
   return EXIT.ok
 }
@@ -144,23 +146,26 @@ export async function copyCommand(
   const writer = isJson ? undefined : tableOf(['store', 'table', 'rows'], around)
   const { world, terminal } = around
   const { without = [] } = options
+  const isLocked = isOnDisk(from.config) && isOnDisk(to.config) && from.config.data_dir === to.config.data_dir
   // The modules of the old configuration say what there is; the new one may load others.
-  const copied = await withStores(from, world, (source) =>
-    withStores(to, world, (sink) =>
+  const copied = await withStores(from, world, (source) => {
+    const copy = (sink: Stores) =>
       copyStores(source, sink, from.definitions, {
         without,
         onTable: (row) => {
           if (isJson) terminal.out(`${JSON.stringify(row)}\n`)
           else writer?.row({ ...row })
         },
-      }),
-    ),
-  )
+      })
+    return withStores(to, world, copy, { isLocked })
+  })
   writer?.end()
   if (!isJson)
     terminal.out(`${copied.reduce((sum, { rows }) => sum + rows, 0)} rows of ${copied.length} tables copied\n`)
   return EXIT.ok
 }
+
+const isOnDisk = ({ store }: Config) => store.engine === 'sqlite'
 
 function isSameStore({ store: a }: Config, { store: b }: Config): boolean {
   if (a.engine !== b.engine) return false

@@ -91,3 +91,36 @@ test('the size of the terminal is told, where there is one', () => {
   assert.equal(sizeOf({ isTTY: true, columns: 0, rows: 0 }), undefined)
   assert.equal(sizeOf({}), undefined)
 })
+
+test('an output that takes nothing is told once, and what was lost when it takes something again', async () => {
+  let isFull = true
+  const written: string[] = []
+  const stdout = new Writable({
+    // As Node does it for a standard output, which never ends.
+    destroy(error, done) {
+      done(error)
+      ;(this as unknown as { _undestroy(): void })._undestroy()
+    },
+    write(chunk, _encoding, done) {
+      if (isFull) return done(Object.assign(new Error('full'), { code: 'ENOSPC' }))
+      written.push(String(chunk))
+      done()
+    },
+  })
+  const terminal = new RealTerminal({ stdin: new PassThrough(), stdout, stderr: new PassThrough() })
+  const told: (number | string)[] = []
+  terminal.whenOutFails(
+    (code) => told.push(code),
+    (lost) => told.push(lost),
+  )
+  const settled = () => new Promise(setImmediate)
+  for (const text of ['a', 'b', 'c']) {
+    terminal.out(text)
+    await settled()
+  }
+  assert.deepEqual(told, ['ENOSPC'])
+  isFull = false
+  terminal.out('d')
+  await settled()
+  assert.deepEqual([told, written], [['ENOSPC', 3], ['\nd']])
+})

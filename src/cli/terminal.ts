@@ -1,6 +1,7 @@
 /** Standard input, output and error, as the command uses them. Tests hand in another. */
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { EXIT } from './exit.ts'
 
 export interface Terminal {
   /** Whole lines, ends included. */
@@ -8,6 +9,11 @@ export interface Terminal {
   err(text: string): void
   /** In place of ending the program: `told` is called at each write to a standard output that nobody reads any more. */
   whenOutEnds?(told: () => void): void
+  /**
+   * In place of ending the program with `EXIT.refused`: `failed` is called with the system's name of the error when standard output
+   * takes nothing any more, as on a full disk; `works` when it takes something again, with how many texts were lost.
+   */
+  whenOutFails?(failed: (code: string) => void, works: (lost: number) => void): void
   /** True when a person reads standard output. */
   readonly isOutTty: boolean
   /** Of the terminal behind standard output; undefined where there is none. */
@@ -41,12 +47,36 @@ export class RealTerminal implements Terminal {
   // `ratatosk account list | head`: the reader has gone, and nobody wants to hear of it.
   #outEnds: () => void = () => process.exit(0)
 
+  #outFails: (code: string) => void = (code) => {
+    this.err(`ratatosk: standard output cannot be written: ${code} [RTK_CLI_OUTPUT]\n`)
+    process.exit(EXIT.refused)
+  }
+  #outWorks: (lost: number) => void = () => undefined
+  #lost = 0
+
   constructor(streams: Streams = process) {
     this.#streams = streams
-    streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (!goneCodes.has(error.code)) throw error
-      this.#outEnds()
+    streams.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (goneCodes.has(code)) this.#outEnds()
     })
+    // Nobody is left who could be told.
+    streams.stderr.on('error', () => undefined)
+  }
+
+  readonly #wrote = (error?: Error | null) => {
+    if (error === undefined || error === null) {
+      const lost = this.#lost
+      this.#lost = 0
+      if (lost > 0) this.#outWorks(lost)
+      return
+    }
+    const { code = error.message } = error as NodeJS.ErrnoException
+    if (!goneCodes.has(code) && this.#lost++ === 0) this.#outFails(code)
+  }
+
+  whenOutFails(failed: (code: string) => void, works: (lost: number) => void): void {
+    this.#outFails = failed
+    this.#outWorks = works
   }
 
   whenOutEnds(told: () => void): void {
@@ -72,7 +102,8 @@ export class RealTerminal implements Terminal {
   }
 
   out(text: string): void {
-    this.#streams.stdout.write(text)
+    // Of the first text that was lost a part may have been written: what comes now begins a line all the same.
+    this.#streams.stdout.write(this.#lost > 0 ? `\n${text}` : text, this.#wrote)
   }
 
   err(text: string): void {

@@ -201,7 +201,7 @@ describe('a server that cannot start', () => {
 
   it('cannot open its control socket', async () => {
     const socket = join(folder, 'x'.repeat(120))
-    await failsWith('RTK_CONTROL_PATH_TOO_LONG', /107/, { config: { listeners, control: { socket } }, control: true })
+    await failsWith('RTK_CONFIG', /at most 107 bytes/, { config: { listeners, control: { socket } }, control: true })
     await leavesNothingOpen()
     // No folder was named for it, and on shared ground nobody would find it, or somebody had made it before.
     const dataDir = join(folder, 'x'.repeat(100))

@@ -621,6 +621,16 @@ const stories: Readonly<Record<string, Story | readonly [Sections, Story]>> = {
     await wire.hears(/<host-unknown /)
     rose(1)
   },
+  ratatosk_connections_timed_out_total: async ({ ground, rose }) => {
+    await ground.bound()
+    ground.symbolic.simulation.network.cut('romeo', 'server', 'ECONNRESET')
+    await ground.passes(100)
+    rose(0)
+    await ground.bound()
+    ground.symbolic.simulation.network.cut('romeo', 'server', 'ETIMEDOUT')
+    await ground.passes(100)
+    rose(1)
+  },
   ratatosk_plaintext_discarded_total: async ({ ground, rose }) => {
     const wire = await ground.connected()
     wire.says(`${header('localhost')}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><message/>`)

@@ -56,6 +56,14 @@ describe('/metrics', () => {
     assert.equal(read.get('ratatosk_build')?.samples[0]?.labels.get('version'), softwareVersion)
     assert.equal(read.get('ratatosk_sessions')?.samples[0]?.value, 0)
     assert.equal(read.get('ratatosk_loop_delay_seconds')?.type, 'histogram')
+    // What never happened yet is 0, not absent: `increase` would miss the first time.
+    for (const name of ['sign_ins', 'connections_timed_out', 'plaintext_discarded'])
+      assert.deepEqual(
+        read.get(`ratatosk_${name}`)?.samples.map(({ value }) => value),
+        [0],
+        name,
+      )
+    assert.equal(read.get('ratatosk_stream_errors')?.type, 'counter')
   })
 
   it('answers HEAD, and HTTP/1.0 without Host', async () => {

@@ -23,8 +23,8 @@ export interface Connection {
 export interface NetworkEnd extends LinkEnd {
   readonly number: number
   join(out: SimLink, incoming: SimLink, connection: Connection): void
-  /** A fault: the connection breaks. */
-  cut(): void
+  /** A fault: the connection breaks, with this name of the system for it. */
+  cut(code: string): void
   /** Its process has died. */
   die(silently: boolean): void
 }
@@ -78,9 +78,9 @@ export class SimNetwork implements LinkNetwork {
     for (const connection of this.#between(a, b)) for (const link of connection.links) link.heal()
   }
 
-  /** Breaks every connection between the two, as a reset does. */
-  cut(a: string, b: string): void {
-    for (const connection of this.#between(a, b)) for (const end of connection.ends) end.cut()
+  /** Breaks every connection between the two, as a reset does; or, by the code ETIMEDOUT, as the kernel does when nobody answers. */
+  cut(a: string, b: string, code = 'ECONNRESET'): void {
+    for (const connection of this.#between(a, b)) for (const end of connection.ends) end.cut(code)
   }
 
   /** Loses every connection between the two silently, as a reboot of a router does: neither end is told. */

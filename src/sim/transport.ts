@@ -106,9 +106,9 @@ export class SimTransport extends BaseTransport implements NetworkEnd {
     if (connection !== undefined) this.#around.network.forget(connection)
   }
 
-  /** A fault: the connection breaks for this end, as if a reset had come. */
-  cut(): void {
-    this.failed(errorCause('ECONNRESET'))
+  /** A fault: the connection breaks for this end. */
+  cut(code: string): void {
+    this.failed(errorCause(code))
   }
 
   protected send(bytes: string): boolean {

@@ -61,13 +61,20 @@ describe('log', () => {
     }
   })
 
+  it('leaves the day out for who looks on', async () => {
+    const written: string[] = []
+    const log = await openLog({ level: 'info', format: 'auto', isForPeople: true, write: (line) => written.push(line) })
+    log.info('hello')
+    assert.match(written[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} info {2}hello\n$/)
+  })
+
   it('writes lines for people, on which nothing a peer sent can act', async () => {
     const { log, written } = await lines('text')
     log.info('hello', { name: 'a b', plain: 'x', port: 1, evil: '\u001b[2J\r\n' })
     assert.equal(written.length, 1)
     assert.match(
       written[0] ?? '',
-      /^\d\d:\d\d:\d\d\.\d{3} info {2}hello name="a b" plain=x port=1 evil="[^\u0000-\u001f]*"\n$/,
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info {2}hello name="a b" plain=x port=1 evil="[^\u0000-\u001f]*"\n$/,
     )
   })
 

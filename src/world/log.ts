@@ -39,7 +39,7 @@ interface Writer {
 export async function openLog(options: LogOptions): Promise<LevelledLog> {
   const { pino } = await import('pino')
   const form: Form = { weight: weights[options.level], isText: false, isForPeople: options.isForPeople === true }
-  const write = (line: string) => options.write(form.isText ? textLine(line) : line)
+  const write = (line: string) => options.write(form.isText ? textLine(line, form.isForPeople) : line)
   const writer: Writer = pino(
     {
       // What is below the level never gets here.
@@ -117,9 +117,11 @@ class WritingLog implements LevelledLog {
 }
 
 /** `12:00:00.123 warn  message key=value`: for a terminal. */
-function textLine(json: string): string {
+function textLine(json: string, isForPeople: boolean): string {
   const { level, time, message, ...fields } = JSON.parse(json) as Record<string, unknown>
-  let line = `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(message)}`
+  // Who looks on knows the day; a file is read another day.
+  const at = isForPeople ? String(time).slice(11, 23) : String(time)
+  let line = `${at} ${String(level).padEnd(5)} ${String(message)}`
   for (const [key, value] of Object.entries(fields)) {
     line += ` ${key}=${typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`
   }

@@ -1,5 +1,5 @@
 /** `reload`: takes over what changed in the configuration. */
-import { type CommandDefinition, defineCommand, field } from '../../core/commands.ts'
+import { type CommandDefinition, CommandError, defineCommand, field } from '../../core/commands.ts'
 import { shortened } from './lists.ts'
 
 /** What a reload did; lists of names. */
@@ -45,7 +45,12 @@ export function reloadCommand(server: { reload(): Promise<ReloadResult> }): Comm
       needs_restart: field.list('Needs a restart', 'Options that have changed and count from the next start on.'),
     },
     run: async () => {
-      const { listeners, hosts, certificates, applied, needsRestart } = await server.reload()
+      const done = await server.reload().catch((error: unknown) => CommandError.from(error))
+      // Whoever made a mistake in the file of a server that others use wants to know this first.
+      if (done instanceof CommandError) {
+        return done.hint === '' ? new CommandError(done.code, done.text, 'nothing was taken over', done.cause) : done
+      }
+      const { listeners, hosts, certificates, applied, needsRestart } = done
       return {
         result: 'reloaded',
         ...listeners,

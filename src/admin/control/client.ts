@@ -1,6 +1,7 @@
 /** The other end of the control socket: for the command line and for tests. */
 import { CommandError } from '../../core/command-error.ts'
 import type { Json, Row } from '../../core/command-result.ts'
+import type { Clock } from '../../world/clock.types.ts'
 import type { Net, Transport, TransportHandler } from '../../world/net.types.ts'
 import {
   type ClientMessage,
@@ -52,15 +53,28 @@ export class ControlClient implements TransportHandler {
     this.#greeted.promise.catch(() => undefined)
   }
 
-  /** Rejects with a `CommandError` (RTK_CONTROL_NO_SERVER …). */
-  static async connect(net: Net, path: string, timeoutMs = 5_000): Promise<ControlClient> {
+  /**
+   * Rejects with a `CommandError`: RTK_CONTROL_NO_SERVER, RTK_CONTROL_PERMISSION; with a clock RTK_CONTROL_SILENT when nobody greets
+   * within `timeoutMs`, as behind the socket of a process that was stopped.
+   */
+  static async connect(
+    net: Net,
+    path: string,
+    { timeoutMs = 10_000, clock }: { readonly timeoutMs?: number; readonly clock?: Clock } = {},
+  ): Promise<ControlClient> {
     const client = new ControlClient()
     try {
       client.#transport = await net.connect({ kind: 'unix', path }, client, timeoutMs)
     } catch (error) {
       throw noServer(path, error)
     }
-    const greeting = await client.#greeted.promise
+    const giveUp = () => {
+      client.#fail(silent(path, timeoutMs))
+      // Who says nothing does not answer a farewell either.
+      client.#transport?.destroy()
+    }
+    const silence = clock?.after(timeoutMs, giveUp, undefined)
+    const greeting = await client.#greeted.promise.finally(() => silence?.cancel())
     if (greeting.protocol !== PROTOCOL) {
       client.close()
       const text = `the server speaks version ${greeting.protocol} of the control protocol, this command ${PROTOCOL}`
@@ -177,13 +191,18 @@ function errorOf(error: Extract<ServerMessage, { error: unknown }>['error']): Co
   return new CommandError(error.code, error.text, error.hint)
 }
 
+function silent(path: string, timeoutMs: number): CommandError {
+  const text = `what listens behind ${path} has not answered for ${timeoutMs / 1_000} seconds`
+  return new CommandError('RTK_CONTROL_SILENT', text, 'is it ratatosk, and does its process run?')
+}
+
 function noServer(path: string, error: unknown): CommandError {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   if (code === 'RTK_NET_REFUSED') {
     return new CommandError(
       'RTK_CONTROL_NO_SERVER',
       `no server runs behind ${path}`,
-      "start one with 'ratatosk serve', or say with --data-dir where its data are",
+      "start one with 'ratatosk serve', or say where it is with --data-dir or --socket",
       error,
     )
   }

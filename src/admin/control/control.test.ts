@@ -198,6 +198,25 @@ test('a live server is not replaced; a missing one is told as such', async () =>
   await assert.rejects(ControlClient.connect(world.net, `${folder}/none.sock`), { code: 'RTK_CONTROL_NO_SERVER' })
 })
 
+test('a socket behind which nobody greets is told, and left', async () => {
+  const mute = `${folder}/mute.sock`
+  const left = Promise.withResolvers<void>()
+  const listening = await world.net.listen({ kind: 'unix', path: mute }, { backlog: 1 }, (transport) => ({
+    data: () => undefined,
+    drained: () => undefined,
+    secured: () => undefined,
+    ended: () => transport.close(),
+    closed: () => left.resolve(),
+  }))
+  try {
+    const connecting = ControlClient.connect(world.net, mute, { clock: world.clock, timeoutMs: 50 })
+    await assert.rejects(connecting, /RTK_CONTROL_SILENT: .*mute\.sock has not answered for 0\.05 seconds/)
+    await left.promise
+  } finally {
+    await listening.close()
+  }
+})
+
 test('closing cancels what runs and ends the connections', async () => {
   const own = await open(`${folder}/own.sock`)
   const client = await ControlClient.connect(world.net, own.path)

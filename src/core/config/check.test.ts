@@ -254,9 +254,19 @@ const rows: [string, string, string][] = [
     "1:23: 'key' is missing (it is the name of a file)",
   ],
   ['host twice', 'hosts: [a.example, A.example]', "1:20: the host 'a.example' is there twice (take one out)"],
+  [
+    'host with options in a list',
+    'hosts: [{ a.example: { type: default } }]',
+    "1:9: expected a domain such as example.org, found a map (with a type: 'hosts: { example.org: { type: NAME } }')",
+  ],
   ['section of the wrong kind', 'access: [1]', '1:9: expected a map of names, found a list'],
   ['a file that is a word', 'hosts', "1:1: expected sections such as 'hosts:', found a string (did you mean 'hosts'?)"],
   ['built-in rule', 'access: { all: [] }', "1:11: 'all' is built in and cannot be replaced (choose another name)"],
+  [
+    'options of the wrong kind',
+    'shapers: { slow: fast }',
+    "1:18: expected a map of options, found 'fast' (known: rate, burst)",
+  ],
   [
     'module off',
     'modules: { ping: off }',

@@ -322,7 +322,13 @@ class Checker {
     } else {
       for (const item of section.kind === 'list' ? section.items : [section]) {
         if (item.kind === 'string') add(item.value, item, 'default')
-        else wrongType(item, this.reading, 'a domain such as example.org', 'a host with options is written as in a map')
+        else
+          wrongType(
+            item,
+            this.reading,
+            'a domain such as example.org',
+            "with a type: 'hosts: { example.org: { type: NAME } }'",
+          )
       }
     }
     if (hosts.size === 0 && !this.#report.hasErrors) {

@@ -1,7 +1,10 @@
 /** What a configuration names outside itself: certificates, keys, files of secrets. Looked at after the check, all at once. */
+
+import { toAscii } from '../../jid/index.ts'
 import type { Disk } from '../../world/disk.types.ts'
 import { WorldError } from '../../world/error.ts'
-import type { RevocationList, Tls } from '../../world/net.types.ts'
+import type { RevocationList, Tls, TlsCertificate } from '../../world/net.types.ts'
+import { UNIX_PATH_LIMIT } from '../../world/net-error.ts'
 import type { Checked } from './check.ts'
 import { entryOf, type Input, type MapInput } from './input.ts'
 import { checkKeys, jwtSections } from './jwt-section.ts'
@@ -24,13 +27,38 @@ type StringInput = Extract<Input, { kind: 'string' }>
 /** Reports missing and unfit files, and fills in the secrets that stand in files. `folder` is that of the configuration. */
 export async function checkFiles(checked: Checked, folder: string, doors: FileDoors): Promise<readonly Mistake[]> {
   const report = new Report(checked.document.report.file)
-  for (const pair of certificatePairs(checked.document.input)) await checkPair(pair, folder, doors, report)
+  const certificates: TlsCertificate[] = []
+  for (const pair of certificatePairs(checked.document.input)) {
+    const certificate = await checkPair(pair, folder, doors, report)
+    if (certificate !== undefined) certificates.push(certificate)
+  }
+  warnOfHostsWithout(certificates, checked, report)
   const tls = entryOf(checked.document.input, 'tls')?.value
   if (tls?.kind === 'map') await checkClientAuthorities(tls, folder, doors, report)
   await checkStoreAuthorities(checked.document.input, folder, doors, report)
+  for (const input of socketNames(checked.document.input)) checkSocketName(input, folder, doors, report)
   for (const section of jwtSections(checked.document.input)) await checkTokenKeys(section, folder, doors, report)
   await readSecrets(checked, folder, doors, report)
   return report.sorted()
+}
+
+/** Names of Unix sockets that the server would make. */
+function socketNames(root: MapInput): readonly StringInput[] {
+  const listeners = entryOf(root, 'listeners')?.value
+  const control = entryOf(root, 'control')?.value
+  const named = (owner: Input | undefined, key: string) =>
+    owner?.kind === 'map' ? entryOf(owner, key)?.value : undefined
+  const items = listeners?.kind === 'list' ? listeners.items : []
+  return [named(control, 'socket'), ...items.map((item) => named(item, 'path'))].filter((one) => one?.kind === 'string')
+}
+
+/** As it will be, because a relative name may be short and its folder's long. */
+function checkSocketName(input: StringInput, folder: string, { disk }: FileDoors, report: Report): void {
+  const path = disk.resolve(folder, input.value)
+  const size = Buffer.byteLength(path)
+  if (size <= UNIX_PATH_LIMIT) return
+  const text = `a Unix socket's name has at most ${UNIX_PATH_LIMIT} bytes, ${path} has ${size}`
+  report.error(input, 'RTK_CONFIG_RANGE', text, 'choose a shorter one')
 }
 
 function certificatePairs(root: MapInput): readonly MapInput[] {
@@ -43,22 +71,60 @@ function certificatePairs(root: MapInput): readonly MapInput[] {
   })
 }
 
-async function checkPair(pair: MapInput, folder: string, doors: FileDoors, report: Report): Promise<void> {
+/** Undefined when it cannot be used, or nobody can tell. */
+async function checkPair(
+  pair: MapInput,
+  folder: string,
+  doors: FileDoors,
+  report: Report,
+): Promise<TlsCertificate | undefined> {
   const cert = await textOf(pair, 'cert', folder, doors, report)
   const key = await textOf(pair, 'key', folder, doors, report)
   if (key !== undefined) await warnOfReaders(key.input, key.path, 'this private key', doors, report)
-  if (cert === undefined || key === undefined || doors.tls === undefined) return
+  if (cert === undefined || key === undefined || doors.tls === undefined) return undefined
   try {
-    doors.tls.prepare({ certPem: cert.text, keyPem: key.text })
+    const certificate = doors.tls.prepare({ certPem: cert.text, keyPem: key.text })
+    const now = doors.now?.()
+    if (now !== undefined && certificate.notAfter.getTime() <= now) {
+      const text = `this certificate expired at ${certificate.notAfter.toISOString()}: clients refuse it`
+      report.warning(cert.input, 'RTK_CONFIG_CERTIFICATE', text, 'fetch a new one, and reload')
+    }
+    return certificate
   } catch (error) {
     const text = error instanceof WorldError ? error.message : 'certificate and key cannot be used together'
-    report.error(
-      cert.input,
-      'RTK_CONFIG_CERTIFICATE',
-      text,
-      'PEM: the chain with the own certificate first, and its key',
-    )
+    const hint = 'PEM: the chain with the own certificate first, and its key'
+    return report.error(cert.input, 'RTK_CONFIG_CERTIFICATE', text, hint)
   }
+}
+
+/**
+ * A host that no certificate names gets one of the server's own authority, which clients at large do not trust: with certificates of
+ * one's own that is hardly meant. `localhost` and its like may be.
+ */
+function warnOfHostsWithout(
+  certificates: readonly TlsCertificate[],
+  { config, document }: Checked,
+  report: Report,
+): void {
+  const tls = entryOf(document.input, 'tls')?.value
+  const list = tls?.kind === 'map' ? entryOf(tls, 'certificates')?.value : undefined
+  if (config === undefined || list === undefined || certificates.length === 0) return
+  const names = new Set(certificates.flatMap((certificate) => certificate.names))
+  // Such as have no names, or wildcards of another form, have to be asked.
+  const others = certificates.filter(
+    (one) => one.names.length === 0 || one.names.some((name) => name.lastIndexOf('*') > 0),
+  )
+  const without = [...config.hosts.keys()].filter((domain) => {
+    const name = toAscii(domain).toLowerCase()
+    const dot = name.indexOf('.')
+    if (dot < 0 || /^[\d.]+$/.test(name) || name.startsWith('[')) return false
+    return !names.has(name) && !names.has(`*${name.slice(dot)}`) && !others.some((one) => one.isFor(name))
+  })
+  if (without.length === 0) return
+  const more = without.length > 3 ? ` and ${without.length - 3} more` : ''
+  const text = `no certificate is for ${without.slice(0, 3).join(', ')}${more}`
+  const hint = "a certificate of the server's own authority takes its place, which clients do not trust"
+  report.warning(list, 'RTK_CONFIG_CERTIFICATE', text, hint)
 }
 
 interface FileText {

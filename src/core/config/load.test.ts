@@ -26,7 +26,11 @@ function worldOf(files: Readonly<Record<string, { text: string; mode?: number }>
   }
   const tls: Tls = {
     prepare: ({ certPem, keyPem }) => {
-      if (certPem === keyPem) return { fingerprint: '', notAfter: new Date(0), names: [], isFor: () => true }
+      if (certPem === keyPem) {
+        const names = certPem.split(' ').slice(1)
+        const notAfter = new Date(certPem.startsWith('OLD') ? '2026-01-14T12:00:00Z' : '2027-01-01')
+        return { fingerprint: '', notAfter, names, isFor: () => names.length === 0 }
+      }
       throw new WorldError('RTK_TLS_BAD_CERTIFICATE', 'certificate and key do not fit', { temporary: false })
     },
     revocations: readRevocationLists,
@@ -84,6 +88,39 @@ modules: { lamp: { key: { file: none } } }
     '/e/r.yaml:5:18: the number 1 is out of range (8 to 1024)',
     '/e/r.yaml:6:33: there is no file /e/none (a relative name is taken from the folder of this file)',
   ])
+})
+
+test('a certificate that has expired is warned of, and hosts that have none', async () => {
+  const told = async (hosts: string, pem: string) => {
+    const text = `hosts: [${hosts}]\ntls:\n  certificates: [{ cert: a.pem, key: a.pem }]\n`
+    const world = worldOf({ '/e/r.yaml': { text }, '/e/a.pem': { text: pem, mode: 0o600 } })
+    const { config, mistakes } = await finishConfig(await openConfig({ file: '/e/r.yaml' }, world.disk), world)
+    assert.notEqual(config, undefined)
+    return mistakes.map(formatMistake)
+  }
+  const all = 'a.example, b.c.example, bücher.example, localhost, 127.0.0.1'
+  assert.deepEqual(await told(all, 'NEW a.example *.c.example xn--bcher-kva.example'), [])
+  assert.deepEqual(await told(all, 'NEW'), [], 'one without names is asked')
+  assert.deepEqual(await told('a.example, c.example', 'NEW a.example *.c.example'), [
+    "/e/r.yaml:3:17: warning: no certificate is for c.example (a certificate of the server's own authority takes its place, which clients do not trust)",
+  ])
+  assert.match((await told('a.b, c.d, e.f, g.h, i.j', 'NEW x.y')).join(), /is for a\.b, c\.d, e\.f and 2 more/)
+  assert.deepEqual(await told('a.example', 'OLD a.example'), [
+    '/e/r.yaml:3:26: warning: this certificate expired at 2026-01-14T12:00:00.000Z: clients refuse it (fetch a new one, and reload)',
+  ])
+})
+
+test('a Unix socket whose whole name is too long is a mistake, however short it stands in the file', async () => {
+  const folder = `/e/${'x'.repeat(95)}`
+  const text =
+    'control: { socket: c2345.sock }\nlisteners: [{ protocol: c2s, path: c.sock }, { protocol: c2s, path: c2345.sock }]\n'
+  const world = worldOf({ [`${folder}/r.yaml`]: { text } })
+  const { mistakes } = await finishConfig(await openConfig({ file: `${folder}/r.yaml` }, world.disk), world)
+  const told = `a Unix socket's name has at most 107 bytes, ${folder}/c2345.sock has 109 (choose a shorter one)`
+  assert.deepEqual(
+    mistakes.map(formatMistake),
+    ['1:20', '2:69'].map((at) => `${folder}/r.yaml:${at}: ${told}`),
+  )
 })
 
 test('a secret is read from its file; one written out in a readable file is warned of', async () => {

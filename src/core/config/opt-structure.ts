@@ -1,5 +1,5 @@
 /** Options made of others: lists, maps, objects, and what may be left out. See `opt.ts`. */
-import { childPath, emptyMap, entryOf, type Input, type MapInput, showInput } from './input.ts'
+import { childPath, emptyMap, entryOf, type Input, type MapInput } from './input.ts'
 import { type About, makeOption, outOfRange, wrongType } from './make.ts'
 import { suggest } from './mistake.ts'
 import type { Option, OptionSchema, OptionsOf, Reading } from './option.ts'
@@ -100,7 +100,7 @@ export function object<S extends OptionSchema>(
     read: (input, reading) => {
       // A section whose lines are all commented out is read as one that was left out.
       if (input.kind === 'null') return readFields(fields, emptyMap(input.path, input.place), reading)
-      if (input.kind !== 'map') return wrongType(input, reading, expects, `found ${showInput(input)}`)
+      if (input.kind !== 'map') return wrongType(input, reading, expects, `known: ${Object.keys(fields).join(', ')}`)
       return readFields(fields, input, reading)
     },
   })

@@ -4,7 +4,6 @@
  */
 
 import type { ListenerConfig } from '../../core/config/listener-section.ts'
-import type { Counter } from '../../core/metrics.ts'
 import { StreamError } from '../../stanza/error.ts'
 import { C2sServer } from '../../stream/c2s-server.ts'
 import { Connection } from '../../stream/connection.ts'
@@ -15,6 +14,7 @@ import type { Accepted, Protocol } from '../acceptor.ts'
 import { OpenConnections } from '../open-connections.ts'
 import { shaped } from '../shaped.ts'
 import { C2sClient } from './client.ts'
+import { C2sFigures } from './figures.ts'
 import { streamLimits } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
 
@@ -33,26 +33,12 @@ export class C2sProtocol implements Protocol {
   readonly #open: OpenConnections<C2sClient>
   /** One object a listener, shared by all its connections. */
   readonly #limits = new WeakMap<ListenerConfig, StreamLimits>()
-  readonly #shaperHolds: Counter
-  readonly #fullTurns: Counter
-  readonly #lateClosings: Counter
+  readonly #figures: C2sFigures
 
   constructor(needs: C2sNeeds) {
     this.#needs = needs
     this.#open = new OpenConnections(needs.clock, (client) => client.drop())
-    const { metrics } = needs.core
-    this.#fullTurns = metrics.counter(
-      'ratatosk_turns_full_total',
-      'Times a client had sent more than is handled at a time, so that the others came first; limits turn_stanzas, turn_bytes',
-    )
-    this.#lateClosings = metrics.counter(
-      'ratatosk_close_timeouts_total',
-      'Clients that did not close their stream in time; limit limits.close_timeout',
-    )
-    this.#shaperHolds = metrics.counter(
-      'ratatosk_shaper_holds_total',
-      'Times a client had to wait because of its shaper; limits shapers.NAME.rate, shapers.NAME.burst',
-    )
+    this.#figures = new C2sFigures(needs.core.metrics)
   }
 
   accept(accepted: Accepted): TransportHandler {
@@ -65,19 +51,17 @@ export class C2sProtocol implements Protocol {
       clock,
       framing: clientFraming,
       limits: limits.before,
-      fullTurns: this.#fullTurns,
-      lateClosings: this.#lateClosings,
+      fullTurns: this.#figures.fullTurns,
+      lateClosings: this.#figures.lateClosings,
       startTls: (socket) => socket.startTlsServer(tls),
     })
-    const client = new C2sClient(this.#needs, accepted, connection, this.#shaperHolds, (gone) =>
-      this.#open.delete(gone),
-    )
+    const client = new C2sClient(this.#needs, accepted, connection, this.#figures, (gone) => this.#open.delete(gone))
     const machine = new C2sServer({ effects: connection, driver: client, limits, random, hashing })
     client.run(machine)
     this.#open.add(client)
     if (accepted.early !== undefined && isDirect) transport.unread(accepted.early)
     connection.run(machine, isDirect ? { domain: '' } : undefined)
-    const handler = shaped(connection, listener.shaper, accepted.client.host, clock, this.#shaperHolds)
+    const handler = shaped(connection, listener.shaper, accepted.client.host, clock, this.#figures.shaperHolds)
     transport.handler = handler
     if (accepted.early !== undefined && !isDirect) handler.data(accepted.early, 0, accepted.early.length)
     if (accepted.refusal !== undefined) {

@@ -2,7 +2,6 @@ import type { ClientStream, Resumable, TakeOver } from '../../core/client-stream
 import type { Stranger } from '../../core/hooks.ts'
 import type { Host } from '../../core/host.ts'
 import { hostGone } from '../../core/host-end.ts'
-import type { Counter } from '../../core/metrics.ts'
 import type { Session } from '../../core/session.ts'
 import type { LinkInfo } from '../../core/session-link.ts'
 import type { Jid } from '../../jid/jid.ts'
@@ -17,6 +16,7 @@ import type { Element } from '../../xml/element.types.ts'
 import type { Octets } from '../../xml/octets.ts'
 import type { Accepted } from '../acceptor.ts'
 import { shapeAgain } from '../shaped.ts'
+import type { C2sFigures } from './figures.ts'
 import { type InlineDone, inline, type Resumption } from './inline.ts'
 import { limitsFeature } from './limits.ts'
 import type { C2sNeeds } from './needs.ts'
@@ -28,7 +28,7 @@ const errorHostGone = new StanzaError('RTK_BIND_HOST', 'item-not-found', { text:
 
 export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   readonly #connection: Connection
-  readonly #shaperHolds: Counter
+  readonly #figures: C2sFigures
   #session: Session | undefined
   /** Which installation the client is, by its sign-in; '' where it did not say. */
   #agent = ''
@@ -40,12 +40,12 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     needs: C2sNeeds,
     accepted: Accepted,
     connection: Connection,
-    shaperHolds: Counter,
+    figures: C2sFigures,
     gone: (client: C2sClient) => void,
   ) {
     super(needs, accepted)
     this.#connection = connection
-    this.#shaperHolds = shaperHolds
+    this.#figures = figures
     this.#gone = gone
   }
 
@@ -112,11 +112,11 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   }
 
   signedIn({ jid, mechanism }: Account): void {
-    const { log, clock, core } = this.needs
-    core.metrics.counter('ratatosk_sign_ins_total', signInsHelp).value++
+    const { log, clock } = this.needs
+    this.#figures.signIns.value++
     const { transport, listener, client } = this.accepted
     const subject = { jid, host: jid.domain, address: client.host, anonymous: mechanism === 'ANONYMOUS' }
-    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, this.#shaperHolds)
+    shapeAgain(transport, this.#connection, listener.shaper, subject, clock, this.#figures.shaperHolds)
     if (!log.enabled('debug')) return
     log.debug('a sign-in succeeded', { jid: jid.toString(), mechanism, address: client.host })
   }
@@ -314,7 +314,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   ended(end: StreamEnd): void {
     if (end.kind === 'error') this.#tellError(end.error)
     if (end.kind === 'lost' && end.cause.kind === 'error' && end.cause.code === 'RTK_NET_TIMEOUT') {
-      this.needs.core.metrics.counter('ratatosk_connections_timed_out_total', timedOutHelp).value++
+      this.#figures.timedOut.value++
     }
     const session = this.#session
     // One that is cut ends with its connection: what it was sent until then becomes undeliverable in order.
@@ -326,7 +326,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
 
   #tellError(error: StreamError): void {
     const { metrics } = this.needs.core
-    metrics.family('ratatosk_stream_errors_total', 'condition', errorHelp).count(error.condition)
+    this.#figures.streamErrors.count(error.condition)
     // A refused connection was counted when it came.
     if (error.code !== this.accepted.refusal) metrics.refusals.count(error.code)
     if (error.cause === undefined) return
@@ -336,7 +336,7 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
   disconnected(): void {
     if (this.#connection.discardedBytes > 0) {
       // CVE-2011-0411: an attack, or a broken client.
-      this.needs.core.metrics.counter('ratatosk_plaintext_discarded_total', discardedHelp).value++
+      this.#figures.discarded.value++
     }
     this.machine = undefined
     const session = this.#session
@@ -346,9 +346,3 @@ export class C2sClient extends SignInDriver implements C2sDriver, ClientStream {
     this.#gone(this)
   }
 }
-
-const discardedHelp = 'Connections with plaintext behind STARTTLS, which was thrown away'
-const timedOutHelp =
-  'Connections whose client answered the kernel no more: `tcp_keepalive`, or nothing that was sent arrived'
-const signInsHelp = 'Sign-ins that succeeded'
-const errorHelp = 'Streams that the server ended with this error'
