@@ -7,6 +7,7 @@ import { ConfigError, formatMistake } from '../core/config/index.ts'
 import { softwareVersion } from '../core/software.ts'
 import { WorldError } from '../world/error.ts'
 import { CliError, EXIT } from './exit.ts'
+import { globalOptions } from './global-options.ts'
 import { addExamples, connect, remoteCommand, runRemote, showError } from './remote.ts'
 import type { GlobalOptions, Surroundings } from './settings.ts'
 import { Interrupted } from './terminal.ts'
@@ -267,26 +268,6 @@ async function addServersOwn(
     // Help and usage errors have to work without a server; who ran an unknown word hears of it from the parser.
     if (!(error instanceof CliError || error instanceof ConfigError)) throw error
   }
-}
-
-/** The options that say which server is meant, before the whole line can be parsed. */
-function globalOptions(argv: readonly string[]): GlobalOptions {
-  const reader = new Command()
-    .option('-c, --config <file>')
-    .option('--data-dir <folder>')
-    .option('--socket <file>')
-    .option('--json')
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .helpOption(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined })
-  try {
-    reader.parse([...argv], { from: 'user' })
-  } catch {
-    return {}
-  }
-  return reader.opts()
 }
 
 function failed(error: unknown, options: GlobalOptions, around: Surroundings): number {

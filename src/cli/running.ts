@@ -4,6 +4,7 @@
  */
 import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { globalOptions } from './global-options.ts'
 
 /** A server's process and the Unix sockets it listens on; one of them is its control socket. */
 export interface Running {
@@ -40,25 +41,12 @@ async function lookAt(folder: string, pid: number, meant: Meant): Promise<Runnin
   const cwd = await readlink(`${folder}/cwd`)
   const variables = (await readFile(`${folder}/environ`, 'utf8')).split('\0')
   const named = variables.find((entry) => entry.startsWith('RATATOSK_CONFIG='))?.slice('RATATOSK_CONFIG='.length)
-  const file = resolve(cwd, given(args, '-c', '--config') ?? (named || 'ratatosk.yaml'))
-  const dataDir = given(args, '--data-dir')
+  const { config, dataDir } = globalOptions(args)
+  const file = resolve(cwd, config ?? (named || 'ratatosk.yaml'))
   if (file !== meant.file || (dataDir === undefined ? undefined : resolve(cwd, dataDir)) !== meant.dataDir)
     return undefined
   const { uid } = await stat(folder)
   return { pid, uid, sockets: await listening(folder) }
-}
-
-/** The last value of an option, in each of the forms that the command line takes. */
-function given(args: readonly string[], ...flags: readonly string[]): string | undefined {
-  let value: string | undefined
-  for (const [i, arg] of args.entries()) {
-    for (const flag of flags) {
-      if (arg === flag) value = args[i + 1]
-      else if (flag.startsWith('--') ? arg.startsWith(`${flag}=`) : arg.startsWith(flag) && !arg.startsWith('--'))
-        value = arg.slice(flag.startsWith('--') ? flag.length + 1 : flag.length)
-    }
-  }
-  return value
 }
 
 /** __SO_ACCEPTCON of Linux: the socket listens. */
